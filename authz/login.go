@@ -1,0 +1,307 @@
+package authz
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"gorm.io/gorm"
+
+	"colonnade/core"
+	"colonnade/core/db"
+)
+
+// LoginOptions of [NewLogins]; the zero value works.
+type LoginOptions struct {
+	Log *slog.Logger     // slog.Default when nil
+	Now func() time.Time // time.Now when nil
+
+	// Change runs a change of the directory in a transaction and publishes the policy that follows from it.
+	// Without it the transaction is run and nothing is published.
+	Change func(ctx context.Context, f func(*db.Tx) error) error
+}
+
+// Logins tells who comes in: with a password, a session token, an API key, or the setup link of an empty database.
+//
+// Its methods open transactions of their own, unless they are given one, and so must not be called within one.
+type Logins struct {
+	db       *db.DB
+	log      *slog.Logger
+	now      func() time.Time
+	change   func(ctx context.Context, f func(*db.Tx) error) error
+	account  *throttle
+	address  *throttle
+	setup    setup
+	mu       sync.RWMutex
+	known    map[[32]byte]known // by the hash of the token
+	revision uint64             // rises with every change that may end a session
+}
+
+// known is what the database said about a token.
+type known struct {
+	user     core.ID
+	checked  time.Time
+	idle     time.Time
+	ends     time.Time
+	revision uint64
+}
+
+// Session is a signed-in user.
+type Session struct {
+	Token string // for the cookie; kept nowhere else
+	User  core.ID
+	Ends  time.Time
+}
+
+const (
+	sessionIdle   = 8 * time.Hour
+	sessionLength = 7 * 24 * time.Hour
+	seenEvery     = time.Minute // how exactly the last use is recorded
+	recheck       = time.Second // how soon a change by another process is seen
+	knownTokens   = 50_000
+)
+
+// NewLogins returns the logins of a database.
+func NewLogins(d *db.DB, o LoginOptions) *Logins {
+	l := &Logins{db: d, log: o.Log, now: o.Now, change: o.Change, account: newThrottle(5), address: newThrottle(20), known: map[[32]byte]known{}}
+	if l.log == nil {
+		l.log = slog.Default()
+	}
+	if l.now == nil {
+		l.now = time.Now
+	}
+	if l.change == nil {
+		l.change = func(ctx context.Context, f func(*db.Tx) error) error { return d.Tx(ctx, db.TxOptions{}, f) }
+	}
+	return l
+}
+
+// Login checks the password and returns a new session. addr is the address of the peer, never a header that a client
+// chose. Whether it was the e-mail or the password that was wrong is not told, in words or by the time that it takes.
+func (l *Logins) Login(ctx context.Context, email, password, addr string) (Session, error) {
+	const op = "authz.Login"
+	email = foldEmail(email)
+	now := l.now()
+	for _, t := range []struct {
+		*throttle
+		key string
+	}{{l.address, network(addr)}, {l.account, hashToken(email)}} {
+		if wait := t.take(t.key, now); wait > 0 {
+			return Session{}, tooMany(op, wait)
+		}
+	}
+	var a account
+	err := l.db.Gorm(ctx).Where("email = ?", email).Take(&a).Error
+	if err != nil && !errors.Is(err, gorm.ErrRecordNotFound) {
+		return Session{}, core.E(op, l.db.Classify(err))
+	}
+	phc := nobody()
+	if a.PasswordHash != nil {
+		phc = *a.PasswordHash
+	}
+	ok, stale, err := VerifyPassword(ctx, phc, password)
+	if err != nil {
+		return Session{}, core.E(op, err)
+	}
+	if !ok || a.PasswordHash == nil || a.Disabled {
+		return Session{}, core.E(op, core.Unknown, "the e-mail address or the password is wrong")
+	}
+	l.account.forgive(hashToken(email))
+	fresh := ""
+	if stale {
+		if fresh, err = HashPassword(ctx, password); err != nil {
+			return Session{}, core.E(op, err)
+		}
+	}
+	s, err := l.begin(ctx, a.ID, addr, now.Add(sessionLength), func(tx *gorm.DB) error {
+		if fresh != "" {
+			return tx.Model(&account{}).Where("id = ? AND password_hash = ?", a.ID, phc).Update("password_hash", fresh).Error
+		}
+		return nil
+	})
+	if err != nil {
+		return Session{}, core.E(op, err)
+	}
+	return s, nil
+}
+
+// begin stores a new session beside what also does; it also clears away the sessions that have ended.
+func (l *Logins) begin(ctx context.Context, user core.ID, addr string, ends time.Time, also func(tx *gorm.DB) error) (Session, error) {
+	s := Session{Token: newToken(), User: user, Ends: ends.UTC()}
+	now := l.now()
+	row := session{
+		Hash: hashToken(s.Token), UserID: user, Address: addr, CreatedAt: dbTime(now), SeenAt: dbTime(now),
+		IdleAt: dbTime(earlier(now.Add(sessionIdle), ends)), EndsAt: dbTime(ends),
+	}
+	err := l.db.Tx(ctx, db.TxOptions{}, func(tx *db.Tx) error {
+		g := tx.Gorm(ctx)
+		if err := g.Where("idle_at <= ?", dbTime(now)).Delete(&session{}).Error; err != nil {
+			return err
+		}
+		if err := also(g); err != nil {
+			return err
+		}
+		return g.Create(&row).Error
+	})
+	return s, err
+}
+
+// Rotate ends the session and returns a new one for the same user that ends when the old one would have.
+// It is called when the rights of the user have grown.
+func (l *Logins) Rotate(ctx context.Context, token string) (Session, error) {
+	const op = "authz.Rotate"
+	if _, err := l.Authenticate(ctx, token); err != nil {
+		return Session{}, err
+	}
+	hash := hashToken(token)
+	var old session
+	if err := l.db.Gorm(ctx).Where("hash = ?", hash).Take(&old).Error; err != nil {
+		if errors.Is(err, gorm.ErrRecordNotFound) {
+			return Session{}, errSignIn
+		}
+		return Session{}, core.E(op, l.db.Classify(err))
+	}
+	s, err := l.begin(ctx, old.UserID, old.Address, old.EndsAt.Time, func(tx *gorm.DB) error {
+		done := tx.Where("hash = ?", hash).Delete(&session{})
+		if done.Error == nil && done.RowsAffected == 0 {
+			return errSignIn // somebody else was first
+		}
+		return done.Error
+	})
+	l.Forget()
+	if err != nil {
+		return Session{}, core.E(op, err)
+	}
+	return s, nil
+}
+
+// Logout ends the session. A token that is no session is no error.
+func (l *Logins) Logout(ctx context.Context, token string) error {
+	err := l.db.Tx(ctx, db.TxOptions{}, func(tx *db.Tx) error {
+		return tx.Gorm(ctx).Where("hash = ?", hashToken(token)).Delete(&session{}).Error
+	})
+	l.Forget()
+	if err != nil {
+		return core.E("authz.Logout", err)
+	}
+	return nil
+}
+
+// Forget has the next request of everybody checked against the database. It is called after the commit of any change
+// that may end somebody's access: of users, passwords, sessions, keys.
+func (l *Logins) Forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.revision++
+	clear(l.known)
+}
+
+// errSignIn is the one answer to every token that is not good, or no longer.
+var errSignIn = core.E("authz.Authenticate", core.Unknown, "the session or the key is not valid or has ended: sign in again")
+
+// Authenticate returns the user of a session token or an API key.
+func (l *Logins) Authenticate(ctx context.Context, token string) (core.ID, error) {
+	if len(token) < 40 || len(token) > 60 {
+		return "", errSignIn
+	}
+	now := l.now()
+	sum := sha256.Sum256([]byte(token))
+	l.mu.RLock()
+	k, ok := l.known[sum]
+	revision := l.revision
+	l.mu.RUnlock()
+	if !ok || now.Sub(k.checked) >= recheck || now.Before(k.checked) {
+		var err error
+		if k, err = l.check(ctx, token, hex.EncodeToString(sum[:]), now); err != nil {
+			return "", err
+		}
+		k.revision = revision
+		l.remember(sum, k)
+	}
+	if !now.Before(k.idle) || !now.Before(k.ends) {
+		return "", errSignIn
+	}
+	return k.user, nil
+}
+
+func (l *Logins) remember(sum [32]byte, k known) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if k.revision != l.revision {
+		return // what the database said may be out of date
+	}
+	if len(l.known) >= knownTokens {
+		clear(l.known)
+	}
+	l.known[sum] = k
+}
+
+// check asks the database about a token.
+func (l *Logins) check(ctx context.Context, token, hash string, now time.Time) (known, error) {
+	const op = "authz.Authenticate"
+	var row struct {
+		UserID                        core.ID
+		SeenAt, IdleAt, EndsAt, Until db.Time
+		Disabled                      bool
+	}
+	q := l.db.Gorm(ctx).Joins(`JOIN "_user" u ON u.id = user_id`).Where("hash = ?", hash)
+	key := strings.HasPrefix(token, keyPrefix)
+	if key {
+		q = q.Table(`"_api_key"`).Select("user_id, expires_at AS idle_at, expires_at AS ends_at, disabled").Where("revoked_at IS NULL")
+	} else {
+		q = q.Table(`"_session"`).Select("user_id, seen_at, idle_at, ends_at, disabled")
+	}
+	if err := q.Take(&row).Error; err != nil {
+		if errors.Is(err, gorm.ErrRecordNotFound) {
+			return known{}, errSignIn
+		}
+		return known{}, core.E(op, l.db.Classify(err))
+	}
+	if row.Disabled || !now.Before(row.IdleAt.Time) || !now.Before(row.EndsAt.Time) {
+		return known{}, errSignIn
+	}
+	if !key && now.Sub(row.SeenAt.Time) >= seenEvery {
+		row.IdleAt = dbTime(earlier(now.Add(sessionIdle), row.EndsAt.Time))
+		l.touch(ctx, hash, now, row.IdleAt)
+	}
+	return known{user: row.UserID, checked: now, idle: row.IdleAt.Time, ends: row.EndsAt.Time}, nil
+}
+
+// touch records that a session is in use. It fails nobody: the worst is that the session ends early.
+func (l *Logins) touch(ctx context.Context, hash string, now time.Time, idle db.Time) {
+	err := l.db.Tx(ctx, db.TxOptions{}, func(tx *db.Tx) error {
+		return tx.Gorm(ctx).Model(&session{}).Where("hash = ?", hash).Updates(map[string]any{"seen_at": dbTime(now), "idle_at": idle}).Error
+	})
+	if err != nil {
+		l.log.WarnContext(ctx, "authz: the use of a session was not recorded", "err", err)
+	}
+}
+
+// newToken returns 32 random bytes as text.
+func newToken() string {
+	b := make([]byte, 32)
+	_, _ = rand.Read(b) // never fails
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// hashToken returns what is stored of a token. The token has 256 random bits, so that a plain hash is enough.
+func hashToken(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:])
+}
+
+func dbTime(t time.Time) db.Time { return db.Time{Time: t.UTC().Truncate(time.Microsecond)} }
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}

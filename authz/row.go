@@ -1,0 +1,142 @@
+package authz
+
+import (
+	"colonnade/core"
+	"colonnade/core/db"
+)
+
+// Unit is a business unit. All but the root have a parent.
+type Unit struct {
+	ID       core.ID `gorm:"primaryKey"`
+	Name     string
+	ParentID *core.ID
+}
+
+// User is a person, or another identity that signs in. Users are never deleted, since history names them.
+type User struct {
+	ID        core.ID `gorm:"primaryKey"`
+	Name      string
+	Email     string // in lower case
+	UnitID    core.ID
+	Disabled  bool
+	CreatedAt db.Time
+	ChangedAt db.Time
+}
+
+// account is a user with the column that leaves this package never.
+type account struct {
+	User
+	PasswordHash *string // PHC form; nil for a user who cannot sign in with a password
+}
+
+// Team owns records together. Its roles are those of its members too.
+type Team struct {
+	ID     core.ID `gorm:"primaryKey"`
+	Name   string
+	UnitID core.ID
+}
+
+// Member says that a user is in a team.
+type Member struct {
+	ID     core.ID `gorm:"primaryKey"`
+	TeamID core.ID
+	UserID core.ID
+}
+
+// Role is a named set of rights.
+type Role struct {
+	ID   core.ID `gorm:"primaryKey"`
+	Name string
+	Doc  string
+}
+
+// Rule is a rule of casbin: p grants something to a role, g gives a role to a user, a team or another role.
+type Rule struct {
+	ID    core.ID `gorm:"primaryKey"` // a hash of the rest
+	Ptype string
+	V0    string // p, g: who, such as "role:sales" or "user:0190..."
+	V1    string // p: table, or "*" for an action; g: the role
+	V2    string // p: privilege or action; g: the unit in which the role is held, "*" for everywhere
+	V3    string // p: level
+	V4    string // p: condition
+	V5    string // p: hidden columns, a JSON list
+}
+
+type session struct {
+	Hash      string `gorm:"primaryKey"` // of the token
+	UserID    core.ID
+	Address   string
+	CreatedAt db.Time
+	SeenAt    db.Time
+	IdleAt    db.Time // when it ends unless it is used
+	EndsAt    db.Time // when it ends in any case
+}
+
+// Key is an API key, without the secret.
+type Key struct {
+	ID        core.ID `gorm:"primaryKey"`
+	Prefix    string  // what its owner recognises it by
+	Hash      string  `json:"-"`
+	UserID    core.ID
+	Name      string
+	CreatedAt db.Time
+	ExpiresAt db.Time
+	RevokedAt db.Time
+}
+
+// TableName implements gorm's Tabler, here and below.
+func (Unit) TableName() string { return "_unit" }
+
+// TableName implements gorm's Tabler.
+func (User) TableName() string { return "_user" }
+
+// TableName implements gorm's Tabler.
+func (account) TableName() string { return "_user" }
+
+// TableName implements gorm's Tabler.
+func (Team) TableName() string { return "_team" }
+
+// TableName implements gorm's Tabler.
+func (Member) TableName() string { return "_team_member" }
+
+// TableName implements gorm's Tabler.
+func (Role) TableName() string { return "_role" }
+
+// TableName implements gorm's Tabler.
+func (Rule) TableName() string { return "_policy" }
+
+// TableName implements gorm's Tabler.
+func (session) TableName() string { return "_session" }
+
+// TableName implements gorm's Tabler.
+func (Key) TableName() string { return "_api_key" }
+
+// Tables returns the tables of this package as every reader with the privilege sees them: what proves an identity
+// (password hashes, sessions, keys) is no part of them.
+func Tables() []core.Table {
+	id := core.Column{Name: "id", Kind: core.UUID, Required: true, System: true, Doc: "The primary key."}
+	name := core.Column{Name: "name", Kind: core.Text, Required: true}
+	lookup := func(name, target, inverse string) core.Column {
+		return core.Column{Name: name, Kind: core.Lookup, Target: target, Inverse: inverse, Required: name != "parent_id"}
+	}
+	table := func(name, label, doc string, columns ...core.Column) core.Table {
+		return core.Table{Name: name, Label: label, Doc: doc, Ownership: core.OrgOwned, Builtin: true, Columns: append([]core.Column{id}, columns...)}
+	}
+	return []core.Table{
+		table("_unit", "Business unit", "The tree of business units.",
+			name, lookup("parent_id", "_unit", "children")),
+		table("_user", "User", "The people and other identities that sign in.",
+			name,
+			core.Column{Name: "email", Kind: core.Text, Required: true},
+			lookup("unit_id", "_unit", "users"),
+			core.Column{Name: "disabled", Kind: core.Boolean, Required: true},
+			core.Column{Name: "created_at", Kind: core.Timestamp, Required: true},
+			core.Column{Name: "changed_at", Kind: core.Timestamp, Required: true}),
+		table("_team", "Team", "Groups of users that own records and hold roles together.",
+			name, lookup("unit_id", "_unit", "teams")),
+		table("_team_member", "Team member", "Who is in which team.",
+			lookup("team_id", "_team", "members"), lookup("user_id", "_user", "memberships")),
+		table("_role", "Role", "Named sets of rights.",
+			name, core.Column{Name: "doc", Kind: core.LongText}),
+	}
+}

@@ -1,0 +1,57 @@
+package core
+
+import "context"
+
+// Action is one thing that can be called: by a GraphQL mutation, a flow step, an agent, the studio.
+// From this one description come the mutation, its validation, the form and the reference page.
+type Action struct {
+	Name      string // snake_case, as flow authors and API clients write it
+	Doc       string // one sentence, then details
+	Input     []Column
+	Output    []Column
+	Examples  []Example
+	Privilege string // what a caller needs besides being signed in; empty for nothing more
+
+	// Alone says that the action opens transactions of its own, as long work does. It can then be
+	// the only root field of a mutation, and as a flow step it runs at least once with the same Key.
+	// Other actions join the transaction that their context carries.
+	Alone bool
+
+	// Define says that the action changes the schema or the policy, for which the transaction must be prepared.
+	Define bool
+
+	Run func(ctx context.Context, c Call) (Record, error)
+}
+
+// Call is one run of an [Action]. The caller is in the context.
+type Call struct {
+	In  Record // normalised to Input
+	Key string // the same on every retry; empty when nobody retries
+}
+
+// Example is an input of an action, and what to expect.
+type Example struct {
+	Doc string
+	In  Record
+	Out Record // checked when not nil
+}
+
+// Text returns the text input of that name, "" when absent.
+func (c Call) Text(name string) string {
+	s, _ := c.In[name].(string)
+	return s
+}
+
+// Int returns the integer input of that name, or otherwise.
+func (c Call) Int(name string, otherwise int64) int64 {
+	if n, ok := c.In[name].(int64); ok {
+		return n
+	}
+	return otherwise
+}
+
+// Bool returns the boolean input of that name, false when absent.
+func (c Call) Bool(name string) bool {
+	b, _ := c.In[name].(bool)
+	return b
+}

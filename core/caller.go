@@ -1,0 +1,62 @@
+package core
+
+import (
+	"context"
+	"slices"
+)
+
+// Caller is who asks. Every read and write names one; the zero Caller is anonymous and holds nothing.
+//
+// The lists are resolved once, when the caller signs in to a request, so that deciding a right needs no further query.
+type Caller struct {
+	User   ID       // the user, or the flow or plugin identity, that acts
+	Name   string   // for people, in messages and logs
+	Unit   ID       // the business unit of User
+	Below  []ID     // Unit and every unit under it
+	Teams  []ID     // the teams of User
+	Roles  []string // every role held directly or through a team, inherited ones included
+	Behalf ID       // the user who really sits at the keyboard, when somebody acts on behalf of User
+	Cause  Cause    // why the caller acts
+	system bool
+}
+
+// Cause says what made a change happen, so that history can tell and loops can end.
+type Cause struct {
+	Kind  string // api, flow, import, setup
+	ID    string // the flow run, the import batch
+	Depth int    // how many flow runs led here; 0 for a person
+}
+
+// SystemID is the user id that history shows for changes made by Colonnade itself.
+const SystemID ID = "00000000-0000-7000-8000-000000000000"
+
+// RootUnit is the id of the business unit at the top of the tree; it always exists.
+const RootUnit ID = "00000000-0000-7000-8000-000000000001"
+
+// System returns the caller of the machinery itself, which passes every check. Code that acts for a person
+// must never use it; the import test lists who may.
+func System(kind string) Caller {
+	return Caller{User: SystemID, Name: "system", Unit: RootUnit, Below: []ID{RootUnit}, Cause: Cause{Kind: kind}, system: true}
+}
+
+// IsSystem reports whether c was made by [System].
+func (c Caller) IsSystem() bool { return c.system }
+
+// Anonymous reports whether nobody signed in.
+func (c Caller) Anonymous() bool { return c.User == "" }
+
+// HasRole reports whether c holds the role.
+func (c Caller) HasRole(role string) bool { return slices.Contains(c.Roles, role) }
+
+type callerKey struct{}
+
+// WithCaller returns a context that carries c.
+func WithCaller(ctx context.Context, c Caller) context.Context {
+	return context.WithValue(ctx, callerKey{}, c)
+}
+
+// CallerFrom returns the caller of ctx; without one, the anonymous caller.
+func CallerFrom(ctx context.Context) Caller {
+	c, _ := ctx.Value(callerKey{}).(Caller)
+	return c
+}

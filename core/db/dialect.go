@@ -1,0 +1,117 @@
+package db
+
+import (
+	"context"
+	"io/fs"
+
+	"gorm.io/gorm"
+
+	"colonnade/core"
+)
+
+// Dialect is what one database says differently: spellings, types, errors and how an answer travels.
+// A dialect is a struct without fields; [DB] holds the state. What each method must do is tested by dbtest.
+type Dialect interface {
+	// Name is the word that configuration uses, and the column of the function table of package rules.
+	Name() string
+
+	// AppendPlaceholder appends the placeholder of the n-th argument, counted from 1.
+	AppendPlaceholder(b []byte, n int) []byte
+
+	// ColumnType is the type of a stored column, with its collation. Texts compare by bytes, decimals by value.
+	ColumnType(c *core.Column) string
+
+	// Bind returns v, in the Go form of the column's kind, as the driver takes it.
+	Bind(c *core.Column, v any) any
+
+	// Answer writes a statement whose result [Conn.Answer] returns as JSON in the form of s.
+	// value writes the i-th field; from writes everything from FROM on.
+	Answer(b *Builder, s *Shape, value func(i int), from func())
+
+	// Nest writes a scalar sub-select that yields JSON in the form of s, null when a single row is not there.
+	Nest(b *Builder, s *Shape, value func(i int), from func())
+
+	// AnyOf writes a condition: the expression, of the column's kind, equals a member of list. The list is one
+	// argument however long it is; its values are in the Go form of the kind.
+	AnyOf(b *Builder, c *core.Column, expr func(), list []any)
+
+	// Like writes a condition: the text matches the LIKE pattern, where % and _ are wild and \ escapes.
+	Like(b *Builder, text, pattern func(), fold bool)
+
+	// Aggregate writes sum, avg, min or max over an expression of that kind, exact for decimals.
+	Aggregate(b *Builder, function string, k core.Kind, expr func())
+
+	// Order writes one term of ORDER BY with the place of the nulls.
+	Order(b *Builder, expr func(), k core.Kind, desc, nullsFirst bool)
+
+	// NullsFirst is where the database puts the nulls of that direction when nothing is said.
+	NullsFirst(desc bool) bool
+
+	// Collate is what an expression of that kind that is no column must carry to be compared by value.
+	Collate(k core.Kind) string
+
+	// Lock is what a SELECT ends with to lock its rows until the end of the transaction.
+	Lock() string
+
+	// EventsAfter writes the query for the events behind a place in the stream, with the record before and after:
+	// tx, seq, table_name, record_id, version, op, actor, cause, cause_id, depth, at, before, after. It leaves out
+	// events before which another may still appear.
+	EventsAfter(b *Builder, tx, seq int64, limit int)
+
+	// Classify turns a driver's error into a *core.Error; see [Violation] for broken constraints.
+	Classify(err error) error
+
+	// Migrations are the files of the system tables, "NNNN_name.sql", forward only.
+	Migrations() fs.FS
+
+	// Open connects. The data source is the dialect's own: a file, a URL.
+	Open(ctx context.Context, source string, o Options) (Engine, error)
+}
+
+// Engine is an open database of one dialect.
+type Engine interface {
+	// Gorm serves reads of system tables outside a transaction.
+	Gorm() *gorm.DB
+
+	// Tx runs f in a transaction that is durable when Tx returns nil. It must not be called within itself.
+	// An error of f rolls back what f did and nothing else.
+	Tx(ctx context.Context, o TxOptions, f func(Session) error) error
+
+	// Session runs statements outside a transaction, each by itself.
+	Session
+	// Listen calls wake when another process called Notify, until ctx ends. Wake-ups may be lost; callers also poll.
+	Listen(ctx context.Context, topic string, wake func())
+	// Notify wakes the listeners of other processes. It never fails a caller: a lost wake-up only costs time.
+	Notify(ctx context.Context, topic string)
+
+	Ping(ctx context.Context) error
+	Close() error
+}
+
+// Session is where statements run: the pool, or one transaction.
+type Session interface {
+	Gorm() *gorm.DB
+	Exec(ctx context.Context, text string, args []any) (rows int64, err error)
+	// ExecAll runs the statements in order, in one round trip where there is a network; it stops at the first error.
+	ExecAll(ctx context.Context, statements []*Builder) error
+	// LockSchema keeps the schema as it is until the end of the transaction; exclusive keeps others from looking at it.
+	LockSchema(ctx context.Context, exclusive bool) error
+	// InsertRows inserts records that hold a value or nil for each of the columns.
+	InsertRows(ctx context.Context, table string, columns []*core.Column, rows []core.Record) error
+	Query(ctx context.Context, text string, args []any, each func(scan func(dest ...any) error) error) error
+	Answer(ctx context.Context, text string, args []any, s *Shape, dst []byte) ([]byte, error)
+}
+
+// Violation is the cause inside the error of a broken constraint.
+type Violation struct {
+	Unique     bool
+	Constraint string   // the name, where the database tells it
+	Columns    []string // the columns, where the database tells them
+	Err        error
+}
+
+// Error returns the driver's words, for the log.
+func (v *Violation) Error() string { return v.Err.Error() }
+
+// Unwrap returns the driver's error.
+func (v *Violation) Unwrap() error { return v.Err }

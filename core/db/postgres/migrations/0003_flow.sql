@@ -1,0 +1,1 @@
+-- Flows: definitions, schedules, runs and steps.

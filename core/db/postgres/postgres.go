@@ -1,0 +1,271 @@
+package postgres
+
+import (
+	"embed"
+	"io/fs"
+	"strconv"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"colonnade/core"
+	"colonnade/core/db"
+)
+
+// Dialect is the PostgreSQL dialect.
+type Dialect struct{}
+
+var _ db.Dialect = Dialect{}
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrations implements db.Dialect.
+func (Dialect) Migrations() fs.FS {
+	dir, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		panic(err) // the folder is embedded above
+	}
+	return dir
+}
+
+// Name implements db.Dialect.
+func (Dialect) Name() string { return "postgres" }
+
+// AppendPlaceholder implements db.Dialect.
+func (Dialect) AppendPlaceholder(b []byte, n int) []byte {
+	return strconv.AppendInt(append(b, '$'), int64(n), 10)
+}
+
+// storage is how a kind is kept, without precision and collation.
+var storage = map[core.Kind]string{
+	core.Text: "text", core.LongText: "text", core.Integer: "bigint", core.Decimal: "numeric", core.Float: "float8",
+	core.Boolean: "boolean", core.Date: "date", core.Timestamp: "timestamptz", core.UUID: "uuid", core.Choice: "text",
+	core.Lookup: "uuid", core.JSON: "jsonb",
+}
+
+// ColumnType implements db.Dialect.
+func (Dialect) ColumnType(c *core.Column) string {
+	switch t := storage[c.Kind]; t {
+	case "numeric":
+		if c.Precision > 0 {
+			return "numeric(" + strconv.Itoa(c.Precision) + "," + strconv.Itoa(c.Scale) + ")"
+		}
+		return t
+	case "text":
+		return `text COLLATE "C"`
+	default:
+		return t
+	}
+}
+
+// Bind implements db.Dialect. pgx sends a string as text, whatever the type of the parameter.
+func (Dialect) Bind(c *core.Column, v any) any {
+	switch v := v.(type) {
+	case time.Time:
+		if c.Kind == core.Date {
+			return v.Format(time.DateOnly)
+		}
+		return v.Format(core.TimeLayout)
+	case decimal.Decimal:
+		return v.String()
+	case core.ID:
+		return string(v)
+	case nil, string, int64, float64, bool:
+		return v
+	}
+	return string(core.AppendValue(nil, v)) // JSON
+}
+
+// Answer implements db.Dialect: the answer travels as rows, and session.Answer writes the JSON.
+func (d Dialect) Answer(b *db.Builder, s *db.Shape, value func(i int), from func()) {
+	b.Write("SELECT ")
+	columns(b, s, value, func(i int) string { return "c" + strconv.Itoa(i) })
+	from()
+}
+
+// Nest implements db.Dialect.
+func (d Dialect) Nest(b *db.Builder, s *db.Shape, value func(i int), from func()) {
+	item := "row_to_json(x)"
+	if s.Bare || !names(s) {
+		item = "x.c0"
+	}
+	if s.Many {
+		b.Write("(SELECT coalesce(json_agg(", item, "), '[]') FROM (SELECT ")
+	} else {
+		b.Write("(SELECT ", item, " FROM (SELECT ")
+	}
+	switch {
+	case s.Bare && s.Fields[0].Text != "":
+		b.Literal(s.Fields[0].Text).Write("::text AS c0")
+	case s.Bare:
+		value(0)
+		b.Write(" AS c0")
+	case !names(s):
+		spelled(b, s, value)
+	default:
+		nested(b, s, value)
+	}
+	from()
+	b.Write(") AS x)")
+}
+
+// names reports whether the keys of s can be names of columns, of which PostgreSQL keeps 63 bytes.
+func names(s *db.Shape) bool {
+	if len(s.Fields) == 0 {
+		return false
+	}
+	for _, f := range s.Fields {
+		if f.Key == "" || len(f.Key) > 63 {
+			return false
+		}
+	}
+	return true
+}
+
+// spelled writes one column c0: the object, put together from texts.
+func spelled(b *db.Builder, s *db.Shape, value func(i int)) {
+	b.Write("('{'")
+	for i, f := range s.Fields {
+		key := core.AppendString(nil, f.Key)
+		if i > 0 {
+			key = append([]byte{','}, key...)
+		}
+		b.Write(" || ").Literal(string(append(key, ':'))).Write(" || ")
+		if f.Text != "" {
+			b.Literal(string(core.AppendString(nil, f.Text)))
+			continue
+		}
+		b.Write("coalesce(to_json(")
+		value(i)
+		b.Write(")::text, 'null')")
+	}
+	b.Write(" || '}')::json AS c0")
+}
+
+func columns(b *db.Builder, s *db.Shape, value func(i int), name func(i int) string) {
+	comma := false
+	for i, f := range s.Fields {
+		if f.Text != "" {
+			continue
+		}
+		if comma {
+			b.Write(", ")
+		}
+		comma = true
+		value(i)
+		b.Write(" AS ").Name(name(i))
+	}
+}
+
+// nested writes the columns of a nested object, whose names are the keys; a constant is a column too.
+func nested(b *db.Builder, s *db.Shape, value func(i int)) {
+	for i, f := range s.Fields {
+		if i > 0 {
+			b.Write(", ")
+		}
+		if f.Text != "" {
+			b.Literal(f.Text).Write("::text")
+		} else {
+			value(i)
+		}
+		b.Write(" AS ").Name(f.Key)
+	}
+}
+
+// AnyOf implements db.Dialect.
+func (d Dialect) AnyOf(b *db.Builder, c *core.Column, expr func(), list []any) {
+	texts := make([]string, 0, len(list))
+	for _, v := range list {
+		switch v := d.Bind(c, v).(type) {
+		case nil: // equals nothing
+		case string:
+			texts = append(texts, v)
+		default:
+			texts = append(texts, string(core.AppendValue(nil, v)))
+		}
+	}
+	expr()
+	b.Write(" = ANY(").Arg(texts).Write("::text[]")
+	if t := storage[c.Kind]; t != "text" {
+		b.Write("::", t, "[]")
+	}
+	b.Write(")")
+}
+
+// Like implements db.Dialect. Texts compare by bytes, and so would fold ASCII only: the case of letters is that of the
+// database.
+func (Dialect) Like(b *db.Builder, text, pattern func(), fold bool) {
+	if !fold {
+		text()
+		b.Write(" LIKE ")
+		pattern()
+		return
+	}
+	b.Write("lower((")
+	text()
+	b.Write(`) COLLATE "default") LIKE lower((`)
+	pattern()
+	b.Write(`) COLLATE "default")`)
+}
+
+// Aggregate implements db.Dialect.
+func (Dialect) Aggregate(b *db.Builder, function string, k core.Kind, expr func()) {
+	switch {
+	case function == "avg" && k != core.Float:
+		// avg() itself stops at 16 digits, which is one too few to find the nearest double.
+		b.Write("((sum(")
+		expr()
+		b.Write(") + 0e-40) / nullif(count(")
+		expr()
+		b.Write("), 0))::float8")
+	case function == "sum" && k == core.Integer:
+		b.Write("sum(")
+		expr()
+		b.Write(")::bigint")
+	case (k == core.UUID || k == core.Lookup) && (function == "min" || function == "max"):
+		b.Write(function, "(")
+		expr()
+		b.Write("::text)")
+	default:
+		b.Write(function, "(")
+		expr()
+		b.Write(")")
+	}
+}
+
+// Order implements db.Dialect.
+func (Dialect) Order(b *db.Builder, expr func(), _ core.Kind, desc, nullsFirst bool) {
+	expr()
+	if desc {
+		b.Write(" DESC")
+	}
+	if nullsFirst != desc { // PostgreSQL holds NULL for the largest value
+		if nullsFirst {
+			b.Write(" NULLS FIRST")
+		} else {
+			b.Write(" NULLS LAST")
+		}
+	}
+}
+
+// NullsFirst implements db.Dialect: PostgreSQL holds NULL for the largest value.
+func (Dialect) NullsFirst(desc bool) bool { return desc }
+
+// Collate implements db.Dialect.
+func (Dialect) Collate(core.Kind) string { return "" }
+
+// Lock implements db.Dialect.
+func (Dialect) Lock() string { return " FOR UPDATE" }
+
+// EventsAfter implements db.Dialect. Numbers are drawn before the commit, so the order is that of the transactions, and
+// only those count that are older than every running one.
+func (Dialect) EventsAfter(b *db.Builder, tx, seq int64, limit int) {
+	b.Write(`SELECT e.tx::text::bigint, e.seq, e.table_name, e.record_id::text, e.version, e.op, e.actor::text, e.cause, e.cause_id, e.depth,
+to_char(e.at, 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'), o.data::text, n.data::text
+FROM "_event" AS e
+LEFT JOIN "_history" AS o ON o.record_id = e.record_id AND o.version = e.version - 1 AND o.table_name = e.table_name
+LEFT JOIN "_history" AS n ON n.record_id = e.record_id AND n.version = e.version AND n.table_name = e.table_name
+WHERE (e.tx, e.seq) > (`).Arg(strconv.FormatInt(tx, 10)).Write("::xid8, ").Arg(seq).
+		Write(") AND e.tx < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY e.tx, e.seq LIMIT ", strconv.Itoa(limit))
+}

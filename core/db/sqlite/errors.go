@@ -1,0 +1,68 @@
+package sqlite
+
+import (
+	"errors"
+	"strings"
+
+	"modernc.org/sqlite"
+	lib "modernc.org/sqlite/lib"
+
+	"colonnade/core"
+	"colonnade/core/db"
+)
+
+// Classify implements db.Dialect.
+func (Dialect) Classify(err error) error {
+	const op = "sqlite"
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return core.E(op, err)
+	}
+	switch e.Code() {
+	case lib.SQLITE_CONSTRAINT_UNIQUE, lib.SQLITE_CONSTRAINT_PRIMARYKEY, lib.SQLITE_CONSTRAINT_ROWID:
+		return core.E(op, core.Exists, "a record with this key exists already", &db.Violation{Unique: true, Columns: violated(e.Error()), Err: err})
+	case lib.SQLITE_CONSTRAINT_NOTNULL:
+		return core.E(op, core.Invalid, "a value is required", &db.Violation{Columns: violated(e.Error()), Err: err})
+	case lib.SQLITE_CONSTRAINT_FOREIGNKEY:
+		return core.E(op, core.Invalid, "a record that this one refers to, or that refers to it, is in the way", &db.Violation{Err: err})
+	}
+	switch e.Code() & 0xff {
+	case lib.SQLITE_CONSTRAINT:
+		return core.E(op, core.Invalid, "the value breaks a constraint", &db.Violation{Err: err})
+	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED:
+		return core.E(op, core.Unavailable, "the database is busy: try again", err)
+	case lib.SQLITE_FULL:
+		return core.E(op, core.Full, "the disk is full: nothing was written; make room and try again", err)
+	case lib.SQLITE_IOERR, lib.SQLITE_CANTOPEN, lib.SQLITE_READONLY:
+		return core.E(op, core.Unavailable, "the database file cannot be read or written", err)
+	case lib.SQLITE_INTERRUPT:
+		return core.E(op, core.Unavailable, "the request took too long and was stopped", err)
+	case lib.SQLITE_TOOBIG:
+		return core.E(op, core.Limit, "the value is too large", err)
+	}
+	if strings.Contains(e.Error(), "integer overflow") {
+		return core.E(op, core.Invalid, "a sum is out of the range of 64 bits", err)
+	}
+	return core.E(op, err)
+}
+
+// violated returns the columns that a message such as "UNIQUE constraint failed: t.a, t.b (2067)" names.
+func violated(msg string) []string {
+	_, list, ok := strings.Cut(msg, "constraint failed: ")
+	if i := strings.Index(list, "constraint failed: "); i >= 0 { // the driver says it twice
+		list = list[i+len("constraint failed: "):]
+	}
+	if i := strings.LastIndex(list, " ("); i >= 0 {
+		list = list[:i]
+	}
+	if !ok {
+		return nil
+	}
+	var out []string
+	for name := range strings.SplitSeq(list, ", ") {
+		if _, column, ok := strings.Cut(name, "."); ok {
+			out = append(out, column)
+		}
+	}
+	return out
+}

@@ -1,0 +1,1 @@
+-- Plugins: models, and what unification knows.

@@ -1,0 +1,236 @@
+package sqlite
+
+import (
+	"embed"
+	"io/fs"
+	"strconv"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"colonnade/core"
+	"colonnade/core/db"
+)
+
+// Dialect is the SQLite dialect.
+type Dialect struct{}
+
+var _ db.Dialect = Dialect{}
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrations implements db.Dialect.
+func (Dialect) Migrations() fs.FS {
+	dir, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		panic(err) // the folder is embedded above
+	}
+	return dir
+}
+
+// Name implements db.Dialect.
+func (Dialect) Name() string { return "sqlite" }
+
+// AppendPlaceholder implements db.Dialect.
+func (Dialect) AppendPlaceholder(b []byte, _ int) []byte { return append(b, '?') }
+
+// storage is how a kind is kept. A decimal is a text of fixed scale whose collation compares by value; a moment is a
+// text that sorts like the moment.
+var storage = map[core.Kind]string{
+	core.Text: "TEXT", core.LongText: "TEXT", core.Integer: "INTEGER", core.Decimal: "TEXT COLLATE " + decimalCollation,
+	core.Float: "REAL", core.Boolean: "INTEGER", core.Date: "TEXT", core.Timestamp: "TEXT", core.UUID: "TEXT",
+	core.Choice: "TEXT", core.Lookup: "TEXT", core.JSON: "TEXT",
+}
+
+// ColumnType implements db.Dialect.
+func (Dialect) ColumnType(c *core.Column) string { return storage[c.Kind] }
+
+// Bind implements db.Dialect.
+func (Dialect) Bind(c *core.Column, v any) any {
+	switch v := v.(type) {
+	case time.Time:
+		if c.Kind == core.Date {
+			return v.Format(time.DateOnly)
+		}
+		return v.Format(core.TimeLayout)
+	case decimal.Decimal:
+		if c.Scale > 0 {
+			return v.StringFixed(int32(c.Scale))
+		}
+		return v.String()
+	case bool:
+		if v {
+			return int64(1)
+		}
+		return int64(0)
+	case core.ID:
+		return string(v)
+	case nil, string, int64, float64:
+		return v
+	}
+	return string(core.AppendValue(nil, v)) // JSON
+}
+
+// Answer implements db.Dialect: the whole answer is one JSON text, made in SQL.
+func (d Dialect) Answer(b *db.Builder, s *db.Shape, value func(i int), from func()) {
+	b.Write("SELECT ")
+	d.json(b, s, value, from)
+}
+
+// Nest implements db.Dialect. The outer json() restores the subtype, which a sub-select loses.
+func (d Dialect) Nest(b *db.Builder, s *db.Shape, value func(i int), from func()) {
+	b.Write("json(")
+	if !s.Many {
+		b.Write("coalesce(")
+	}
+	b.Write("(SELECT ")
+	d.json(b, s, value, from)
+	b.Write(")")
+	if !s.Many {
+		b.Write(", 'null')")
+	}
+	b.Write(")")
+}
+
+// json writes what follows SELECT: the values are chosen, ordered and limited inside, and formatted outside.
+func (Dialect) json(b *db.Builder, s *db.Shape, value func(i int), from func()) {
+	if s.Many {
+		b.Write("json_group_array(")
+	}
+	if !s.Bare {
+		b.Write("json_object(")
+	}
+	for i, f := range s.Fields {
+		if i > 0 {
+			b.Write(", ")
+		}
+		if !s.Bare {
+			b.Literal(f.Key).Write(", ")
+		}
+		column := "x.c" + strconv.Itoa(i)
+		switch {
+		case f.Text != "":
+			b.Literal(f.Text)
+		case f.JSON || f.Kind == core.JSON || f.Kind == core.Decimal:
+			b.Write("json(", column, ")")
+		case f.Kind == core.Float:
+			b.Write("json(float_json(", column, "))")
+		case f.Kind == core.Boolean:
+			b.Write("CASE ", column, " WHEN 1 THEN json('true') WHEN 0 THEN json('false') END")
+		default:
+			b.Write(column)
+		}
+	}
+	if !s.Bare {
+		b.Write(")")
+	}
+	if s.Many {
+		b.Write(")")
+	}
+	b.Write(" FROM (SELECT ")
+	comma := false
+	for i, f := range s.Fields {
+		if f.Text != "" {
+			continue
+		}
+		if comma {
+			b.Write(", ")
+		}
+		comma = true
+		value(i)
+		b.Write(" AS c", strconv.Itoa(i))
+	}
+	if !comma {
+		b.Write("1")
+	}
+	from()
+	b.Write(") AS x")
+}
+
+// AnyOf implements db.Dialect.
+func (d Dialect) AnyOf(b *db.Builder, c *core.Column, expr func(), list []any) {
+	json := append(make([]byte, 0, 40*len(list)+2), '[')
+	for _, v := range list {
+		if v == nil {
+			continue // equals nothing
+		}
+		if len(json) > 1 {
+			json = append(json, ',')
+		}
+		json = core.AppendValue(json, d.Bind(c, v))
+	}
+	expr()
+	b.Write(" IN (SELECT value FROM json_each(").Arg(string(append(json, ']'))).Write("))")
+}
+
+// Like implements db.Dialect.
+func (Dialect) Like(b *db.Builder, text, pattern func(), fold bool) {
+	if fold {
+		b.Write("text_ilike(")
+	} else {
+		b.Write("text_like(")
+	}
+	text()
+	b.Write(", ")
+	pattern()
+	b.Write(")")
+}
+
+// Aggregate implements db.Dialect.
+func (Dialect) Aggregate(b *db.Builder, function string, k core.Kind, expr func()) {
+	switch {
+	case function == "avg" && k == core.Decimal:
+		b.Write("decimal_avg(")
+	case function == "sum" && k == core.Decimal:
+		b.Write("decimal_sum(")
+	default:
+		b.Write(function, "(")
+	}
+	expr()
+	if k == core.Decimal && (function == "min" || function == "max") {
+		b.Write(" COLLATE ", decimalCollation)
+	}
+	b.Write(")")
+}
+
+// Order implements db.Dialect.
+func (Dialect) Order(b *db.Builder, expr func(), k core.Kind, desc, nullsFirst bool) {
+	expr()
+	if k == core.Decimal {
+		b.Write(" COLLATE ", decimalCollation)
+	}
+	if desc {
+		b.Write(" DESC")
+	}
+	if nullsFirst == desc { // SQLite holds NULL for the smallest value
+		if nullsFirst {
+			b.Write(" NULLS FIRST")
+		} else {
+			b.Write(" NULLS LAST")
+		}
+	}
+}
+
+// NullsFirst implements db.Dialect: SQLite holds NULL for the smallest value.
+func (Dialect) NullsFirst(desc bool) bool { return !desc }
+
+// Collate implements db.Dialect.
+func (Dialect) Collate(k core.Kind) string {
+	if k == core.Decimal {
+		return " COLLATE " + decimalCollation
+	}
+	return ""
+}
+
+// Lock implements db.Dialect: there is one writer, so its rows need no lock.
+func (Dialect) Lock() string { return "" }
+
+// EventsAfter implements db.Dialect. There is one writer, so numbers appear in their order.
+func (Dialect) EventsAfter(b *db.Builder, _, seq int64, limit int) {
+	b.Write(`SELECT 0, e.seq, e.table_name, e.record_id, e.version, e.op, e.actor, e.cause, e.cause_id, e.depth, e.at, o.data, n.data
+FROM "_event" AS e
+LEFT JOIN "_history" AS o ON o.record_id = e.record_id AND o.version = e.version - 1 AND o.table_name = e.table_name
+LEFT JOIN "_history" AS n ON n.record_id = e.record_id AND n.version = e.version AND n.table_name = e.table_name
+WHERE e.seq > `).Arg(seq).Write(" ORDER BY e.seq LIMIT ", strconv.Itoa(limit))
+}

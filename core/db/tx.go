@@ -1,0 +1,106 @@
+package db
+
+import (
+	"context"
+
+	"gorm.io/gorm"
+
+	"colonnade/core"
+)
+
+// TxOptions of a transaction; the zero value works.
+type TxOptions struct {
+	// Alone keeps the transaction from sharing its commit with others, as a schema change must.
+	Alone bool
+}
+
+// Tx is one transaction. It is used by one goroutine, and not after the function that it was made for has returned.
+type Tx struct {
+	Dialect
+	session Session
+	done    []func()
+}
+
+// Tx runs f in a transaction. When f returns nil the transaction is committed, durably, before Tx returns nil, and
+// then what [Tx.AfterCommit] was given is called. Otherwise nothing of it remains.
+//
+// Tx must not be called from within f: pass the transaction on.
+func (db *DB) Tx(ctx context.Context, o TxOptions, f func(*Tx) error) error {
+	var tx *Tx
+	err := db.engine.Tx(ctx, o, func(s Session) error {
+		tx = &Tx{Dialect: db.Dialect, session: s}
+		return f(tx)
+	})
+	if err != nil {
+		return db.classify(err)
+	}
+	for _, f := range tx.done {
+		f()
+	}
+	return nil
+}
+
+// AfterCommit has f called once the transaction has committed; f is not called when it fails.
+func (tx *Tx) AfterCommit(f func()) { tx.done = append(tx.done, f) }
+
+// Gorm serves the system tables, whose shape is known when we compile. Its statements run to their end.
+func (tx *Tx) Gorm(ctx context.Context) *gorm.DB {
+	return tx.session.Gorm().WithContext(context.WithoutCancel(ctx))
+}
+
+// Session returns the dialect's own handle, for the work queue.
+func (tx *Tx) Session() Session { return tx.session }
+
+// Exec runs a statement and returns the number of rows that it changed.
+func (tx *Tx) Exec(ctx context.Context, b *Builder) (int64, error) {
+	return run{tx.Dialect, tx.session}.exec(ctx, b)
+}
+
+// ExecAll runs the statements in order and stops at the first error.
+func (tx *Tx) ExecAll(ctx context.Context, statements ...*Builder) error {
+	return run{tx.Dialect, tx.session}.execAll(ctx, statements)
+}
+
+// LockSchema keeps the schema as it is until the end of the transaction; exclusive is for who changes it.
+func (tx *Tx) LockSchema(ctx context.Context, exclusive bool) error {
+	return classify(tx.Dialect, tx.session.LockSchema(ctx, exclusive))
+}
+
+// InsertRows inserts records that hold a value or nil for each of the columns, in the way that is fastest for their number.
+func (tx *Tx) InsertRows(ctx context.Context, table string, columns []*core.Column, rows []core.Record) error {
+	return classify(tx.Dialect, tx.session.InsertRows(ctx, table, columns, rows))
+}
+
+// Query runs a statement and calls each for every row. each must not use the transaction.
+func (tx *Tx) Query(ctx context.Context, b *Builder, each func(scan func(dest ...any) error) error) error {
+	return run{tx.Dialect, tx.session}.query(ctx, b, each)
+}
+
+// Answer runs a statement that [Dialect.Answer] wrote for s, and appends its JSON to dst.
+func (tx *Tx) Answer(ctx context.Context, b *Builder, s *Shape, dst []byte) ([]byte, error) {
+	return run{tx.Dialect, tx.session}.answer(ctx, b, s, dst)
+}
+
+// Savepoint runs f; when it fails, what it did is undone and the transaction goes on.
+func (tx *Tx) Savepoint(ctx context.Context, f func() error) error {
+	if _, err := tx.session.Exec(ctx, "SAVEPOINT part", nil); err != nil {
+		return classify(tx.Dialect, err)
+	}
+	done := len(tx.done)
+	err := f()
+	end := "RELEASE SAVEPOINT part"
+	if err != nil {
+		tx.done = tx.done[:done]
+		end = "ROLLBACK TO SAVEPOINT part"
+	}
+	if _, bad := tx.session.Exec(context.WithoutCancel(ctx), end, nil); bad != nil {
+		return classify(tx.Dialect, bad)
+	}
+	if err != nil {
+		_, bad := tx.session.Exec(context.WithoutCancel(ctx), "RELEASE SAVEPOINT part", nil)
+		if bad != nil {
+			return classify(tx.Dialect, bad)
+		}
+	}
+	return err
+}

@@ -1,0 +1,223 @@
+package core
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Schema is an immutable set of tables. A change makes a new one: see [Schema.With].
+type Schema struct {
+	version int64
+	tables  map[string]*Table
+	sorted  []*Table
+	inverse map[string][]Relation
+}
+
+// Relation is one side of a lookup, as a table sees it.
+type Relation struct {
+	Name   string // the field
+	Many   bool   // seen from the target: several records
+	Table  string // where the field leads
+	Column string // the lookup column: of this table, or when Many of the other one
+}
+
+// NewSchema completes the tables with their system columns and default names, checks them and returns their schema.
+// The arguments stay as they are.
+func NewSchema(version int64, tables ...Table) (*Schema, error) {
+	const op = "core.NewSchema"
+	s := &Schema{version: version, tables: make(map[string]*Table, len(tables)), inverse: map[string][]Relation{}}
+	for _, t := range tables {
+		if _, ok := s.tables[t.Name]; ok {
+			return nil, E(op, Exists, At{Table: t.Name}, "there is a table of this name already")
+		}
+		t = t.complete()
+		if err := t.check(); err != nil {
+			return nil, E(op, err)
+		}
+		s.tables[t.Name] = &t
+	}
+	s.sorted = slices.SortedFunc(maps.Values(s.tables), func(a, b *Table) int { return strings.Compare(a.Name, b.Name) })
+	if err := s.relate(); err != nil {
+		return nil, E(op, err)
+	}
+	return s, nil
+}
+
+// complete returns a copy of t with everything that a definition may leave out.
+func (t Table) complete() Table {
+	if t.Ownership == "" {
+		t.Ownership = UserOwned
+	}
+	own := t.Columns
+	t.Columns = nil
+	if !t.Builtin {
+		t.Columns = SystemColumns(t.Ownership)
+	}
+	for _, c := range own {
+		if c.System && !t.Builtin {
+			continue // t comes from a schema
+		}
+		if c.Kind == Lookup && c.Relation == "" {
+			if rel, ok := strings.CutSuffix(c.Name, "_id"); ok {
+				c.Relation = rel
+			} else {
+				c.Relation = c.Name + "_record"
+			}
+		}
+		if c.Kind == Lookup && c.OnDelete == "" {
+			c.OnDelete = Restrict
+		}
+		t.Columns = append(t.Columns, c)
+	}
+	t.Rules = slices.SortedStableFunc(slices.Values(t.Rules), func(a, b Rule) int {
+		if a.Order != b.Order {
+			return a.Order - b.Order
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	t.index = make(map[string]int, len(t.Columns))
+	for i, c := range t.Columns {
+		t.index[c.Name] = i
+	}
+	return t
+}
+
+// relate checks the lookups and names their two fields. Names that are given, by hand or by an earlier version of the
+// schema, are taken first, so that a new table never changes or takes the name of an old relation.
+func (s *Schema) relate() error {
+	taken := map[string]bool{} // table.field
+	for _, t := range s.sorted {
+		for _, c := range t.Columns {
+			taken[t.Name+"."+c.Name] = true
+		}
+	}
+	for _, given := range []bool{true, false} {
+		for _, t := range s.sorted {
+			for i := range t.Columns {
+				c := &t.Columns[i]
+				if c.Kind != Lookup || (c.Inverse != "") != given {
+					continue
+				}
+				if err := s.relateColumn(t, c, taken); err != nil {
+					return E("core.NewSchema", At{Table: t.Name, Column: c.Name}, err)
+				}
+			}
+		}
+	}
+	for _, t := range s.sorted {
+		for _, c := range t.Columns {
+			if c.Kind == Lookup {
+				s.inverse[c.Target] = append(s.inverse[c.Target], Relation{Name: c.Inverse, Many: true, Table: t.Name, Column: c.Name})
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Schema) relateColumn(t *Table, c *Column, taken map[string]bool) error {
+	const op = "core.relate"
+	target, ok := s.tables[c.Target]
+	if !ok {
+		return E(op, Invalid, fmt.Sprintf("the lookup leads to %q, and there is no such table", c.Target))
+	}
+	forth := t.Name + "." + c.Relation
+	if err := CheckName("relation", c.Relation); err != nil {
+		return E(op, err)
+	}
+	if taken[forth] {
+		return E(op, Exists, fmt.Sprintf("the relation would be %s, which is taken: name it with relation and inverse", forth))
+	}
+	taken[forth] = true
+	if c.Inverse == "" {
+		c.Inverse = strings.TrimLeft(t.Name, "_")
+		if taken[target.Name+"."+c.Inverse] || s.lookups(t, c.Target) > 1 {
+			c.Inverse += "_by_" + c.Name
+		}
+	}
+	back := target.Name + "." + c.Inverse
+	if err := CheckName("inverse relation", c.Inverse); err != nil {
+		return E(op, err)
+	}
+	if taken[back] {
+		return E(op, Exists, fmt.Sprintf("the relation would be %s, which is taken: name it with relation and inverse", back))
+	}
+	taken[back] = true
+	return nil
+}
+
+func (s *Schema) lookups(t *Table, target string) int {
+	n := 0
+	for _, c := range t.Columns {
+		if c.Kind == Lookup && c.Target == target {
+			n++
+		}
+	}
+	return n
+}
+
+// Version rises by one with every change.
+func (s *Schema) Version() int64 { return s.version }
+
+// Table returns the table of that name, or a NotFound error that names the nearest one.
+func (s *Schema) Table(name string) (*Table, error) {
+	if t, ok := s.tables[name]; ok {
+		return t, nil
+	}
+	msg := "there is no such table"
+	have := make([]string, 0, len(s.sorted))
+	for _, t := range s.sorted {
+		have = append(have, t.Name)
+	}
+	if near := Suggest(name, have); near != "" {
+		msg += "; did you mean " + near + "?"
+	}
+	return nil, E("core.Table", NotFound, At{Table: name}, msg)
+}
+
+// Tables returns the tables by name. The slice is shared: do not change it.
+func (s *Schema) Tables() []*Table { return s.sorted }
+
+// Relations returns the relations of the table: first those of its lookups, then those that lead back to it.
+func (s *Schema) Relations(table string) []Relation {
+	t, ok := s.tables[table]
+	if !ok {
+		return nil
+	}
+	var out []Relation
+	for _, c := range t.Columns {
+		if c.Kind == Lookup {
+			out = append(out, Relation{Name: c.Relation, Table: c.Target, Column: c.Name})
+		}
+	}
+	return append(out, s.inverse[table]...)
+}
+
+// Relation returns the relation of the table with that name.
+func (s *Schema) Relation(table, name string) (Relation, bool) {
+	for _, r := range s.Relations(table) {
+		if r.Name == name {
+			return r, true
+		}
+	}
+	return Relation{}, false
+}
+
+// With returns the schema after the changes, one version on. The receiver stays as it is.
+func (s *Schema) With(changes ...Change) (*Schema, error) {
+	d := draft{tables: map[string]Table{}}
+	for _, t := range s.sorted {
+		d.tables[t.Name] = *t
+	}
+	for _, c := range changes {
+		if err := c.apply(&d); err != nil {
+			return nil, E("core.With", err)
+		}
+	}
+	var tables []Table
+	for _, name := range slices.Sorted(maps.Keys(d.tables)) { // in an order, so that the first mistake is always the same
+		tables = append(tables, d.tables[name])
+	}
+	return NewSchema(s.version+1, tables...)
+}

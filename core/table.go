@@ -1,0 +1,357 @@
+package core
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Column describes one column of a table, or one argument of an action.
+type Column struct {
+	Name  string `json:"name"`
+	Label string `json:"label,omitempty"`
+	Doc   string `json:"doc,omitempty"`
+	Kind  Kind   `json:"kind"`
+
+	Required  bool     `json:"required,omitempty"`
+	Unique    bool     `json:"unique,omitempty"`
+	Default   string   `json:"default,omitempty"`    // an expression, evaluated when a record is created without the column
+	Formula   string   `json:"formula,omitempty"`    // an expression; the column is calculated when it is not empty
+	MaxLength int      `json:"max_length,omitempty"` // of a text, in characters
+	Precision int      `json:"precision,omitempty"`  // of a decimal, in digits; at most 38
+	Scale     int      `json:"scale,omitempty"`      // of a decimal, digits after the point
+	Options   []Option `json:"options,omitempty"`    // of a choice
+	Target    string   `json:"target,omitempty"`     // of a lookup: the table
+	Relation  string   `json:"relation,omitempty"`   // of a lookup: the field that leads to the record
+	Inverse   string   `json:"inverse,omitempty"`    // of a lookup: the field of the target that leads back
+	OnDelete  OnDelete `json:"on_delete,omitempty"`  // of a lookup: what happens when the target goes
+
+	System bool     `json:"-"` // kept by Colonnade, not by writers
+	List   bool     `json:"-"` // of an action's argument: several values
+	Fields []Column `json:"-"` // of an object: its members
+}
+
+// Option is one value of a choice.
+type Option struct {
+	Value string `json:"value"`
+	Label string `json:"label,omitempty"`
+	Color string `json:"color,omitempty"`
+}
+
+// OnDelete says what becomes of a record when the one that it looks up is deleted.
+type OnDelete string
+
+// What a lookup does; the zero value is Restrict.
+const (
+	Restrict OnDelete = "restrict" // the delete is refused
+	SetNull  OnDelete = "set_null"
+	Cascade  OnDelete = "cascade" // the record goes too
+)
+
+// Ownership says whether the records of a table belong to users.
+type Ownership string
+
+// With UserOwned, records have owner_id and unit_id, and the access levels below the whole organisation apply.
+const (
+	UserOwned Ownership = "user"
+	OrgOwned  Ownership = "organization"
+)
+
+// Table describes one table.
+type Table struct {
+	Name      string    `json:"name"`
+	Label     string    `json:"label,omitempty"`
+	Doc       string    `json:"doc,omitempty"`
+	Ownership Ownership `json:"ownership,omitempty"` // UserOwned when empty
+	Columns   []Column  `json:"columns"`             // without the system columns in a definition, with them in a schema
+	Keys      []Key     `json:"keys,omitempty"`
+	Indexes   []Index   `json:"indexes,omitempty"`
+	Rules     []Rule    `json:"rules,omitempty"`
+
+	// Builtin tables are declared by a package, not by an app builder; their names start with an underscore.
+	// They keep neither history nor events, and only the System caller writes them.
+	Builtin bool `json:"-"`
+
+	index map[string]int
+}
+
+// Key is an alternate key: the columns identify a record. Records with a NULL in the key are not compared.
+type Key struct {
+	Name    string   `json:"name"`
+	Columns []string `json:"columns"`
+}
+
+// Index makes conditions and sort orders over its columns fast. Unique columns, keys, lookups and owners have one already.
+type Index struct {
+	Name    string        `json:"name"`
+	Columns []IndexColumn `json:"columns"`
+}
+
+// IndexColumn is one column of an index, in ascending order unless Desc.
+type IndexColumn struct {
+	Column string `json:"column"`
+	Desc   bool   `json:"desc,omitempty"`
+}
+
+// Rule is the source of a business rule: when the condition holds for the record that is about to be written,
+// the actions are done, in order. Rules run by Order, then by name.
+type Rule struct {
+	Name  string `json:"name"`
+	Doc   string `json:"doc,omitempty"`
+	Order int    `json:"order,omitempty"`
+	On    []Op   `json:"on,omitempty"`   // create, update; both when empty
+	When  string `json:"when,omitempty"` // a condition; always when empty
+	Do    []Deed `json:"do"`
+}
+
+// Deed is one action of a [Rule].
+type Deed struct {
+	Do      string `json:"do"` // set, default, clear, require, lock, fail
+	Column  string `json:"column,omitempty"`
+	Value   string `json:"value,omitempty"`   // set, default: an expression
+	Message string `json:"message,omitempty"` // fail, require, lock: what the writer reads
+}
+
+// SystemColumns returns the columns that every table of that ownership has, in their order.
+func SystemColumns(o Ownership) []Column {
+	cols := []Column{
+		{Name: "id", Kind: UUID, Required: true, System: true, Doc: "The primary key."},
+		{Name: "version", Kind: Integer, Required: true, System: true, Doc: "Rises by one with every change of the record."},
+		{Name: "created_at", Kind: Timestamp, Required: true, System: true, Doc: "When the record was created."},
+		{Name: "created_by", Kind: UUID, Required: true, System: true, Doc: "The user who created the record."},
+		{Name: "updated_at", Kind: Timestamp, Required: true, System: true, Doc: "When the record was last changed."},
+		{Name: "updated_by", Kind: UUID, Required: true, System: true, Doc: "The user who last changed the record."},
+	}
+	if o != OrgOwned {
+		cols = append(cols,
+			Column{Name: "owner_id", Kind: UUID, Required: true, System: true, Doc: "The user or team that the record belongs to."},
+			Column{Name: "unit_id", Kind: UUID, Required: true, System: true, Doc: "The business unit that the record belongs to."})
+	}
+	return cols
+}
+
+// Column returns the column of that name.
+func (t *Table) Column(name string) (*Column, bool) {
+	if t.index != nil {
+		i, ok := t.index[name]
+		if !ok {
+			return nil, false
+		}
+		return &t.Columns[i], true
+	}
+	i := slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == name })
+	if i < 0 {
+		return nil, false
+	}
+	return &t.Columns[i], true
+}
+
+// Need returns the column of that name, or an error that names the nearest one.
+func (t *Table) Need(name string) (*Column, error) {
+	if c, ok := t.Column(name); ok {
+		return c, nil
+	}
+	msg := "there is no such column"
+	have := make([]string, len(t.Columns))
+	for i, c := range t.Columns {
+		have[i] = c.Name
+	}
+	if s := Suggest(name, have); s != "" {
+		msg += "; did you mean " + s + "?"
+	}
+	return nil, E("core.Need", Invalid, At{Table: t.Name, Column: name}, msg)
+}
+
+// Owned reports whether the records of t belong to users.
+func (t *Table) Owned() bool { return t.Ownership != OrgOwned }
+
+// Stored yields the columns that the database keeps, which are all but the calculated ones.
+func (t *Table) Stored(yield func(*Column) bool) {
+	for i := range t.Columns {
+		if c := &t.Columns[i]; c.Formula == "" && !yield(c) {
+			return
+		}
+	}
+}
+
+// Normalize brings every value of r into the Go form of its column, in place.
+// A name that is no column of t is an error.
+func (t *Table) Normalize(r Record) error {
+	for name, v := range r {
+		c, err := t.Need(name)
+		if err != nil {
+			return err
+		}
+		if r[name], err = c.Parse(v); err != nil {
+			return E("core.Normalize", At{Table: t.Name}, err)
+		}
+	}
+	return nil
+}
+
+// AppendJSON appends r as a JSON object with the keys in the order of the columns.
+func (t *Table) AppendJSON(b []byte, r Record) []byte {
+	if r == nil {
+		return append(b, "null"...)
+	}
+	b = append(b, '{')
+	comma := false
+	for i := range t.Columns {
+		c := &t.Columns[i]
+		v, ok := r[c.Name]
+		if !ok {
+			continue
+		}
+		if comma {
+			b = append(b, ',')
+		}
+		comma = true
+		b = append(append(append(b, '"'), c.Name...), '"', ':')
+		b = c.AppendJSON(b, v)
+	}
+	return append(b, '}')
+}
+
+// check finds what is wrong with t by itself; lookups are checked by the schema.
+func (t *Table) check() error {
+	const op = "core.Table"
+	at := At{Table: t.Name}
+	if !t.Builtin {
+		if err := checkTableName(t.Name); err != nil {
+			return E(op, at, err)
+		}
+	}
+	if t.Ownership != UserOwned && t.Ownership != OrgOwned {
+		return E(op, Invalid, at, fmt.Sprintf("ownership is %q: choose user or organization", t.Ownership))
+	}
+	if len(t.Columns) > 500 {
+		return E(op, Limit, at, "a table has at most 500 columns")
+	}
+	seen := map[string]bool{}
+	for i := range t.Columns {
+		c := &t.Columns[i]
+		at := At{Table: t.Name, Column: c.Name}
+		if seen[c.Name] {
+			if isSystem(c.Name) {
+				return E(op, Exists, at, "every table has this column already; choose another name")
+			}
+			return E(op, Exists, at, "the table has two columns of this name")
+		}
+		seen[c.Name] = true
+		if err := c.check(); err != nil {
+			return E(op, at, err)
+		}
+	}
+	keys := map[string]bool{}
+	for _, k := range t.Keys {
+		if keys[k.Name] {
+			return E(op, Exists, at, "the table has two keys named "+k.Name)
+		}
+		keys[k.Name] = true
+		if err := CheckName("key", k.Name); err != nil {
+			return E(op, at, err)
+		}
+		if len(k.Columns) == 0 {
+			return E(op, Invalid, at, "key "+k.Name+" names no column")
+		}
+		for i, name := range k.Columns {
+			if slices.Contains(k.Columns[:i], name) {
+				return E(op, Invalid, At{Table: t.Name, Column: name}, "key "+k.Name+" names the column twice")
+			}
+			c, err := t.Need(name)
+			if err != nil {
+				return err
+			}
+			if c.Formula != "" || c.Kind == JSON || c.Kind == LongText {
+				return E(op, Invalid, At{Table: t.Name, Column: name}, "a calculated, JSON or long text column cannot be part of a key")
+			}
+		}
+	}
+	for _, x := range t.Indexes {
+		if err := CheckName("index", x.Name); err != nil {
+			return E(op, at, err)
+		}
+		for _, ic := range x.Columns {
+			c, err := t.Need(ic.Column)
+			if err != nil {
+				return err
+			}
+			if c.Formula != "" || c.Kind == JSON {
+				return E(op, Invalid, At{Table: t.Name, Column: c.Name}, "a calculated or JSON column cannot be part of an index")
+			}
+		}
+		if len(x.Columns) == 0 {
+			return E(op, Invalid, at, "index "+x.Name+" names no column")
+		}
+	}
+	names := map[string]bool{}
+	for _, r := range t.Rules {
+		if r.Name == "" || names[r.Name] {
+			return E(op, Invalid, At{Table: t.Name, Rule: r.Name}, "a rule needs a name of its own")
+		}
+		names[r.Name] = true
+	}
+	return nil
+}
+
+func isSystem(name string) bool {
+	return slices.ContainsFunc(SystemColumns(UserOwned), func(c Column) bool { return c.Name == name })
+}
+
+func (c *Column) check() error {
+	const op = "core.Column"
+	if !c.System {
+		if err := CheckName("column", c.Name); err != nil {
+			return err
+		}
+	}
+	if !c.Kind.Known() || c.Kind == Object {
+		all := make([]string, 0, len(kinds))
+		for _, k := range Kinds() {
+			all = append(all, string(k))
+		}
+		return E(op, Invalid, fmt.Sprintf("%q is no kind; there are: %s", c.Kind, strings.Join(all, ", ")))
+	}
+	problem := ""
+	switch {
+	case c.Kind == Decimal && (c.Precision < 1 || c.Precision > 38 || c.Scale < 0 || c.Scale > c.Precision):
+		problem = "a decimal has a precision of 1 to 38 digits, and a scale of at most that many"
+	case c.Kind != Decimal && (c.Precision != 0 || c.Scale != 0):
+		problem = "only a decimal has a precision and a scale"
+	case c.MaxLength < 0 || c.MaxLength > 0 && c.Kind != Text:
+		problem = "only a text has a maximal length"
+	case c.Kind == Choice && len(c.Options) == 0:
+		problem = "a choice needs options"
+	case c.Kind != Choice && len(c.Options) > 0:
+		problem = "only a choice has options"
+	case c.Kind == Lookup && c.Target == "":
+		problem = "a lookup needs a target table"
+	case c.Kind != Lookup && (c.Target != "" || c.Relation != "" || c.Inverse != "" || c.OnDelete != ""):
+		problem = "only a lookup has a target, a relation, an inverse and on_delete"
+	case c.Kind == Lookup && !slices.Contains([]OnDelete{"", Restrict, SetNull, Cascade}, c.OnDelete):
+		problem = "on_delete is one of restrict, set_null, cascade"
+	case c.Required && c.OnDelete == SetNull:
+		problem = "a required lookup cannot be set to null: choose restrict or cascade"
+	case c.Formula != "" && (c.Required || c.Unique || c.Default != ""):
+		problem = "a calculated column is neither required nor unique and has no default"
+	case c.Formula != "" && (c.Kind == Lookup || c.Kind == JSON || c.Kind == Choice || c.Kind == UUID):
+		problem = "a calculated column is a text, a number, a boolean, a date or a timestamp"
+	case c.Unique && (c.Kind == JSON || c.Kind == LongText):
+		problem = "a JSON or long text column cannot be unique"
+	}
+	if problem != "" {
+		return E(op, Invalid, problem)
+	}
+	seen := map[string]bool{}
+	for _, o := range c.Options {
+		if o.Value == "" || len(o.Value) > 100 || seen[o.Value] {
+			return E(op, Invalid, fmt.Sprintf("option %q is empty, too long or there twice", o.Value))
+		}
+		if !utf8.ValidString(o.Value) || strings.ContainsRune(o.Value, 0) {
+			return E(op, Invalid, fmt.Sprintf("option %q is not valid UTF-8 or holds a NUL character", o.Value))
+		}
+		seen[o.Value] = true
+	}
+	return nil
+}

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# What must hold before a change lands, cheapest first: `make test`.
+# Starts a PostgreSQL of its own and stops it again; a server that is named in
+# COLONNADE_TEST_POSTGRES is used instead. Goes on after a failure, so that one
+# run tells everything; exits with 1 if anything failed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+postgres=
+finish() {
+  [ -n "$postgres" ] || return 0
+  scripts/postgres.sh stop "$postgres" || true
+  rm -rf "$postgres"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+failed=0 summary=
+step() { # name, command...
+  local name=$1 begin=$SECONDS verdict=ok
+  shift
+  echo "== $name"
+  "$@" || { verdict=FAIL failed=1; }
+  summary+=$(printf '%-5s %-22s %4d s' "$verdict" "$name" $((SECONDS - begin)))$'\n'
+}
+
+formatted() {
+  local files
+  files=$(find . -name '*.go' -not -path './.cache/*' -not -path '*/node_modules/*' -print0 | xargs -0 gofmt -l)
+  [ -z "$files" ] || { echo "not formatted, run gofmt -w on:"; echo "$files"; return 1; }
+}
+
+compiler() { # the race detector is linked with cgo
+  scripts/need.sh gcc=build-essential
+}
+
+database() {
+  [ -z "${COLONNADE_TEST_POSTGRES:-}" ] || return 0
+  postgres=$(mktemp -d)
+  COLONNADE_TEST_POSTGRES=$(scripts/postgres.sh start "$postgres") || return 1
+  export COLONNADE_TEST_POSTGRES
+}
+
+# Without a database the tests would pass by leaving PostgreSQL out.
+tests() {
+  [ -n "${COLONNADE_TEST_POSTGRES:-}" ] || { echo "no PostgreSQL: not run"; return 1; }
+  CGO_ENABLED=1 go test -race -p 2 -timeout 20m ./...
+}
+
+step "gofmt" formatted
+step "go vet" go vet ./...
+step "golangci-lint" scripts/lint.sh
+step "gcc" compiler
+step "PostgreSQL" database
+step "go test -race" tests
+step "audit over HTTP" scripts/audit.sh
+
+echo
+echo "$summary"
+if [ "$failed" = 0 ]; then echo "everything passed"; else echo "SOMETHING FAILED"; fi
+exit "$failed"

@@ -1,0 +1,255 @@
+package tables
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+
+	"colonnade/core"
+)
+
+// Actions returns the actions that define tables and import data.
+func (s *Store) Actions() []core.Action {
+	return []core.Action{
+		s.createTable(), s.addColumn(), s.addLookup(), s.addIndex(), s.putRule(), s.dropRule(), s.importCSV(),
+	}
+}
+
+func text(name, doc string) core.Column { return core.Column{Name: name, Kind: core.Text, Doc: doc} }
+
+func required(c core.Column) core.Column { c.Required = true; return c }
+
+// columnInput describes a column as an argument.
+var columnInput = []core.Column{
+	required(text("name", "Lower-case letters, digits and underscores, such as order_line.")),
+	required(text("kind", "text, long_text, integer, decimal, float, boolean, date, timestamp, uuid, choice, lookup or json.")),
+	text("label", "The name for people."),
+	text("doc", "What the column holds."),
+	{Name: "required", Kind: core.Boolean, Doc: "Whether every record must have a value."},
+	{Name: "unique", Kind: core.Boolean, Doc: "Whether no two records may have the same value."},
+	text("default", "An expression for new records that come without the column."),
+	text("formula", "An expression; the column is then calculated."),
+	{Name: "max_length", Kind: core.Integer, Doc: "Of a text, in characters."},
+	{Name: "precision", Kind: core.Integer, Doc: "Of a decimal, in digits."},
+	{Name: "scale", Kind: core.Integer, Doc: "Of a decimal, digits after the point."},
+	{Name: "options", Kind: core.Object, List: true, Doc: "Of a choice.", Fields: []core.Column{
+		required(text("value", "What is stored.")), text("label", "What people read."), text("color", "How it is shown."),
+	}},
+	text("target", "Of a lookup: the table that it leads to."),
+	text("relation", "Of a lookup: the field that leads to the record; the name without _id when left out."),
+	text("inverse", "Of a lookup: the field of the target that leads back; the name of the table when left out."),
+	text("on_delete", "Of a lookup: restrict (the default), set_null or cascade."),
+}
+
+var keyInput = []core.Column{
+	required(text("name", "The name of the key.")),
+	required(core.Column{Name: "columns", Kind: core.Text, List: true, Doc: "The columns that identify a record together."}),
+}
+
+var indexInput = []core.Column{
+	required(text("name", "The name of the index.")),
+	required(core.Column{Name: "columns", Kind: core.Object, List: true, Doc: "The columns, the most selective condition first.", Fields: []core.Column{
+		required(text("column", "The column.")), {Name: "desc", Kind: core.Boolean, Doc: "Whether in descending order."},
+	}}),
+}
+
+var ruleInput = []core.Column{
+	required(text("name", "The name of the rule; a rule of that name is replaced.")),
+	text("doc", "Why the rule is there."),
+	{Name: "order", Kind: core.Integer, Doc: "Rules run in ascending order."},
+	{Name: "on", Kind: core.Text, List: true, Doc: "create, update; both when left out."},
+	text("when", "A condition over the record; always when left out."),
+	required(core.Column{Name: "do", Kind: core.Object, List: true, Doc: "What the rule does, in order.", Fields: []core.Column{
+		required(text("do", "set, default, clear, require, lock or fail.")),
+		text("column", "The column that it is about."),
+		text("value", "Of set and default: an expression."),
+		text("message", "Of fail, require and lock: what the writer reads."),
+	}}),
+}
+
+// versionOutput is what an action that defines something answers.
+var versionOutput = []core.Column{
+	{Name: "table", Kind: core.Text, Doc: "The table."},
+	{Name: "version", Kind: core.Integer, Doc: "The version of the schema after the change."},
+}
+
+// decodeInput copies normalised arguments into a struct with JSON tags of the same names.
+func decodeInput(in any, out any) error {
+	if err := json.Unmarshal(core.AppendValue(nil, in), out); err != nil {
+		return core.E("tables.decodeInput", core.Invalid, "the arguments do not fit together", err)
+	}
+	return nil
+}
+
+// define returns the action that makes a change from its arguments.
+func (s *Store) define(name, doc string, input []core.Column, change func(core.Record) (core.Change, error), example core.Example) core.Action {
+	return core.Action{
+		Name: name, Doc: doc, Input: input, Output: versionOutput, Privilege: "define_tables", Define: true, Examples: []core.Example{example},
+		Run: func(ctx context.Context, c core.Call) (core.Record, error) {
+			ch, err := change(c.In)
+			if err != nil {
+				return nil, core.E("tables."+name, err)
+			}
+			out := core.Record{"table": ch.Table()}
+			err = s.Tx(ctx, TxOptions{Define: true}, func(ctx context.Context, tx *Tx) error {
+				err := tx.Change(ctx, ch)
+				out["version"] = tx.snap.Schema.Version()
+				return err
+			})
+			if err != nil {
+				return nil, core.E("tables."+name, err)
+			}
+			return out, nil
+		},
+	}
+}
+
+func (s *Store) createTable() core.Action {
+	input := []core.Column{
+		required(text("name", "The name of the table, such as purchase.")),
+		text("label", "The name for people."),
+		text("doc", "What a record is."),
+		text("ownership", "user: records have an owner and a business unit (the default); organization: they belong to all."),
+		required(core.Column{Name: "columns", Kind: core.Object, List: true, Fields: columnInput, Doc: "The columns; id, version, created_at and the like are always there."}),
+		{Name: "keys", Kind: core.Object, List: true, Fields: keyInput, Doc: "Alternate keys."},
+		{Name: "indexes", Kind: core.Object, List: true, Fields: indexInput, Doc: "Indexes."},
+		{Name: "rules", Kind: core.Object, List: true, Fields: ruleInput, Doc: "Business rules."},
+	}
+	return s.define("create_table", "Creates a table.", input, func(in core.Record) (core.Change, error) {
+		var t core.Table
+		err := decodeInput(in, &t)
+		return core.CreateTable{Define: t}, err
+	}, core.Example{Doc: "A table of products.", In: core.Record{"name": "product", "columns": []any{
+		map[string]any{"name": "title", "kind": "text", "required": true},
+		map[string]any{"name": "price", "kind": "decimal", "precision": 10, "scale": 2},
+	}}})
+}
+
+func (s *Store) addColumn() core.Action {
+	input := append([]core.Column{required(text("table", "The table."))}, columnInput...)
+	return s.define("add_column", "Adds a column to a table.", input, func(in core.Record) (core.Change, error) {
+		var c core.Column
+		table, _ := in["table"].(string)
+		in = in.Clone()
+		delete(in, "table")
+		err := decodeInput(in, &c)
+		return core.AddColumn{To: table, Add: c}, err
+	}, core.Example{Doc: "A calculated column.", In: core.Record{"table": "product", "name": "gross", "kind": "decimal", "precision": 12, "scale": 2, "formula": "price * 1.19"}})
+}
+
+func (s *Store) addLookup() core.Action {
+	input := []core.Column{
+		required(text("table", "The table whose records shall look up others.")),
+		required(text("target", "The table that they look up.")),
+		text("name", "The column; the target with _id when left out."),
+		text("label", "The name for people."),
+		{Name: "required", Kind: core.Boolean, Doc: "Whether every record must have a value."},
+		text("relation", "The field that leads to the record; the name without _id when left out."),
+		text("inverse", "The field of the target that leads back; the name of the table when left out."),
+		text("on_delete", "What happens when the record looked up is deleted: restrict (the default), set_null or cascade."),
+	}
+	return s.define("add_lookup", "Adds a lookup, which links each record of a table to one of another, or of the same.", input, func(in core.Record) (core.Change, error) {
+		var c core.Column
+		table, _ := in["table"].(string)
+		in = in.Clone()
+		delete(in, "table")
+		err := decodeInput(in, &c)
+		c.Kind = core.Lookup
+		if c.Name == "" {
+			c.Name = c.Target + "_id"
+		}
+		return core.AddColumn{To: table, Add: c}, err
+	}, core.Example{Doc: "Each purchase has a product.", In: core.Record{"table": "purchase", "target": "product"}})
+}
+
+func (s *Store) addIndex() core.Action {
+	input := append([]core.Column{required(text("table", "The table."))}, indexInput...)
+	return s.define("add_index", "Adds an index, which makes conditions and sort orders over its columns fast.", input, func(in core.Record) (core.Change, error) {
+		var x core.Index
+		err := decodeInput(in, &x)
+		table, _ := in["table"].(string)
+		return core.AddIndex{To: table, Add: x}, err
+	}, core.Example{Doc: "The dearest first.", In: core.Record{"table": "product", "name": "dearest", "columns": []any{map[string]any{"column": "price", "desc": true}}}})
+}
+
+func (s *Store) putRule() core.Action {
+	input := append([]core.Column{required(text("table", "The table."))}, ruleInput...)
+	return s.define("put_rule", "Adds or replaces a business rule.", input, func(in core.Record) (core.Change, error) {
+		var r core.Rule
+		err := decodeInput(in, &r)
+		table, _ := in["table"].(string)
+		return core.PutRule{On: table, Put: r}, err
+	}, core.Example{Doc: "No gifts.", In: core.Record{"table": "product", "name": "price is positive", "when": "price <= 0", "do": []any{
+		map[string]any{"do": "fail", "column": "price", "message": "a product has a positive price"},
+	}}})
+}
+
+func (s *Store) dropRule() core.Action {
+	input := []core.Column{required(text("table", "The table.")), required(text("name", "The rule."))}
+	return s.define("drop_rule", "Removes a business rule.", input, func(in core.Record) (core.Change, error) {
+		table, _ := in["table"].(string)
+		name, _ := in["name"].(string)
+		return core.DropRule{On: table, Name: name}, nil
+	}, core.Example{In: core.Record{"table": "product", "name": "price is positive"}})
+}
+
+func (s *Store) importCSV() core.Action {
+	return core.Action{
+		Name: "import_csv",
+		Doc: "Imports records from CSV text. Send a large file in parts, each with the header. " +
+			"With on_error stop, the default, nothing is imported when one row fails; with skip the others are, and fail_csv holds the rest with the reasons.",
+		Privilege: "import_data",
+		Input: []core.Column{
+			required(text("table", "The table.")),
+			required(core.Column{Name: "csv", Kind: core.LongText, Doc: "The text, with a header line."}),
+			{Name: "columns", Kind: core.JSON, Doc: `Which header goes to which column: {"Name": "full_name", "Shop": "shop_id.code", "Note": ""}. A header that is not named goes to the column of its name, one that is named "" nowhere. With a dot, the lookup is found by a unique column of its target.`},
+			text("key", "A unique column, or the name of a key: records that exist are changed. Left out, records are created only."),
+			text("on_error", "stop or skip."),
+		},
+		Output: []core.Column{
+			{Name: "rows", Kind: core.Integer, Doc: "Rows read."},
+			{Name: "inserted", Kind: core.Integer}, {Name: "updated", Kind: core.Integer}, {Name: "failed", Kind: core.Integer},
+			{Name: "failures", Kind: core.Object, List: true, Fields: []core.Column{
+				{Name: "line", Kind: core.Integer}, text("column", "The column, where one is to blame."), text("message", "What is wrong."),
+			}, Doc: "The first hundred failures."},
+			{Name: "fail_csv", Kind: core.LongText, Doc: "The rows that failed, with the reason in a last column."},
+		},
+		Examples: []core.Example{{Doc: "Two products.", In: core.Record{"table": "product", "csv": "title,price\nTea,2.50\nCoffee,3.10\n"}}},
+		Run: func(ctx context.Context, c core.Call) (core.Record, error) {
+			in := Import{Table: c.Text("table"), CSV: c.Text("csv"), Key: c.Text("key")}
+			switch c.Text("on_error") {
+			case "", "stop":
+			case "skip":
+				in.Skip = true
+			default:
+				return nil, core.E("tables.import_csv", core.Invalid, core.At{Column: "on_error"}, "on_error is stop or skip")
+			}
+			if raw, ok := c.In["columns"].(json.RawMessage); ok {
+				if err := json.Unmarshal(raw, &in.Columns); err != nil {
+					return nil, core.E("tables.import_csv", core.Invalid, core.At{Column: "columns"}, "columns is an object of texts, such as {\"Name\": \"full_name\"}")
+				}
+			}
+			var report *ImportReport
+			err := s.Tx(ctx, TxOptions{}, func(ctx context.Context, tx *Tx) (err error) {
+				report, err = tx.Import(ctx, in)
+				return err
+			})
+			if err != nil {
+				return nil, core.E("tables.import_csv", err)
+			}
+			return report.record(), nil
+		},
+	}
+}
+
+// record is the report as the output of the action.
+func (r *ImportReport) record() core.Record {
+	failures := []any{}
+	for _, f := range r.Failures[:min(len(r.Failures), 100)] {
+		failures = append(failures, map[string]any{"line": int64(f.Line), "column": orNull(f.Err.Column), "message": f.Err.Msg})
+	}
+	return core.Record{
+		"rows": int64(r.Rows), "inserted": int64(r.Inserted), "updated": int64(r.Updated), "failed": int64(len(r.Failures)),
+		"failures": slices.Clone(failures), "fail_csv": orNull(r.FailCSV),
+	}
+}

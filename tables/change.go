@@ -1,0 +1,287 @@
+package tables
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+
+	"colonnade/core"
+	"colonnade/core/db"
+)
+
+// Change applies the changes to the schema, in the unit of work that ctx carries or in one of its own: the candidate is
+// compiled by every layer, then the database is altered, and the snapshot is published after the commit. A candidate
+// that a layer cannot express leaves everything as it was.
+func (s *Store) Change(ctx context.Context, changes ...core.Change) error {
+	return s.Tx(ctx, TxOptions{Define: true}, func(ctx context.Context, tx *Tx) error { return tx.Change(ctx, changes...) })
+}
+
+// Change is [Store.Change] in the unit of work.
+func (tx *Tx) Change(ctx context.Context, changes ...core.Change) error {
+	const op = "tables.Change"
+	if err := tx.mayDefine(); err != nil {
+		return core.E(op, err)
+	}
+	if err := tx.snap.Policy.May(core.CallerFrom(ctx), "define_tables"); err != nil {
+		return core.E(op, err)
+	}
+	old := tx.snap
+	schema, err := old.Schema.With(changes...)
+	if err != nil {
+		return core.E(op, err)
+	}
+	next := &Snapshot{Schema: schema, policyVersion: old.policyVersion, access: old.access, maxLimit: old.maxLimit}
+	if err := tx.adopt(next); err != nil {
+		return core.E(op, err)
+	}
+	if err := tx.store.build(next); err != nil { // before the database is touched
+		return core.E(op, err)
+	}
+	done, err := tx.alter(ctx, old.Schema, schema)
+	if err != nil {
+		return core.E(op, err)
+	}
+	if err := tx.recordDefinitions(ctx, schema, changes, done); err != nil {
+		return core.E(op, err)
+	}
+	return core.E(op, tx.bump(ctx, "schema_version", schema.Version()))
+}
+
+// alter makes the physical tables those of the schema, and returns the statements that did it.
+func (tx *Tx) alter(ctx context.Context, from, to *core.Schema) (done []string, err error) {
+	run := func(b *db.Builder) error {
+		done = append(done, b.String())
+		_, err := tx.db.Exec(ctx, b)
+		return err
+	}
+	for _, t := range to.Tables() {
+		if t.Builtin {
+			continue
+		}
+		old, err := from.Table(t.Name)
+		if err != nil {
+			if err := run(createTable(tx.db.Dialect, t)); err != nil {
+				return nil, core.E("tables.alter", core.At{Table: t.Name}, err)
+			}
+			old = &core.Table{Name: t.Name}
+		}
+		for c := range t.Stored {
+			if _, ok := old.Column(c.Name); ok {
+				continue
+			}
+			if len(old.Columns) > 0 {
+				if err := run(addColumn(tx.db.Dialect, t, c)); err != nil {
+					return nil, core.E("tables.alter", core.At{Table: t.Name, Column: c.Name}, err)
+				}
+				if err := tx.backfill(ctx, t, c); err != nil {
+					return nil, core.E("tables.alter", core.At{Table: t.Name, Column: c.Name}, err)
+				}
+			}
+		}
+		for _, i := range missingIndexes(old, t) {
+			if err := run(i.create(tx.db.Dialect, t.Name)); err != nil {
+				return nil, core.E("tables.alter", core.At{Table: t.Name}, err)
+			}
+		}
+	}
+	return done, nil
+}
+
+// backfill gives existing records the default of a new column, and refuses a required column that has none.
+func (tx *Tx) backfill(ctx context.Context, t *core.Table, c *core.Column) error {
+	if !c.Required && c.Default == "" {
+		return nil
+	}
+	n, err := tx.count(ctx, t.Name)
+	if err != nil || n == 0 {
+		return err
+	}
+	r := core.Record{}
+	if err := tx.snap.Rules.Defaults(t.Name, r, core.CallerFrom(ctx)); err != nil {
+		return err
+	}
+	v := r[c.Name]
+	if v == nil {
+		if c.Required {
+			return core.E("tables.backfill", core.Invalid, fmt.Sprintf("the table has %d records, which a required column cannot leave empty: give it a default", n))
+		}
+		return nil
+	}
+	if v, err = c.Parse(v); err != nil {
+		return err
+	}
+	b := db.New(tx.db.Dialect).Write("UPDATE ").Name(t.Name).Write(" SET ").Name(c.Name).Write(" = ").Value(c, v)
+	_, err = tx.db.Exec(ctx, b)
+	return err
+}
+
+func (tx *Tx) count(ctx context.Context, table string) (n int64, err error) {
+	b := db.New(tx.db.Dialect).Write("SELECT count(*) FROM ").Name(table)
+	err = tx.db.Query(ctx, b, func(scan func(...any) error) error { return scan(&n) })
+	return n, err
+}
+
+func createTable(d db.Dialect, t *core.Table) *db.Builder {
+	b := db.New(d).Write("CREATE TABLE ").Name(t.Name).Write(" (")
+	comma := false
+	for c := range t.Stored {
+		if comma {
+			b.Write(", ")
+		}
+		comma = true
+		defineColumn(b, c)
+	}
+	return b.Write(")")
+}
+
+func defineColumn(b *db.Builder, c *core.Column) {
+	b.Name(c.Name).Write(" ", b.Dialect().ColumnType(c))
+	switch {
+	case c.Name == "id":
+		b.Write(" PRIMARY KEY NOT NULL")
+	case c.System:
+		b.Write(" NOT NULL")
+	case c.Kind == core.Lookup:
+		b.Write(" REFERENCES ").Name(c.Target).Write(" (id)")
+	}
+}
+
+func addColumn(d db.Dialect, t *core.Table, c *core.Column) *db.Builder {
+	b := db.New(d).Write("ALTER TABLE ").Name(t.Name).Write(" ADD COLUMN ")
+	defineColumn(b, c)
+	return b
+}
+
+// index is one index of a physical table.
+type index struct {
+	name    string
+	unique  bool
+	columns []core.IndexColumn
+}
+
+// indexes returns what the definition of t asks for: keys, unique columns, lookups, owners, and the declared ones.
+func indexes(t *core.Table) []index {
+	var out []index
+	one := func(prefix, name string, unique bool) {
+		out = append(out, index{indexName(prefix, t.Name, name), unique, []core.IndexColumn{{Column: name}}})
+	}
+	for c := range t.Stored {
+		switch {
+		case c.Unique:
+			one("uq", c.Name, true)
+		case c.Kind == core.Lookup, c.Name == "owner_id", c.Name == "unit_id":
+			one("ix", c.Name, false)
+		}
+	}
+	for _, k := range t.Keys {
+		i := index{name: indexName("key", t.Name, k.Name), unique: true}
+		for _, name := range k.Columns {
+			i.columns = append(i.columns, core.IndexColumn{Column: name})
+		}
+		out = append(out, i)
+	}
+	for _, x := range t.Indexes {
+		i := index{name: indexName("ix", t.Name, x.Name), columns: append([]core.IndexColumn{}, x.Columns...)}
+		out = append(out, index{i.name, false, append(i.columns, core.IndexColumn{Column: "id"})}) // the order of lists is total
+	}
+	return out
+}
+
+func missingIndexes(old, t *core.Table) []index {
+	have := map[string]bool{}
+	for _, i := range indexes(old) {
+		have[i.name] = true
+	}
+	var out []index
+	for _, i := range indexes(t) {
+		if !have[i.name] {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+func (i index) create(d db.Dialect, table string) *db.Builder {
+	b := db.New(d).Write("CREATE ")
+	if i.unique {
+		b.Write("UNIQUE ")
+	}
+	b.Write("INDEX ").Name(i.name).Write(" ON ").Name(table).Write(" (")
+	for n, c := range i.columns {
+		if n > 0 {
+			b.Write(", ")
+		}
+		b.Name(c.Column)
+		if c.Desc {
+			b.Write(" DESC")
+		}
+	}
+	return b.Write(")")
+}
+
+// indexName is unique in the database and at most 63 bytes long, the limit of PostgreSQL.
+func indexName(prefix, table, name string) string {
+	full := prefix + "_" + table + "_" + name
+	if len(full) <= 63 {
+		return full
+	}
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(full))
+	return fmt.Sprintf("%.46s_%016x", full, h.Sum64())
+}
+
+// recordDefinitions keeps the new definitions and the change itself.
+func (tx *Tx) recordDefinitions(ctx context.Context, s *core.Schema, changes []core.Change, statements []string) error {
+	at := core.Column{Kind: core.Timestamp}
+	written := map[string]bool{}
+	for _, c := range changes {
+		if written[c.Table()] {
+			continue
+		}
+		written[c.Table()] = true
+		t, err := s.Table(c.Table())
+		if err != nil {
+			return err
+		}
+		definition, err := json.Marshal(Definition(t))
+		if err != nil {
+			return err
+		}
+		b := db.New(tx.db.Dialect).Write(`INSERT INTO "_table" (name, definition, created_at) VALUES (`).Arg(t.Name).Write(", ").Arg(string(definition)).Write(", ").Value(&at, tx.now).
+			Write(") ON CONFLICT (name) DO UPDATE SET definition = excluded.definition")
+		if _, err := tx.db.Exec(ctx, b); err != nil {
+			return err
+		}
+	}
+	if statements == nil {
+		statements = []string{}
+	}
+	list, err := json.Marshal(statements)
+	if err != nil {
+		return err
+	}
+	b := db.New(tx.db.Dialect).Write(`INSERT INTO "_change" (version, at, actor, statements) VALUES (`).Arg(s.Version()).Write(", ").Value(&at, tx.now).
+		Write(", ").Arg(actor(ctx)).Write(", ").Arg(string(list)).Write(")")
+	_, err = tx.db.Exec(ctx, b)
+	return err
+}
+
+// Definition returns t as an app builder defined it, without the system columns.
+func Definition(t *core.Table) core.Table {
+	out := *t
+	out.Columns = nil
+	for _, c := range t.Columns {
+		if !c.System || t.Builtin {
+			out.Columns = append(out.Columns, c)
+		}
+	}
+	return out
+}
+
+func actor(ctx context.Context) core.ID {
+	if c := core.CallerFrom(ctx); c.User != "" {
+		return c.User
+	}
+	return core.SystemID
+}

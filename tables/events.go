@@ -1,0 +1,121 @@
+package tables
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"colonnade/core"
+	"colonnade/core/db"
+)
+
+// Cursor is a place in the stream of events. The zero Cursor is before the first.
+type Cursor struct{ Tx, Seq int64 }
+
+// Events returns at most limit events after the cursor in the order of their commits, with the record before and after,
+// and the cursor behind them. An event is returned only when none can appear before it any more. The caller must be
+// trusted: events are not filtered by rights here.
+func (s *Store) Events(ctx context.Context, snap *Snapshot, after Cursor, limit int) ([]core.Event, Cursor, error) {
+	const op = "tables.Events"
+	b := db.New(s.db.Dialect)
+	s.db.EventsAfter(b, after.Tx, after.Seq, limit)
+	var out []core.Event
+	var ids []rawEvent
+	err := s.conn(ctx).Query(ctx, b, func(scan func(...any) error) error {
+		var e rawEvent
+		if err := scan(&e.cursor.Tx, &e.cursor.Seq, &e.table, &e.id, &e.version, &e.op, &e.actor, &e.cause, &e.causeID, &e.depth, &e.at, &e.before, &e.after); err != nil {
+			return err
+		}
+		ids = append(ids, e)
+		return nil
+	})
+	if err != nil {
+		return nil, after, core.E(op, err)
+	}
+	for _, e := range ids {
+		after = e.cursor
+		t, err := snap.Schema.Table(e.table)
+		if err != nil {
+			continue // the table is gone
+		}
+		event, err := e.event(t)
+		if err != nil {
+			return nil, after, core.E(op, err)
+		}
+		out = append(out, event)
+	}
+	return out, after, nil
+}
+
+type rawEvent struct {
+	cursor        Cursor
+	table, op     string
+	id, actor     core.ID
+	cause         string
+	causeID       string
+	version       int64
+	depth         int64
+	at            string
+	before, after []byte
+}
+
+func (e rawEvent) event(t *core.Table) (core.Event, error) {
+	out := core.Event{
+		Seq: e.cursor.Seq, Table: e.table, Op: core.Op(e.op), ID: e.id, Version: e.version, Actor: e.actor,
+		Cause: core.Cause{Kind: e.cause, ID: e.causeID, Depth: int(e.depth)},
+	}
+	var err error
+	if out.At, err = time.Parse(time.RFC3339Nano, strings.Replace(e.at, " ", "T", 1)); err != nil {
+		return out, err
+	}
+	if out.Before, err = decodeOne(t, e.before); err != nil {
+		return out, err
+	}
+	out.After, err = decodeOne(t, e.after)
+	return out, err
+}
+
+func decodeOne(t *core.Table, raw []byte) (core.Record, error) {
+	if len(raw) == 0 {
+		return nil, nil
+	}
+	list := append(append([]byte{'['}, raw...), ']')
+	out, err := decode(t, list)
+	if err != nil {
+		return nil, err
+	}
+	return out[0], nil
+}
+
+// ReadCursor returns where the named reader of events stands.
+func (s *Store) ReadCursor(ctx context.Context, name string) (c Cursor, err error) {
+	b := db.New(s.db.Dialect).Write(`SELECT tx, seq FROM "_cursor" WHERE name = `).Arg(name)
+	err = s.conn(ctx).Query(ctx, b, func(scan func(...any) error) error { return scan(&c.Tx, &c.Seq) })
+	return c, core.E("tables.ReadCursor", err)
+}
+
+// MoveCursor keeps where the named reader of events stands, in the unit of work that acts on the events. It fails with
+// Conflict when the reader is not at from any more, because another process has moved it.
+func (tx *Tx) MoveCursor(ctx context.Context, name string, from, to Cursor) error {
+	const op = "tables.MoveCursor"
+	insert := db.New(tx.db.Dialect).Write(`INSERT INTO "_cursor" (name, tx, seq) VALUES (`).Arg(name).Write(", 0, 0) ON CONFLICT (name) DO NOTHING")
+	move := db.New(tx.db.Dialect).Write(`UPDATE "_cursor" SET tx = `).Arg(to.Tx).Write(", seq = ").Arg(to.Seq).
+		Write(" WHERE name = ").Arg(name).Write(" AND tx = ").Arg(from.Tx).Write(" AND seq = ").Arg(from.Seq)
+	if _, err := tx.db.Exec(ctx, insert); err != nil {
+		return core.E(op, err)
+	}
+	n, err := tx.db.Exec(ctx, move)
+	if err == nil && n == 0 {
+		return core.E(op, core.Conflict, "another process reads the events")
+	}
+	return core.E(op, err)
+}
+
+// DropEvents deletes events that every reader has passed and that are older than the given age. History stays.
+func (s *Store) DropEvents(ctx context.Context, age time.Duration) (int64, error) {
+	at := core.Column{Kind: core.Timestamp}
+	b := db.New(s.db.Dialect).Write(`DELETE FROM "_event" WHERE at < `).Value(&at, time.Now().UTC().Add(-age)).
+		Write(` AND NOT EXISTS (SELECT 1 FROM "_cursor" AS c WHERE c.seq < "_event".seq)`)
+	n, err := s.db.Exec(ctx, b)
+	return n, core.E("tables.DropEvents", err)
+}

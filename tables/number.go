@@ -1,0 +1,26 @@
+package tables
+
+import (
+	"math"
+
+	"github.com/shopspring/decimal"
+
+	"colonnade/core"
+)
+
+// plus adds two numbers of one kind, exactly or with an error.
+func plus(a, b any) (any, error) {
+	switch a := a.(type) {
+	case int64:
+		b := b.(int64)
+		if b > 0 && a > math.MaxInt64-b || b < 0 && a < math.MinInt64-b {
+			return nil, core.E("tables.plus", core.Invalid, "the sum is out of the range of 64 bits")
+		}
+		return a + b, nil
+	case decimal.Decimal:
+		return a.Add(b.(decimal.Decimal)), nil
+	case float64:
+		return a + b.(float64), nil
+	}
+	return nil, core.E("tables.plus", core.Invalid, "only numbers can be added")
+}

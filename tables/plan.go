@@ -1,0 +1,365 @@
+package tables
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"colonnade/authz"
+	"colonnade/core"
+	"colonnade/core/db"
+	"colonnade/rules"
+)
+
+// A plan turns a [Query] into SQL for one caller. Planning resolves and authorizes every name and returns functions
+// that write; printing calls them in the order of the text.
+type planner struct {
+	snap   *Snapshot
+	caller core.Caller
+	n      int // aliases given
+}
+
+// writeFunc writes a part of a statement.
+type writeFunc func(*db.Builder)
+
+// node is one table in a query, as the caller may see it.
+type node struct {
+	p     *planner
+	table *core.Table
+	alias string
+	may   *authz.Decision
+}
+
+func (p *planner) node(table string, priv core.Op) (*node, error) {
+	t, err := p.snap.Schema.Table(table)
+	if err != nil {
+		return nil, err
+	}
+	may, err := p.snap.Policy.Decide(p.caller, table, authz.Privilege(priv))
+	if err != nil {
+		return nil, err
+	}
+	n := &node{p: p, table: t, alias: "t" + strconv.Itoa(p.n), may: may}
+	p.n++
+	return n, nil
+}
+
+// raw writes the column without asking whether the caller may see it; a calculated column becomes its formula.
+func (n *node) raw(b *db.Builder, c *core.Column) {
+	if c.Formula == "" {
+		b.Name(n.alias, c.Name)
+		return
+	}
+	e, ok := n.p.snap.Rules.Formula(n.table.Name, c.Name)
+	if !ok {
+		b.Fail(core.E("tables.raw", core.At{Table: n.table.Name, Column: c.Name}, fmt.Errorf("the formula is not compiled")))
+		return
+	}
+	e.SQLAs(b, c, func(c *core.Column) { n.raw(b, c) }, n.p.caller)
+}
+
+// expr writes an expression of the policy or a rule over the row of n.
+func (n *node) expr(b *db.Builder, e *rules.Expr) {
+	e.SQL(b, func(c *core.Column) { n.raw(b, c) }, n.p.caller)
+}
+
+// ref is a column that the caller may name.
+type ref struct {
+	column *core.Column
+	write  writeFunc
+}
+
+// resolve is the one way from a name to a column, for every use: it returns the SQL together with the guard that the
+// policy puts around it. A hidden column is refused like one that does not exist.
+func (n *node) resolve(name string) (ref, error) {
+	c, err := n.table.Need(name)
+	if err != nil {
+		return ref{}, n.unknown(name)
+	}
+	visible, guard := n.may.Column(name)
+	if !visible {
+		return ref{}, n.unknown(name)
+	}
+	if guard == nil {
+		return ref{c, func(b *db.Builder) { n.raw(b, c) }}, nil
+	}
+	return ref{c, func(b *db.Builder) {
+		b.Write("CASE WHEN ")
+		n.expr(b, guard)
+		b.Write(" THEN ")
+		n.raw(b, c)
+		b.Write(" END")
+	}}, nil
+}
+
+// unknown is the error for a column that the caller cannot name. Its suggestion never names a hidden one.
+func (n *node) unknown(name string) error {
+	var have []string
+	for _, c := range n.table.Columns {
+		if visible, _ := n.may.Column(c.Name); visible {
+			have = append(have, c.Name)
+		}
+	}
+	msg := "there is no such column"
+	if s := core.Suggest(name, have); s != "" && s != name {
+		msg += "; did you mean " + s + "?"
+	}
+	return core.E("tables.resolve", core.Invalid, core.At{Table: n.table.Name, Column: name}, msg)
+}
+
+// relation returns the node that the relation leads to, and the condition that links it to n.
+func (n *node) relation(name string) (to *node, rel core.Relation, link writeFunc, err error) {
+	rel, ok := n.p.snap.Schema.Relation(n.table.Name, name)
+	if !ok {
+		return nil, rel, nil, core.E("tables.relation", core.Invalid, core.At{Table: n.table.Name, Column: name}, "there is no such relation")
+	}
+	if to, err = n.p.node(rel.Table, core.Read); err != nil {
+		return nil, rel, nil, err
+	}
+	from, at := n, to
+	if rel.Many {
+		from, at = to, n
+	}
+	lookup, err := from.resolve(rel.Column) // the lookup column is in the child
+	if err != nil {
+		return nil, rel, nil, err
+	}
+	return to, rel, func(b *db.Builder) {
+		b.Name(at.alias, "id").Write(" = ")
+		lookup.write(b)
+	}, nil
+}
+
+// scope writes the condition that limits n to the rows in the caller's reach, or nothing.
+func (n *node) scope(b *db.Builder) {
+	if n.may.Rows != nil {
+		b.Write(" AND ")
+		n.expr(b, n.may.Rows)
+	}
+}
+
+// where plans a condition.
+func (n *node) where(c Cond) (writeFunc, error) {
+	switch c := c.(type) {
+	case nil:
+		return nil, nil
+	case And:
+		return n.join([]Cond(c), " AND ", "TRUE")
+	case Or:
+		return n.join([]Cond(c), " OR ", "FALSE")
+	case Not:
+		inner, err := n.where(c.Cond)
+		if err != nil {
+			return nil, err
+		}
+		if inner == nil {
+			return func(b *db.Builder) { b.Write("FALSE") }, nil
+		}
+		return func(b *db.Builder) { b.Write("NOT ("); inner(b); b.Write(")") }, nil
+	case Related:
+		to, _, link, err := n.relation(c.Relation)
+		if err != nil {
+			return nil, err
+		}
+		inner, err := to.where(c.Where)
+		if err != nil {
+			return nil, err
+		}
+		return func(b *db.Builder) {
+			b.Write("EXISTS (SELECT 1 FROM ").Name(to.table.Name).Write(" AS ", to.alias, " WHERE ")
+			link(b)
+			to.scope(b)
+			if inner != nil {
+				b.Write(" AND ")
+				inner(b)
+			}
+			b.Write(")")
+		}, nil
+	case Compare:
+		return n.compare(c)
+	}
+	return nil, core.E("tables.where", fmt.Errorf("unknown condition %T", c))
+}
+
+func (n *node) join(conds []Cond, word, empty string) (writeFunc, error) {
+	var parts []writeFunc
+	for _, c := range conds {
+		w, err := n.where(c)
+		if err != nil {
+			return nil, err
+		}
+		if w == nil {
+			w = func(b *db.Builder) { b.Write("TRUE") }
+		}
+		parts = append(parts, w)
+	}
+	switch len(parts) {
+	case 0:
+		return func(b *db.Builder) { b.Write(empty) }, nil
+	case 1:
+		return parts[0], nil
+	}
+	return func(b *db.Builder) {
+		b.Write("(")
+		for i, w := range parts {
+			if i > 0 {
+				b.Write(word)
+			}
+			w(b)
+		}
+		b.Write(")")
+	}, nil
+}
+
+// comparison is how an operator is written: between its sides.
+var comparison = map[CompareOp]string{Eq: " = ", NotEq: " <> ", Gt: " > ", Gte: " >= ", Lt: " < ", Lte: " <= "}
+
+func (n *node) compare(c Compare) (writeFunc, error) {
+	r, err := n.resolve(c.Column)
+	if err != nil {
+		return nil, err
+	}
+	at := core.At{Table: n.table.Name, Column: c.Column}
+	loose := *r.column // a value to compare with need not fit into the column
+	loose.Precision, loose.Scale, loose.MaxLength = 0, 0, 0
+	left := func(b *db.Builder) {
+		r.write(b)
+		if r.column.Formula != "" {
+			b.Write(b.Dialect().Collate(r.column.Kind))
+		}
+	}
+	parse := func(v any) (any, error) {
+		if v == nil {
+			return nil, core.E("tables.compare", core.Invalid, at, "null compares with nothing: use _is_null")
+		}
+		v, err := loose.Parse(v)
+		if err != nil {
+			return nil, core.E("tables.compare", at, err)
+		}
+		return v, nil
+	}
+	switch c.Op {
+	case IsNull:
+		is, ok := c.Value.(bool)
+		if !ok {
+			return nil, core.E("tables.compare", core.Invalid, at, "_is_null takes true or false")
+		}
+		word := " IS NOT NULL"
+		if is {
+			word = " IS NULL"
+		}
+		return func(b *db.Builder) { r.write(b); b.Write(word) }, nil
+	case In, NotIn, Between:
+		items, ok := c.Value.([]any)
+		if !ok {
+			return nil, core.E("tables.compare", core.Invalid, at, "the operator takes a list")
+		}
+		list := make([]any, len(items))
+		for i, v := range items {
+			if list[i], err = parse(v); err != nil {
+				return nil, err
+			}
+		}
+		return between(c.Op, at, &loose, left, list)
+	case Like, NotLike, ILike, NotILike, StartsWith:
+		pattern, ok := c.Value.(string)
+		if !ok || !r.column.Kind.Info().Like {
+			return nil, core.E("tables.compare", core.Invalid, at, "the operator compares a text column with a text")
+		}
+		return like(c.Op, left, pattern), nil
+	}
+	word, ok := comparison[c.Op]
+	if !ok || !r.column.Kind.Info().Ordered && c.Op != Eq && c.Op != NotEq {
+		return nil, core.E("tables.compare", core.Invalid, at, fmt.Sprintf("a %s has no operator _%s", r.column.Kind, c.Op))
+	}
+	v, err := parse(c.Value)
+	if err != nil {
+		return nil, err
+	}
+	return func(b *db.Builder) { left(b); b.Write(word).Value(&loose, v) }, nil
+}
+
+func between(op CompareOp, at core.At, c *core.Column, left writeFunc, list []any) (writeFunc, error) {
+	switch {
+	case op == Between && len(list) != 2:
+		return nil, core.E("tables.compare", core.Invalid, at, "_between takes a list of two values")
+	case op == Between:
+		return func(b *db.Builder) {
+			left(b)
+			b.Write(" BETWEEN ").Value(c, list[0]).Write(" AND ").Value(c, list[1])
+		}, nil
+	case op == In && len(list) == 1:
+		return func(b *db.Builder) { left(b); b.Write(" = ").Value(c, list[0]) }, nil
+	case op == In:
+		return func(b *db.Builder) { b.Dialect().AnyOf(b, c, func() { left(b) }, list) }, nil
+	}
+	return func(b *db.Builder) {
+		b.Write("NOT (")
+		b.Dialect().AnyOf(b, c, func() { left(b) }, list)
+		b.Write(")")
+	}, nil
+}
+
+var likeEscape = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
+
+func like(op CompareOp, left writeFunc, pattern string) writeFunc {
+	if op == StartsWith {
+		pattern = likeEscape.Replace(pattern) + "%"
+	}
+	return func(b *db.Builder) {
+		if op == NotLike || op == NotILike {
+			b.Write("NOT (")
+		}
+		b.Dialect().Like(b, func() { left(b) }, func() { b.Arg(pattern) }, op == ILike || op == NotILike)
+		if op == NotLike || op == NotILike {
+			b.Write(")")
+		}
+	}
+}
+
+// order plans one term of a sort order.
+func (n *node) order(o Order) (writeFunc, error) {
+	path := []*node{n}
+	var links []writeFunc
+	for _, name := range o.Relation {
+		to, rel, link, err := path[len(path)-1].relation(name)
+		if err != nil {
+			return nil, err
+		}
+		if rel.Many {
+			return nil, core.E("tables.order", core.Invalid, core.At{Table: n.table.Name, Column: name}, "a list has no order among others: sort by the column of a lookup")
+		}
+		path, links = append(path, to), append(links, link)
+	}
+	last := path[len(path)-1]
+	r, err := last.resolve(o.Column)
+	if err != nil {
+		return nil, err
+	}
+	if !r.column.Kind.Info().Ordered && r.column.Kind != core.Boolean {
+		return nil, core.E("tables.order", core.Invalid, core.At{Table: last.table.Name, Column: o.Column}, fmt.Sprintf("a %s has no order", r.column.Kind))
+	}
+	write := r.write
+	for i := len(links) - 1; i >= 0; i-- {
+		to, link, inner := path[i+1], links[i], write
+		write = func(b *db.Builder) {
+			b.Write("(SELECT ")
+			inner(b)
+			b.Write(" FROM ").Name(to.table.Name).Write(" AS ", to.alias, " WHERE ")
+			link(b)
+			to.scope(b)
+			b.Write(")")
+		}
+	}
+	never := len(links) == 0 && r.column.Required
+	return func(b *db.Builder) {
+		nullsFirst := o.Desc
+		if o.NullsSet {
+			nullsFirst = o.NullsFirst
+		}
+		if never {
+			nullsFirst = b.Dialect().NullsFirst(o.Desc)
+		}
+		b.Dialect().Order(b, func() { write(b) }, r.column.Kind, o.Desc, nullsFirst)
+	}, nil
+}

@@ -1,0 +1,327 @@
+package tables
+
+import (
+	"fmt"
+	"strconv"
+
+	"colonnade/core"
+	"colonnade/core/db"
+)
+
+// rows is a planned selection of rows: FROM, WHERE, ORDER BY and LIMIT.
+type rows struct {
+	*node
+	query *Query
+	link  writeFunc
+	where writeFunc
+	order []writeFunc
+}
+
+func (p *planner) rows(n *node, q *Query, link writeFunc) (*rows, error) {
+	r := &rows{node: n, query: q, link: link}
+	var err error
+	if r.where, err = n.where(q.Where); err != nil {
+		return nil, err
+	}
+	for _, o := range q.Order {
+		w, err := n.order(o)
+		if err != nil {
+			return nil, err
+		}
+		r.order = append(r.order, w)
+	}
+	if q.Offset < 0 || q.Limit < NoLimit {
+		return nil, core.E("tables.rows", core.Invalid, core.At{Table: n.table.Name}, "limit and offset cannot be negative")
+	}
+	if q.Limit > p.snap.maxLimit {
+		return nil, core.E("tables.rows", core.Limit, core.At{Table: n.table.Name}, fmt.Sprintf("limit is at most %d: read the rest with offset, or with a condition on the last value seen", p.snap.maxLimit))
+	}
+	return r, nil
+}
+
+// filter writes FROM and WHERE.
+func (r *rows) filter(b *db.Builder) {
+	b.Write(" FROM ").Name(r.table.Name).Write(" AS ", r.alias, " WHERE ")
+	if r.link != nil {
+		r.link(b)
+	} else {
+		b.Write("TRUE")
+	}
+	r.scope(b)
+	if r.where != nil {
+		b.Write(" AND ")
+		r.where(b)
+	}
+}
+
+// from writes everything from FROM on; limit may be NoLimit.
+func (r *rows) from(b *db.Builder, limit int) {
+	r.filter(b)
+	if r.query.Form != One || len(r.order) > 0 { // one row by its key needs no order
+		b.Write(" ORDER BY ")
+		for _, w := range r.order {
+			w(b)
+			b.Write(", ")
+		}
+		b.Name(r.alias, "id")
+	}
+	if limit != NoLimit {
+		b.Write(" LIMIT ", strconv.Itoa(limit))
+	}
+	if r.query.Offset > 0 {
+		if limit == NoLimit {
+			b.Write(" LIMIT 9223372036854775807")
+		}
+		b.Write(" OFFSET ").Arg(int64(r.query.Offset))
+	}
+}
+
+// selection is a planned query: the shape of its answer and how to write it.
+type selection struct {
+	shape *db.Shape
+	value []writeFunc
+	from  writeFunc
+}
+
+func (s *selection) answer(b *db.Builder) {
+	b.Dialect().Answer(b, s.shape, func(i int) { s.value[i](b) }, func() { s.from(b) })
+}
+
+func (s *selection) nest(b *db.Builder) {
+	b.Dialect().Nest(b, s.shape, func(i int) { s.value[i](b) }, func() { s.from(b) })
+}
+
+func (s *selection) add(f db.ShapeField, w writeFunc) {
+	s.shape.Fields = append(s.shape.Fields, f)
+	s.value = append(s.value, w)
+}
+
+// selection plans q over the node; link ties it to the row around it.
+func (p *planner) selection(n *node, q *Query, link writeFunc) (*selection, error) {
+	r, err := p.rows(n, q, link)
+	if err != nil {
+		return nil, err
+	}
+	if q.Form == Aggregate {
+		return p.aggregate(r)
+	}
+	limit := q.Limit
+	switch {
+	case q.Form == One:
+		limit = 1
+	case limit == 0:
+		limit = DefaultLimit
+	}
+	s := &selection{shape: &db.Shape{Many: q.Form == List}, from: func(b *db.Builder) { r.from(b, limit) }}
+	for i := range q.Fields {
+		if err := p.field(n, &q.Fields[i], s); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// field plans one key of a row.
+func (p *planner) field(n *node, f *Field, s *selection) error {
+	if len(f.As) > 63 {
+		return core.E("tables.field", core.Limit, fmt.Sprintf("the alias %.20s... is too long: 63 characters at most", f.As))
+	}
+	switch {
+	case f.Text != "":
+		s.add(db.ShapeField{Key: f.As, Text: f.Text}, nil)
+	case f.Query != nil:
+		to, rel, link, err := n.relation(f.Relation)
+		if err != nil {
+			return err
+		}
+		q := *f.Query
+		if !rel.Many {
+			q.Form = One
+		}
+		sub, err := p.selection(to, &q, link)
+		if err != nil {
+			return err
+		}
+		s.add(db.ShapeField{Key: f.As, JSON: true}, sub.nest)
+	default:
+		c, err := n.table.Need(f.Column)
+		if err != nil {
+			return n.unknown(f.Column)
+		}
+		if visible, _ := n.may.Column(f.Column); !visible {
+			s.add(db.ShapeField{Key: f.As, JSON: true}, func(b *db.Builder) { b.Write("NULL") })
+			return nil
+		}
+		r, err := n.resolve(c.Name)
+		if err != nil {
+			return err
+		}
+		s.add(db.ShapeField{Key: f.As, Kind: c.Kind}, r.write)
+	}
+	return nil
+}
+
+// aggregates gathers the functions of an aggregate: inner are the values per row, outer the functions over them.
+type aggregates struct {
+	p     *planner
+	rows  *rows
+	inner []writeFunc
+	outer []writeFunc
+}
+
+func (p *planner) aggregate(r *rows) (*selection, error) {
+	limit := r.query.Limit
+	if limit == 0 {
+		limit = NoLimit
+	}
+	a := &aggregates{p: p, rows: r}
+	s := &selection{shape: &db.Shape{}}
+	for i := range r.query.Fields {
+		f := &r.query.Fields[i]
+		switch {
+		case f.Text != "":
+			s.add(db.ShapeField{Key: f.As, Text: f.Text}, nil)
+		case f.Query != nil: // nodes
+			q := *r.query
+			q.Form, q.Fields = List, f.Query.Fields
+			if q.Limit == NoLimit {
+				q.Limit = 0
+			}
+			sub, err := p.selection(r.node, &q, r.link)
+			if err != nil {
+				return nil, err
+			}
+			s.add(db.ShapeField{Key: f.As, JSON: true}, sub.nest)
+		case f.Group != nil:
+			g, err := a.group(f.Group)
+			if err != nil {
+				return nil, err
+			}
+			s.add(db.ShapeField{Key: f.As, JSON: true}, g.nest)
+		default:
+			if err := a.function(f, s); err != nil {
+				return nil, err
+			}
+		}
+	}
+	s.from = func(b *db.Builder) { a.from(b, limit) }
+	return s, nil
+}
+
+// from writes the functions as the columns a0, a1, ... of a derived table a.
+func (a *aggregates) from(b *db.Builder, limit int) {
+	if len(a.outer) == 0 {
+		return
+	}
+	b.Write(" FROM (SELECT ")
+	for i, w := range a.outer {
+		if i > 0 {
+			b.Write(", ")
+		}
+		w(b)
+		b.Write(" AS a", strconv.Itoa(i))
+	}
+	b.Write(" FROM (SELECT 1 AS one")
+	for i, w := range a.inner {
+		b.Write(", ")
+		w(b)
+		b.Write(" AS v", strconv.Itoa(i))
+	}
+	if limit == NoLimit && a.rows.query.Offset == 0 { // over all rows, in any order
+		a.rows.filter(b)
+	} else {
+		a.rows.from(b, limit)
+	}
+	b.Write(") AS r) AS a")
+}
+
+func (a *aggregates) group(fields []Field) (*selection, error) {
+	s := &selection{shape: &db.Shape{}, from: func(*db.Builder) {}}
+	for i := range fields {
+		f := &fields[i]
+		switch {
+		case f.Text != "":
+			s.add(db.ShapeField{Key: f.As, Text: f.Text}, nil)
+		case f.Group != nil:
+			g, err := a.group(f.Group)
+			if err != nil {
+				return nil, err
+			}
+			s.add(db.ShapeField{Key: f.As, JSON: true}, g.nest)
+		default:
+			if err := a.function(f, s); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return s, nil
+}
+
+// function plans count, sum, avg, min or max.
+func (a *aggregates) function(f *Field, s *selection) error {
+	const op = "tables.function"
+	outer := "a.a" + strconv.Itoa(len(a.outer))
+	use := func(k core.Kind) {
+		s.add(db.ShapeField{Key: f.As, Kind: k}, func(b *db.Builder) { b.Write(outer) })
+	}
+	if f.Func == "count" {
+		if f.Distinct && len(f.Columns) != 1 {
+			return core.E(op, core.Invalid, core.At{Table: a.rows.table.Name}, "count with distinct takes one column")
+		}
+		var args []string
+		for _, name := range f.Columns {
+			r, err := a.rows.resolve(name)
+			if err != nil {
+				return err
+			}
+			args = append(args, a.value(r.write))
+		}
+		a.outer = append(a.outer, func(b *db.Builder) { writeCount(b, args, f.Distinct) })
+		use(core.Integer)
+		return nil
+	}
+	r, err := a.rows.resolve(f.Column)
+	if err != nil {
+		return err
+	}
+	info := r.column.Kind.Info()
+	if numeric := f.Func == "sum" || f.Func == "avg"; numeric && !info.Number || !numeric && !info.Ordered {
+		return core.E(op, core.Invalid, core.At{Table: a.rows.table.Name, Column: f.Column}, fmt.Sprintf("a %s has no %s", r.column.Kind, f.Func))
+	}
+	v := a.value(r.write)
+	a.outer = append(a.outer, func(b *db.Builder) {
+		b.Dialect().Aggregate(b, f.Func, r.column.Kind, func() { b.Write(v) })
+	})
+	kind := r.column.Kind
+	if f.Func == "avg" {
+		kind = core.Float
+	}
+	use(kind)
+	return nil
+}
+
+// value adds a value per row and returns its name.
+func (a *aggregates) value(w writeFunc) string {
+	a.inner = append(a.inner, w)
+	return "r.v" + strconv.Itoa(len(a.inner)-1)
+}
+
+func writeCount(b *db.Builder, args []string, distinct bool) {
+	switch {
+	case len(args) == 0:
+		b.Write("count(*)")
+	case distinct:
+		b.Write("count(DISTINCT ", args[0], ")")
+	case len(args) == 1:
+		b.Write("count(", args[0], ")")
+	default:
+		b.Write("count(coalesce(")
+		for i, a := range args {
+			if i > 0 {
+				b.Write(", ")
+			}
+			b.Write("CASE WHEN ", a, " IS NOT NULL THEN 1 END")
+		}
+		b.Write("))")
+	}
+}

@@ -1,0 +1,119 @@
+package tables
+
+import "colonnade/core"
+
+// Query asks for records of one table and, nested in it, for related ones. It is answered by one SQL statement.
+type Query struct {
+	Table  string
+	Form   Form
+	Where  Cond // nil for every record
+	Order  []Order
+	Limit  int // rows at most; 0 for DefaultLimit, NoLimit for all (an aggregate's default)
+	Offset int
+	Fields []Field
+}
+
+// Form is the form of an answer.
+type Form int
+
+// The forms.
+const (
+	List      Form = iota // a list of objects
+	One                   // the first object, or null
+	Aggregate             // one object made from all rows: fields are groups, functions and nodes
+)
+
+// Limits of a query's size; see also [Options].
+const (
+	DefaultLimit = 100
+	MaxLimit     = 1000
+	NoLimit      = -1
+)
+
+// Field is one key of an answer. Exactly one of Column, Text, Query, Group, Func is set.
+type Field struct {
+	As string // the key
+
+	Column string // the value of a column
+	Text   string // a constant, such as the name of a type
+
+	Relation string // with Query: the relation that leads to its table
+	Query    *Query // nested records; without Relation, in an aggregate: the rows themselves ("nodes")
+
+	Group []Field // an object made from the same row, or in an aggregate from the same functions
+
+	Func     string   // in an aggregate: count, sum, avg, min, max
+	Columns  []string // of count: rows count where one of them is not null; with Func other than count, use Column
+	Distinct bool     // of count
+}
+
+// Order is one term of a sort order. The primary key is always appended, so that the order is total.
+type Order struct {
+	Column     string
+	Relation   []string // the lookups that lead to the column's table
+	Desc       bool
+	NullsFirst bool // by default nulls come last when ascending, first when descending: see NullsSet
+	NullsSet   bool // NullsFirst was asked for
+}
+
+// Cond is a condition on a record: [And], [Or], [Not], [Compare] or [Related].
+type Cond interface{ cond() }
+
+// And holds when all hold; when empty it holds.
+type And []Cond
+
+// Or holds when one holds; when empty it does not.
+type Or []Cond
+
+// Not holds when the condition does not. Where the condition is unknown, so is Not.
+type Not struct{ Cond Cond }
+
+// Compare compares a column with a value.
+type Compare struct {
+	Column string
+	Op     CompareOp
+	Value  any // as it came from the client; a list for In, NotIn and Between, a bool for IsNull
+}
+
+// CompareOp is an operator of [Compare].
+type CompareOp string
+
+// The operators. The text operators take a LIKE pattern.
+const (
+	Eq         CompareOp = "eq"
+	NotEq      CompareOp = "neq"
+	Gt         CompareOp = "gt"
+	Gte        CompareOp = "gte"
+	Lt         CompareOp = "lt"
+	Lte        CompareOp = "lte"
+	In         CompareOp = "in"
+	NotIn      CompareOp = "nin"
+	IsNull     CompareOp = "is_null"
+	Like       CompareOp = "like"
+	NotLike    CompareOp = "nlike"
+	ILike      CompareOp = "ilike"
+	NotILike   CompareOp = "nilike"
+	StartsWith CompareOp = "starts_with"
+	Between    CompareOp = "between"
+)
+
+// Related holds when a record that the relation leads to meets the condition.
+type Related struct {
+	Relation string
+	Where    Cond
+}
+
+func (And) cond()     {}
+func (Or) cond()      {}
+func (Not) cond()     {}
+func (Compare) cond() {}
+func (Related) cond() {}
+
+// ByID returns the condition that a record has one of the ids.
+func ByID(ids ...core.ID) Cond {
+	list := make([]any, len(ids))
+	for i, id := range ids {
+		list[i] = string(id)
+	}
+	return Compare{Column: "id", Op: In, Value: list}
+}

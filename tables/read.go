@@ -1,0 +1,139 @@
+package tables
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+
+	"colonnade/core"
+	"colonnade/core/db"
+)
+
+// conn is where reads go: the unit of work that ctx carries, or the pool.
+func (s *Store) conn(ctx context.Context) db.Conn {
+	if tx := s.txFrom(ctx); tx != nil {
+		return tx.db
+	}
+	return s.db
+}
+
+// Query answers q for the caller of ctx, with one statement; the JSON is appended to dst.
+func (s *Store) Query(ctx context.Context, snap *Snapshot, q Query, dst []byte) ([]byte, error) {
+	const op = "tables.Query"
+	b, shape, err := s.plan(ctx, snap, q)
+	if err != nil {
+		return dst, core.E(op, err)
+	}
+	out, err := s.conn(ctx).Answer(ctx, b, shape, dst)
+	if err != nil {
+		return dst, core.E(op, err)
+	}
+	return out, nil
+}
+
+// SQL returns the statement that answers q, and its arguments, to explain and to test.
+func (s *Store) SQL(ctx context.Context, snap *Snapshot, q Query) (text string, args []any, err error) {
+	b, _, err := s.plan(ctx, snap, q)
+	if err != nil {
+		return "", nil, core.E("tables.SQL", err)
+	}
+	return b.String(), b.Args(), nil
+}
+
+func (s *Store) plan(ctx context.Context, snap *Snapshot, q Query) (*db.Builder, *db.Shape, error) {
+	p := &planner{snap: snap, caller: core.CallerFrom(ctx)}
+	n, err := p.node(q.Table, core.Read)
+	if err != nil {
+		return nil, nil, err
+	}
+	sel, err := p.selection(n, &q, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	b := db.New(s.db.Dialect)
+	sel.answer(b)
+	return b, sel.shape, b.Err()
+}
+
+// Records answers a list query as records in the Go forms of their kinds. Fields must be columns; without fields, all
+// columns that the caller may see are read.
+func (s *Store) Records(ctx context.Context, snap *Snapshot, q Query) ([]core.Record, error) {
+	const op = "tables.Records"
+	t, err := snap.Schema.Table(q.Table)
+	if err != nil {
+		return nil, core.E(op, err)
+	}
+	if len(q.Fields) == 0 {
+		for _, c := range t.Columns {
+			q.Fields = append(q.Fields, Field{As: c.Name, Column: c.Name})
+		}
+	}
+	q.Form = List
+	raw, err := s.Query(ctx, snap, q, nil)
+	if err != nil {
+		return nil, core.E(op, err)
+	}
+	out, err := decode(t, raw)
+	return out, core.E(op, err)
+}
+
+// Find returns the record with that id, or NotFound when it does not exist or is out of the caller's reach.
+func (s *Store) Find(ctx context.Context, snap *Snapshot, table string, id core.ID) (core.Record, error) {
+	found, err := s.Records(ctx, snap, Query{Table: table, Where: ByID(id), Limit: 1})
+	if err != nil {
+		return nil, core.E("tables.Find", err)
+	}
+	if len(found) == 0 {
+		return nil, core.E("tables.Find", core.NotFound, core.At{Table: table}, fmt.Sprintf("there is no record with the id %s", id))
+	}
+	return found[0], nil
+}
+
+// Scan yields all records that a list query without order, limit and offset selects, by primary key, in pages. Each
+// page is a statement of its own: records that change meanwhile are seen before or after, none twice.
+func (s *Store) Scan(ctx context.Context, snap *Snapshot, q Query) iter.Seq2[core.Record, error] {
+	return func(yield func(core.Record, error) bool) {
+		q.Limit = snap.maxLimit
+		where := q.Where
+		var last string
+		for {
+			if last != "" {
+				q.Where = And{orTrue(where), Compare{Column: "id", Op: Gt, Value: last}}
+			}
+			page, err := s.Records(ctx, snap, q)
+			if err != nil {
+				yield(nil, core.E("tables.Scan", err))
+				return
+			}
+			for _, r := range page {
+				if !yield(r, nil) {
+					return
+				}
+			}
+			if len(page) < q.Limit {
+				return
+			}
+			id, ok := page[len(page)-1]["id"].(string)
+			if !ok {
+				yield(nil, core.E("tables.Scan", fmt.Errorf("the fields of a scan must contain id")))
+				return
+			}
+			last = id
+		}
+	}
+}
+
+// Count returns how many records in the caller's reach meet the condition.
+func (s *Store) Count(ctx context.Context, snap *Snapshot, table string, where Cond) (int, error) {
+	raw, err := s.Query(ctx, snap, Query{Table: table, Form: Aggregate, Where: where, Fields: []Field{{As: "n", Func: "count"}}}, nil)
+	if err != nil {
+		return 0, core.E("tables.Count", err)
+	}
+	var out struct{ N int }
+	if err := json.NewDecoder(bytes.NewReader(raw)).Decode(&out); err != nil {
+		return 0, core.E("tables.Count", err)
+	}
+	return out.N, nil
+}

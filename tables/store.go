@@ -1,0 +1,247 @@
+package tables
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"colonnade/authz"
+	"colonnade/core"
+	"colonnade/core/db"
+	"colonnade/rules"
+)
+
+// Snapshot is what one request sees: a schema, a policy, and everything compiled from them. It never changes.
+type Snapshot struct {
+	Schema *core.Schema
+	Rules  *rules.Set
+	Policy *authz.Policy
+
+	policyVersion int64
+	access        *authz.Data
+	maxLimit      int
+	derived       []any
+}
+
+// Derive has build run on every snapshot before it is published; a build that fails refuses the change before the
+// database keeps it. The result lives as long as its snapshot; the function returned finds it. Call Derive before Load.
+func Derive[T any](s *Store, build func(*Snapshot) (T, error)) func(*Snapshot) T {
+	i := len(s.derive)
+	s.derive = append(s.derive, func(n *Snapshot) (any, error) { return build(n) })
+	return func(n *Snapshot) T { return n.derived[i].(T) }
+}
+
+// Options is what the layers above add to a [Store]; the zero value works.
+type Options struct {
+	Builtin  []core.Table // the tables that packages declare
+	MaxLimit int          // rows of one query; [MaxLimit] when 0
+	Wake     func()       // called after a commit that wrote events; never blocks
+	Log      *slog.Logger // slog.Default when nil
+}
+
+// Store is the open table layer.
+type Store struct {
+	db     *db.DB
+	o      Options
+	derive []func(*Snapshot) (any, error)
+
+	publishing sync.Mutex
+	current    atomic.Pointer[Snapshot]
+}
+
+// New returns the table layer of d. It is ready after [Store.Load].
+func New(d *db.DB, o Options) *Store {
+	if o.MaxLimit == 0 {
+		o.MaxLimit = MaxLimit
+	}
+	if o.Wake == nil {
+		o.Wake = func() {}
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	o.Builtin = append(authz.Tables(), o.Builtin...)
+	return &Store{db: d, o: o}
+}
+
+// DB returns the database, for the system tables of the package that owns them.
+func (s *Store) DB() *db.DB { return s.db }
+
+// Snapshot returns the current snapshot.
+func (s *Store) Snapshot() *Snapshot { return s.current.Load() }
+
+// Load reads the definitions and publishes a snapshot of them, unless the current one is as new.
+func (s *Store) Load(ctx context.Context) error {
+	const op = "tables.Load"
+	s.publishing.Lock()
+	defer s.publishing.Unlock()
+	next, err := s.read(ctx)
+	if err != nil {
+		return core.E(op, err)
+	}
+	if old := s.current.Load(); old != nil && !next.newer(old) {
+		return nil
+	}
+	if err := s.build(next); err != nil {
+		return core.E(op, err)
+	}
+	s.current.Store(next)
+	return nil
+}
+
+// read takes definitions and policy from the database, both of one moment.
+func (s *Store) read(ctx context.Context) (next *Snapshot, err error) {
+	err = s.db.Tx(ctx, db.TxOptions{}, func(tx *db.Tx) error {
+		schema, policy, err := versions(ctx, tx)
+		if err != nil {
+			return err
+		}
+		defined, err := readTables(ctx, tx)
+		if err != nil {
+			return err
+		}
+		next = &Snapshot{policyVersion: policy, maxLimit: s.o.MaxLimit}
+		if next.Schema, err = core.NewSchema(schema, append(defined, s.o.Builtin...)...); err != nil {
+			return err
+		}
+		next.access, err = authz.Load(ctx, tx.Gorm(ctx))
+		return err
+	})
+	return next, err
+}
+
+func (n *Snapshot) newer(old *Snapshot) bool {
+	return n.Schema.Version() > old.Schema.Version() || n.policyVersion > old.policyVersion
+}
+
+// compile makes the rules and the policy of n.
+func (n *Snapshot) compile() (err error) {
+	if n.Rules, err = rules.NewSet(n.Schema); err != nil {
+		return err
+	}
+	n.Policy, err = authz.NewPolicy(n.Schema, n.Rules, n.access)
+	return err
+}
+
+// build makes everything of n that the layers derive from it.
+func (s *Store) build(n *Snapshot) error {
+	if n.Rules == nil {
+		if err := n.compile(); err != nil {
+			return err
+		}
+	}
+	n.derived = nil
+	for _, build := range s.derive {
+		v, err := build(n)
+		if err != nil {
+			return err
+		}
+		n.derived = append(n.derived, v)
+	}
+	return nil
+}
+
+func (s *Store) publish(n *Snapshot) {
+	s.publishing.Lock()
+	defer s.publishing.Unlock()
+	if old := s.current.Load(); old == nil || n.newer(old) {
+		s.current.Store(n)
+	}
+}
+
+// pollEvery is how long another process may serve an old snapshot when a notification was lost.
+const pollEvery = time.Second
+
+// Watch keeps the snapshot as new as the database, where other processes may change it, until ctx ends.
+func (s *Store) Watch(ctx context.Context) {
+	changed := make(chan struct{}, 1)
+	var listening sync.WaitGroup
+	listening.Go(func() {
+		s.db.Listen(ctx, "schema", func() {
+			select {
+			case changed <- struct{}{}:
+			default:
+			}
+		})
+	})
+	defer listening.Wait()
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+		case <-tick.C:
+		}
+		if err := s.refresh(ctx); err != nil && ctx.Err() == nil {
+			s.o.Log.WarnContext(ctx, "tables: cannot read the schema", "err", err)
+		}
+	}
+}
+
+// refresh loads when the database has a newer version.
+func (s *Store) refresh(ctx context.Context) error {
+	schema, policy, err := versions(ctx, s.db)
+	if err != nil {
+		return err
+	}
+	if now := s.Snapshot(); schema == now.Schema.Version() && policy == now.policyVersion {
+		return nil
+	}
+	return s.Load(ctx)
+}
+
+// versions reads the numbers that rise with every change of the schema and of the policy.
+func versions(ctx context.Context, c db.Conn) (schema, policy int64, err error) {
+	b := db.New(dialect(c)).Write(`SELECT key, value FROM "_meta" WHERE key IN ('schema_version', 'policy_version')`)
+	err = c.Query(ctx, b, func(scan func(...any) error) error {
+		var key, value string
+		if err := scan(&key, &value); err != nil {
+			return err
+		}
+		n, err := strconv.ParseInt(value, 10, 64)
+		if key == "schema_version" {
+			schema = n
+		} else {
+			policy = n
+		}
+		return err
+	})
+	return schema, policy, err
+}
+
+func dialect(c db.Conn) db.Dialect {
+	switch c := c.(type) {
+	case *db.DB:
+		return c.Dialect
+	case *db.Tx:
+		return c.Dialect
+	}
+	panic(fmt.Sprintf("tables: %T is no connection", c))
+}
+
+// readTables reads the definitions of the tables that app builders made.
+func readTables(ctx context.Context, c db.Conn) ([]core.Table, error) {
+	var out []core.Table
+	b := db.New(dialect(c)).Write(`SELECT name, definition FROM "_table" ORDER BY name`)
+	err := c.Query(ctx, b, func(scan func(...any) error) error {
+		var name string
+		var definition []byte
+		if err := scan(&name, &definition); err != nil {
+			return err
+		}
+		var t core.Table
+		if err := json.Unmarshal(definition, &t); err != nil {
+			return core.E("tables.readTables", core.At{Table: name}, fmt.Errorf("the definition cannot be read: %w", err))
+		}
+		out = append(out, t)
+		return nil
+	})
+	return out, err
+}
