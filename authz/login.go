@@ -114,9 +114,9 @@ func (l *Logins) Login(ctx context.Context, email, password, addr string) (Sessi
 		return Session{}, core.E(op, core.Unknown, "the e-mail address or the password is wrong")
 	}
 	l.account.forgive(hashToken(email))
-	fresh := ""
+	var fresh Hash
 	if stale {
-		if fresh, err = HashPassword(ctx, password); err != nil {
+		if fresh, err = hashPassword(ctx, password); err != nil {
 			return Session{}, core.E(op, err)
 		}
 	}
@@ -254,9 +254,9 @@ func (l *Logins) check(ctx context.Context, token, hash string, now time.Time) (
 	q := l.db.Gorm(ctx).Joins(`JOIN "_user" u ON u.id = user_id`).Where("hash = ?", hash)
 	key := strings.HasPrefix(token, keyPrefix)
 	if key {
-		q = q.Table(`"_api_key"`).Select("user_id, expires_at AS idle_at, expires_at AS ends_at, disabled").Where("revoked_at IS NULL")
+		q = q.Table("_api_key").Select("user_id, expires_at AS idle_at, expires_at AS ends_at, disabled").Where("revoked_at IS NULL")
 	} else {
-		q = q.Table(`"_session"`).Select("user_id, seen_at, idle_at, ends_at, disabled")
+		q = q.Table("_session").Select("user_id, seen_at, idle_at, ends_at, disabled")
 	}
 	if err := q.Take(&row).Error; err != nil {
 		if errors.Is(err, gorm.ErrRecordNotFound) {

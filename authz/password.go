@@ -46,23 +46,38 @@ func (a argon) key(ctx context.Context, password string, salt []byte, n int) ([]
 	return argon2.IDKey([]byte(password), salt, a.time, a.memory, a.threads, uint32(n)), nil
 }
 
-// CheckPassword returns an error when the password is too weak to be taken.
-func CheckPassword(password string) error {
+// Hash is a password as it is stored: a PHC string of argon2id.
+type Hash string
+
+// checkPassword returns an error when the password is too weak to be taken.
+func checkPassword(password string) error {
+	const op = "authz.HashPassword"
 	at := core.At{Column: "password"}
 	if n := utf8.RuneCountInString(password); n < MinPassword {
-		return core.E("authz.CheckPassword", core.Invalid, at, fmt.Sprintf("the password has %d characters: use at least %d", n, MinPassword))
+		return core.E(op, core.Invalid, at, fmt.Sprintf("the password has %d characters: use at least %d", n, MinPassword))
 	}
 	if len(password) > maxPassword {
-		return core.E("authz.CheckPassword", core.Invalid, at, fmt.Sprintf("the password is too long: use at most %d bytes", maxPassword))
+		return core.E(op, core.Invalid, at, fmt.Sprintf("the password is too long: use at most %d bytes", maxPassword))
 	}
-	if !utf8.ValidString(password) || strings.Trim(password, password[:1]) == "" {
-		return core.E("authz.CheckPassword", core.Invalid, at, "the password is one character again and again: choose another one")
+	if !utf8.ValidString(password) {
+		return core.E(op, core.Invalid, at, "the password is not valid text: type another one")
+	}
+	if first, _ := utf8.DecodeRuneInString(password); strings.Trim(password, string(first)) == "" {
+		return core.E(op, core.Invalid, at, "the password is one character again and again: choose another one")
 	}
 	return nil
 }
 
-// HashPassword returns the PHC string of the password, with a salt of its own.
-func HashPassword(ctx context.Context, password string) (string, error) {
+// HashPassword returns the hash of a password that is strong enough, with a salt of its own. It takes tens of
+// milliseconds, and waits for its turn when many ask: call it before a transaction begins.
+func HashPassword(ctx context.Context, password string) (Hash, error) {
+	if err := checkPassword(password); err != nil {
+		return "", err
+	}
+	return hashPassword(ctx, password)
+}
+
+func hashPassword(ctx context.Context, password string) (Hash, error) {
 	salt := make([]byte, saltBytes)
 	_, _ = rand.Read(salt) // never fails
 	key, err := costs.key(ctx, password, salt, keyBytes)
@@ -72,15 +87,15 @@ func HashPassword(ctx context.Context, password string) (string, error) {
 	return costs.phc(salt, key), nil
 }
 
-func (a argon) phc(salt, key []byte) string {
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, a.memory, a.time, a.threads,
-		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(key))
+func (a argon) phc(salt, key []byte) Hash {
+	return Hash(fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, a.memory, a.time, a.threads,
+		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(key)))
 }
 
-// VerifyPassword reports whether the password is the one of the PHC string, and whether the string should be made
-// anew because the costs have changed since.
-func VerifyPassword(ctx context.Context, phc, password string) (ok, stale bool, err error) {
-	a, salt, want, err := parsePHC(phc)
+// VerifyPassword reports whether the password is the one of the hash, and whether the hash should be made anew because
+// the costs have changed since.
+func VerifyPassword(ctx context.Context, h Hash, password string) (ok, stale bool, err error) {
+	a, salt, want, err := parsePHC(string(h))
 	if err != nil {
 		return false, false, core.E("authz.VerifyPassword", err)
 	}
@@ -116,7 +131,7 @@ func parsePHC(phc string) (a argon, salt, key []byte, err error) {
 }
 
 // nobody is the hash that stands in for users who do not exist, so that they take as long as the others.
-var nobody = sync.OnceValue(func() string {
+var nobody = sync.OnceValue(func() Hash {
 	salt, key := make([]byte, saltBytes), make([]byte, keyBytes)
 	_, _ = rand.Read(salt)
 	_, _ = rand.Read(key)

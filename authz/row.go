@@ -5,8 +5,8 @@ import (
 	"colonnade/core/db"
 )
 
-// Unit is a business unit. All but the root have a parent.
-type Unit struct {
+// BusinessUnit is a node of the tree of units. All but the root have a parent.
+type BusinessUnit struct {
 	ID       core.ID `gorm:"primaryKey"`
 	Name     string
 	ParentID *core.ID
@@ -26,7 +26,7 @@ type User struct {
 // account is a user with the column that leaves this package never.
 type account struct {
 	User
-	PasswordHash *string // PHC form; nil for a user who cannot sign in with a password
+	PasswordHash *Hash // nil for a user who cannot sign in with a password
 }
 
 // Team owns records together. Its roles are those of its members too.
@@ -84,8 +84,8 @@ type Key struct {
 	RevokedAt db.Time
 }
 
-// TableName implements gorm's Tabler, here and below.
-func (Unit) TableName() string { return "_unit" }
+// TableName implements gorm's Tabler.
+func (BusinessUnit) TableName() string { return "_unit" }
 
 // TableName implements gorm's Tabler.
 func (User) TableName() string { return "_user" }

@@ -55,17 +55,19 @@ func (l *Logins) CreateFirstAdministrator(ctx context.Context, token, name, emai
 	if l.setup.hash == "" || subtle.ConstantTimeCompare([]byte(hashToken(token)), []byte(l.setup.hash)) != 1 || !l.now().Before(l.setup.ends) {
 		return "", core.E(op, core.Denied, "the setup link is not valid or has ended: restart the server to get a new one")
 	}
-	u, err := newAccount(ctx, NewUser{Name: name, Email: email, Unit: core.RootUnit, Password: password}, l.now())
+	hash, err := HashPassword(ctx, password)
+	if err != nil {
+		return "", core.E(op, err)
+	}
+	u, err := newAccount(NewUser{Name: name, Email: email, Password: hash}, l.now())
 	if err != nil {
 		return "", core.E(op, err)
 	}
 	err = l.change(ctx, func(tx *db.Tx) error {
-		// The lock on the root unit keeps two servers from setting up one database at the same time.
-		lock := db.New(tx.Dialect).Write(`SELECT name FROM "_unit" WHERE id = `).Arg(core.RootUnit).Write(tx.Lock())
-		if err := tx.Query(ctx, lock, func(func(...any) error) error { return nil }); err != nil {
+		g := tx.Gorm(ctx)
+		if err := lockDirectory(g); err != nil { // two servers may set up one database at the same time
 			return err
 		}
-		g := tx.Gorm(ctx)
 		var n int64
 		if err := g.Model(&User{}).Limit(1).Count(&n).Error; err != nil {
 			return err

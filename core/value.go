@@ -79,7 +79,7 @@ func parseDecimal(c *Column, v any) (any, string) {
 	case []byte:
 		return parseDecimal(c, string(n))
 	case string:
-		if len(n) > 100 {
+		if len(n) > 220 { // what parses to 100 digits is shorter, with 100 zeros in front of them
 			return nil, "the number has too many digits"
 		}
 		d, err = decimal.NewFromString(n)
@@ -88,6 +88,9 @@ func parseDecimal(c *Column, v any) (any, string) {
 	}
 	if err != nil || d.Exponent() > 100 || d.Exponent() < -100 {
 		return nil, describe(v) + " is no number"
+	}
+	if d.NumDigits()+max(0, int(d.Exponent())) > 100 {
+		return nil, "the number has too many digits"
 	}
 	if c.Precision == 0 {
 		return d, ""
@@ -245,6 +248,9 @@ func parseJSON(_ *Column, v any) (any, string) {
 			return nil, e.Msg
 		}
 		return nil, "the value is not valid JSON"
+	}
+	if string(raw) == "null" {
+		return nil, "" // a column has one way to hold nothing
 	}
 	return json.RawMessage(raw), ""
 }

@@ -1,9 +1,11 @@
 package rules
 
 import (
+	"cmp"
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -79,7 +81,7 @@ var Functions = []Function{
 	}, []string{`' a b\n\t'.trim() == 'a b'`, "trim('') == ''"}},
 
 	{"substring", "The characters from a position, counted from 0, up to another or to the end.", []Overload{
-		{Signature: "string, int: string", SQLite: "text_part($1, $2, NULL)", Postgres: "substr($1, " + span("$2") + " + 1)", call: func(s, from ref.Val) ref.Val { return substring(s, from) }},
+		{Signature: "string, int: string", SQLite: "text_after($1, $2)", Postgres: "substr($1, " + span("$2") + " + 1)", call: func(s, from ref.Val) ref.Val { return substring(s, from) }},
 		{Signature: "string, int, int: string", SQLite: "text_part($1, $2, $3)", Postgres: "substr($1, " + span("$2") + " + 1, " + span("$3::numeric - $2") + ")", call: substring},
 	}, []string{"'acme'.substring(1) == 'cme'", "'acme'.substring(1, 3) == 'cm'", "'äöü'.substring(1, 9) == 'öü'", "'a'.substring(5) == ''", "isNull('a'.substring(2, 1))", "isNull('a'.substring(-1))"}},
 
@@ -98,7 +100,7 @@ var Functions = []Function{
 	{"round", "A number rounded to digits after the point, 0 when not given; half away from zero.", []Overload{
 		{Signature: "decimal: decimal", SQLite: "decimal_round($1, 0)", Postgres: "round($1, 0)", call: unaryDecimal(func(d decimal.Decimal) ref.Val { return dec{d.Round(0)} })},
 		{Signature: "decimal, int: decimal", SQLite: "decimal_round($1, $2)", Postgres: "round($1, $2::int)", Literal: 2, call: round},
-	}, []string{"round(2.5) == 3", "round(-2.5) == -3", "round(1.005, 2) == 1.01", "round(149, -2) == 100"}},
+	}, []string{"round(2.5) == 3", "round(-2.5) == -3", "round(1.005, 2) == 1.01", "round(149.9, -2) == 100"}},
 
 	{"floor", "The greatest whole number that is not above a number.", []Overload{
 		{Signature: "decimal: decimal", SQLite: "decimal_floor($1)", Postgres: "floor($1)", call: unaryDecimal(func(d decimal.Decimal) ref.Val { return dec{d.Floor()} })},
@@ -426,10 +428,14 @@ func compare(a, b ref.Val) (int, bool) {
 		return strings.Compare(string(x), string(y)), ok
 	case types.Timestamp:
 		y, ok := b.(types.Timestamp)
-		return x.Compare(y.Time), ok
+		return x.Time.Compare(y.Time), ok
 	case types.Int:
 		if y, ok := b.(types.Int); ok {
-			return int(x.Compare(y).(types.Int)), true
+			return cmp.Compare(x, y), true
+		}
+	case types.Double:
+		if y, ok := b.(types.Double); ok {
+			return cmp.Compare(x, y), true
 		}
 	}
 	x, ok := toDecimal(a)
@@ -442,3 +448,16 @@ func checkPattern(s string) error {
 	_, err := regexp.Compile(s)
 	return err
 }
+
+// index finds the functions and operators by name.
+var index = sync.OnceValue(func() map[string]*Function {
+	out := map[string]*Function{}
+	for _, table := range [][]Function{operatorTable, Functions} {
+		for i := range table {
+			out[table[i].Name] = &table[i]
+		}
+	}
+	return out
+})
+
+func overloadID(name string, i int) string { return name + "#" + strconv.Itoa(i) }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"colonnade/authz"
 	"colonnade/core"
 	"colonnade/core/db"
 )
@@ -192,7 +193,15 @@ func (w *writer) merge(ctx context.Context, values, old core.Record, o *OnConfli
 		return err
 	}
 	res.Updated++
-	return w.change(set, old)
+	return res.count(w.change(set, old))
+}
+
+// count notes whether an update changed anything.
+func (r *Result) count(changed bool, err error) error {
+	if changed {
+		r.Changed++
+	}
+	return err
 }
 
 func orTrue(c Cond) Cond {
@@ -228,7 +237,7 @@ func (tx *Tx) Update(ctx context.Context, u Update) (Result, error) {
 		}
 		set, err := w.increase(u, r)
 		if err == nil {
-			err = w.change(set, r)
+			err = res.count(w.change(set, r))
 		}
 		if err != nil {
 			return Result{}, core.E(op, item(len(old), i), err)
@@ -364,7 +373,11 @@ func (w *writer) detach(ctx context.Context, rel core.Relation, ids []any, depth
 		return err
 	}
 	c, _ := t.Column(rel.Column)
-	child := &writer{tx: w.tx, table: t, caller: w.caller, may: systemMay(w.tx.snap, rel.Table)}
+	may, err := w.tx.snap.Policy.Decide(core.System("cascade"), rel.Table, authz.Update)
+	if err != nil {
+		return err
+	}
+	child := &writer{tx: w.tx, table: t, caller: w.caller, may: map[core.Op]*authz.Decision{core.Update: may, core.Delete: may}}
 	for s := range t.Stored {
 		child.stored = append(child.stored, s)
 	}
@@ -373,7 +386,7 @@ func (w *writer) detach(ctx context.Context, rel core.Relation, ids []any, depth
 		return child.remove(ctx, children, depth+1)
 	case core.SetNull:
 		for _, r := range children {
-			if err := child.change(core.Record{rel.Column: nil}, r); err != nil {
+			if _, err := child.change(core.Record{rel.Column: nil}, r); err != nil {
 				return err
 			}
 		}
@@ -502,4 +515,46 @@ func decode(t *core.Table, raw []byte) ([]core.Record, error) {
 		}
 	}
 	return out, nil
+}
+
+// RowUpdate is what one record gets.
+type RowUpdate struct {
+	ID  core.ID
+	Set core.Record
+}
+
+// UpdateRows changes records, each in its own way. Records that are gone or out of reach are left out.
+func (tx *Tx) UpdateRows(ctx context.Context, table string, rows []RowUpdate) (Result, error) {
+	const op = "tables.UpdateRows"
+	w, err := tx.writer(ctx, table, core.Update)
+	if err != nil {
+		return Result{}, core.E(op, err)
+	}
+	sets := make(map[string]core.Record, len(rows))
+	ids := make([]core.ID, len(rows))
+	for i, r := range rows {
+		if err := w.names(core.Update, r.Set); err != nil {
+			return Result{}, core.E(op, item(len(rows), i), err)
+		}
+		sets[string(r.ID)], ids[i] = r.Set, r.ID
+	}
+	var res Result
+	for part := range slices.Chunk(ids, MaxLimit) {
+		old, err := tx.records(ctx, target{table, core.Update}, ByID(part...), true)
+		if err != nil {
+			return Result{}, core.E(op, err)
+		}
+		for _, r := range old {
+			id := r["id"].(string)
+			if err := res.count(w.change(sets[id], r)); err != nil {
+				return Result{}, core.E(op, err)
+			}
+			res.IDs = append(res.IDs, core.ID(id))
+			res.Updated++
+		}
+		if err := w.flush(ctx); err != nil {
+			return Result{}, core.E(op, err)
+		}
+	}
+	return res, nil
 }

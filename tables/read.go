@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"iter"
 
+	"gorm.io/gorm"
+
 	"colonnade/core"
 	"colonnade/core/db"
 )
@@ -136,4 +138,12 @@ func (s *Store) Count(ctx context.Context, snap *Snapshot, table string, where C
 		return 0, core.E("tables.Count", err)
 	}
 	return out.N, nil
+}
+
+// Gorm reads the system tables of the package that owns them, in the unit of work that ctx carries or outside.
+func (s *Store) Gorm(ctx context.Context) *gorm.DB {
+	if tx := s.txFrom(ctx); tx != nil {
+		return tx.db.Gorm(ctx)
+	}
+	return s.db.Gorm(ctx)
 }

@@ -24,6 +24,7 @@ type Snapshot struct {
 
 	policyVersion int64
 	access        *authz.Data
+	owners        map[core.ID]core.ID // the unit of each user and team
 	maxLimit      int
 	derived       []any
 }
@@ -123,6 +124,13 @@ func (n *Snapshot) newer(old *Snapshot) bool {
 func (n *Snapshot) compile() (err error) {
 	if n.Rules, err = rules.NewSet(n.Schema); err != nil {
 		return err
+	}
+	n.owners = make(map[core.ID]core.ID, len(n.access.Users)+len(n.access.Teams))
+	for _, u := range n.access.Users {
+		n.owners[u.ID] = u.UnitID
+	}
+	for _, t := range n.access.Teams {
+		n.owners[t.ID] = t.UnitID
 	}
 	n.Policy, err = authz.NewPolicy(n.Schema, n.Rules, n.access)
 	return err

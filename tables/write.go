@@ -17,6 +17,7 @@ type Result struct {
 	IDs      []core.ID // of the records, in the order of the input
 	Inserted int
 	Updated  int // includes records that had the new values already
+	Changed  int // of the updated ones, those that are different now
 	Deleted  int
 }
 
@@ -167,8 +168,8 @@ func (w *writer) identify(r core.Record) {
 			r["owner_id"] = user
 		}
 		if r["unit_id"] == nil {
-			unit, _ := w.tx.snap.Policy.UnitOf(core.ID(r["owner_id"].(string)))
-			if unit == "" {
+			unit, ok := w.tx.snap.owners[core.ID(r["owner_id"].(string))]
+			if !ok {
 				unit = core.RootUnit
 			}
 			r["unit_id"] = string(unit)
@@ -191,28 +192,25 @@ func (w *writer) add(values core.Record) (core.ID, error) {
 }
 
 // change prepares an update of old by the values. A record that has them already is left as it is.
-func (w *writer) change(values, old core.Record) error {
+func (w *writer) change(values, old core.Record) (changed bool, err error) {
 	next, err := w.prepare(core.Update, values, old)
-	if err != nil {
-		return err
-	}
-	if w.same(old, next) {
-		return nil
+	if err != nil || w.same(old, next) {
+		return false, err
 	}
 	if !w.table.Builtin {
 		next["version"] = old["version"].(int64) + 1
 		next["updated_at"] = w.tx.now
 		next["updated_by"] = string(actorOf(w.caller))
 		if next["owner_id"] != old["owner_id"] {
-			unit, ok := w.tx.snap.Policy.UnitOf(core.ID(next["owner_id"].(string)))
+			unit, ok := w.tx.snap.owners[core.ID(next["owner_id"].(string))]
 			if !ok {
-				return core.E("tables.change", core.Invalid, core.At{Table: w.table.Name, Column: "owner_id"}, "there is no such user or team")
+				return false, core.E("tables.change", core.Invalid, core.At{Table: w.table.Name, Column: "owner_id"}, "there is no such user or team")
 			}
 			next["unit_id"] = string(unit)
 		}
 	}
 	w.batch.put(core.Update, old, next)
-	return nil
+	return true, nil
 }
 
 func actorOf(c core.Caller) core.ID {

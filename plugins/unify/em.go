@@ -8,11 +8,11 @@ import "math"
 // the EM Algorithm for Weight Computation in the Fellegi-Sunter Model" (1988); one joint estimate over several blocking
 // passes lets every field be free in some of them.
 
-// tables hold a probability per field and level; level 0, a missing value, is 1 in all of them.
-type tables [][]float64
+// odds hold a probability per field and level; level 0, a missing value, is 1 in all of them.
+type odds [][]float64
 
-func newTables(p *plan) tables {
-	t := make(tables, len(p.fields))
+func newOdds(p *plan) odds {
+	t := make(odds, len(p.fields))
 	for f := range t {
 		t[f] = make([]float64, len(p.fields[f].kind.levels)+1)
 		t[f][missing] = 1
@@ -23,7 +23,7 @@ func newTables(p *plan) tables {
 // sample is the pairs of one pass that training looks at.
 type sample struct {
 	mask     []bool
-	place    bool // its keys are places only: neighbours abound, who are no household
+	place    bool // a place is part of its key: neighbours abound, who are no household
 	patterns []counted
 	scale    float64 // pairs each sampled one stands for
 	share    float64
@@ -40,7 +40,7 @@ type counted struct {
 // estimate is the state of the mixture.
 type estimate struct {
 	plan    *plan
-	m, r, u tables
+	m, r, u odds
 	samples []sample
 	matches float64 // expected number of matches among the pairs compared
 	kin     float64 // the same for pairs of one household
@@ -66,7 +66,7 @@ func (e *estimate) maximise() {
 
 // round is one expectation and one maximisation; it answers the largest change of an m.
 func (e *estimate) round() float64 {
-	matched, kin := newTables(e.plan), newTables(e.plan)
+	matched, kin := newOdds(e.plan), newOdds(e.plan)
 	gain, gainKin := e.ratios(e.m), e.ratios(e.r)
 	for i := range e.samples {
 		s := &e.samples[i]
@@ -96,19 +96,19 @@ func (e *estimate) round() float64 {
 	for f := range e.m {
 		k := e.plan.fields[f].kind
 		change = max(change, renew(e.m[f], matched[f], k.prior))
-		if e.r != nil && k.shared {
-			renew(e.r[f], kin[f], k.prior)
+		if e.r != nil && k.shared && k != kinds[Address] {
+			renew(e.r[f], kin[f], householdGuess(k))
 		}
 	}
 	return change
 }
 
 // ratios answers p/u per field and level, nil for nil.
-func (e *estimate) ratios(p tables) tables {
+func (e *estimate) ratios(p odds) odds {
 	if p == nil {
 		return nil
 	}
-	out := newTables(e.plan)
+	out := newOdds(e.plan)
 	for f := range out {
 		for l := 1; l < len(out[f]); l++ {
 			out[f][l] = p[f][l] / e.u[f][l]
@@ -118,7 +118,7 @@ func (e *estimate) ratios(p tables) tables {
 }
 
 // posterior answers the probabilities that a pattern is of a match and of a household. A nil mask hides nothing.
-func posterior(c *counted, mask []bool, gain, gainKin tables, share, related float64) (match, kin float64) {
+func posterior(c *counted, mask []bool, gain, gainKin odds, share, related float64) (match, kin float64) {
 	match, kin = share, related
 	for f := range gain {
 		if mask == nil || !mask[f] {
@@ -173,6 +173,23 @@ func (e *estimate) settlePrior() {
 			return
 		}
 	}
+}
+
+// householdGuess starts r of a shared field. A household is, by definition, of one address, so of addresses r is not
+// estimated at all: left free, the class would drift to people of one town, who are many more.
+func householdGuess(k *kind) []float64 {
+	guess := make([]float64, len(k.levels))
+	for l := range guess {
+		guess[l] = .02 / float64(max(len(guess)-2, 1))
+	}
+	guess[0], guess[len(guess)-1] = .93, .05
+	if k == kinds[Address] {
+		copy(guess, []float64{.92, .07, .003, .003, .003, .001})
+	}
+	if len(guess) == 2 {
+		copy(guess, []float64{.95, .05})
+	}
+	return guess
 }
 
 func clamp(x, low, high float64) float64 { return min(max(x, low), high) }

@@ -31,6 +31,7 @@ type Result struct {
 	Stats Stats
 
 	data     *dataset
+	scorer   *scorer
 	blocks   *blocking
 	edges    []edge
 	members  []uint32 // cluster after cluster, oldest member first
@@ -90,7 +91,7 @@ func (r *run) resolve(ctx context.Context, rows iter.Seq2[Row, error]) (*Result,
 	if err := c.build(ctx, edges, threshold, always, never); err != nil {
 		return nil, err
 	}
-	out := &Result{Model: model, data: d, blocks: blocks, edges: edges, policies: r.plan.job.survivals()}
+	out := &Result{Model: model, data: d, scorer: s, blocks: blocks, edges: edges, policies: r.plan.job.survivals()}
 	out.collect(c)
 	out.count(c, weights)
 	return out, nil

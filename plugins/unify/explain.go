@@ -53,7 +53,7 @@ func Explain(job Job, m *Model, a, b Row) (Explanation, error) {
 	if err != nil {
 		return Explanation{}, err
 	}
-	return d.explain(m, blocks, 0, 1), nil
+	return newScorer(d, m).explain(m, blocks, 0, 1), nil
 }
 
 // Explain tells how two records of the run were weighed.
@@ -66,10 +66,11 @@ func (r *Result) Explain(a, b Ref) (Explanation, error) {
 	if !ok {
 		return Explanation{}, fmt.Errorf("unify: no record %s %q", b.Source, b.ID)
 	}
-	return r.data.explain(r.Model, r.blocks, min(x, y), max(x, y)), nil
+	return r.scorer.explain(r.Model, r.blocks, min(x, y), max(x, y)), nil
 }
 
-func (d *dataset) explain(m *Model, b *blocking, x, y uint32) Explanation {
+func (s *scorer) explain(m *Model, b *blocking, x, y uint32) Explanation {
+	d := s.data
 	e := Explanation{A: d.ref(x), B: d.ref(y), Asked: d.mayMatch(x, y), Threshold: d.plan.threshold(m)}
 	if pass := b.meet(x, y); pass >= 0 {
 		e.Pass = b.passes[pass].model.Name
@@ -85,7 +86,6 @@ func (d *dataset) explain(m *Model, b *blocking, x, y uint32) Explanation {
 	}
 	e.Gated = d.plan.gated(&levels)
 	d.settle(x, y, &levels)
-	s := newScorer(d, m)
 	var parts [maxFields]float64
 	e.Prior = s.prior
 	e.Weight = s.weigh(x, y, &levels, &parts) + s.prior

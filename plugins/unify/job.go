@@ -82,7 +82,7 @@ const (
 type Score struct {
 	Enabled    bool     `json:"enabled"`
 	Threshold  *float64 `json:"threshold,omitempty"`  // bits; a pair at or above it is a match; estimated when nil
-	Households bool     `json:"households,omitempty"` // a third class: different people who share name, address or phone
+	Households bool     `json:"households,omitempty"` // a third class: different people of one address, who share name or phone too; needs an address attribute
 	Gate       []string `json:"gate,omitempty"`       // attributes of which none may plainly disagree in a match
 }
 

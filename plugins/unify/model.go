@@ -157,11 +157,6 @@ func (s *scorer) weigh(a, b uint32, levels *pattern, parts *[maxFields]float64) 
 	return sum
 }
 
-// total answers the weight of a pair in bits, prior included: the log2 odds that it is a match.
-func (s *scorer) total(a, b uint32, levels *pattern) float64 {
-	return s.weigh(a, b, levels, nil) + s.prior
-}
-
 func log2Odds(p float64) float64 { return math.Log2(p / (1 - p)) }
 
 // probability turns log2 odds into a probability.

@@ -63,14 +63,14 @@ func train(ctx context.Context, d *dataset, b *blocking, workers int) (*Model, e
 // newEstimate starts from the guesses of the types, with one record in four having a duplicate.
 func newEstimate(d *dataset) (*estimate, []fieldStats) {
 	p := d.plan
-	e := &estimate{plan: p, m: newTables(p), u: newTables(p), matches: float64(d.len()) / 4}
+	e := &estimate{plan: p, m: newOdds(p), u: newOdds(p), matches: float64(d.len()) / 4}
 	for f := range e.m {
 		copy(e.m[f][1:], p.fields[f].kind.prior)
 	}
 	if p.job.Score.Households {
-		e.r = newTables(p)
+		e.r = newOdds(p)
 		for f := range e.r {
-			copy(e.r[f][1:], p.fields[f].kind.prior)
+			copy(e.r[f][1:], householdGuess(p.fields[f].kind))
 		}
 		e.kin = e.matches / 4
 	}
@@ -199,7 +199,7 @@ func (e *estimate) field(d *dataset, f int, s *fieldStats) FieldModel {
 	}
 	values := d.columns[pf.attribute].values
 	partners := 2 * (e.matches + e.kin) * s.pairs / e.pairs / s.records // matches per record, households included
-	perRecord := 2 * s.pairs / s.records                      // other records one is compared with
+	perRecord := 2 * s.pairs / s.records                                // other records one is compared with
 	common := []int{}
 	for v := 1; v < len(values); v++ {
 		if 2*s.agrees[v]/s.counts[v] >= 2*partners+3 {
@@ -225,10 +225,11 @@ func (e *estimate) field(d *dataset, f int, s *fieldStats) FieldModel {
 // sample counts the patterns of a pass, all its pairs or, if there are too many, a share chosen by hash.
 func (d *dataset) sample(b *blocking, i int) sample {
 	p := &b.passes[i]
-	s := sample{mask: p.mask, place: true, scale: 1, share: .3}
+	s := sample{mask: p.mask, scale: 1, share: .3}
 	for f, masked := range p.mask {
-		if k := d.plan.fields[f].kindName; masked && k != City && k != Postcode && k != State && k != Country {
-			s.place = false
+		switch d.plan.fields[f].kindName {
+		case City, Postcode, State, Country:
+			s.place = s.place || masked
 		}
 	}
 	limit := uint64(math.MaxUint64)
@@ -237,7 +238,7 @@ func (d *dataset) sample(b *blocking, i int) sample {
 		limit = uint64(float64(math.MaxUint64) / s.scale)
 	}
 	if d.plan.job.Score.Households {
-		s.related = .1
+		s.related = .01
 	}
 	keys := d.hashes()
 	counts := map[pattern]*counted{}

@@ -185,6 +185,9 @@ func (c *checker) score() {
 	if s.Threshold != nil && (math.IsNaN(*s.Threshold) || math.Abs(*s.Threshold) > 100) {
 		c.fail("score.threshold", "must be between -100 and 100 bits")
 	}
+	if s.Households && !slices.ContainsFunc(c.job.Attributes, func(a Attribute) bool { return a.Type == Address && !a.GoldenOnly }) {
+		c.fail("score.households", "needs an attribute of type address to know a household by")
+	}
 	for i, name := range s.Gate {
 		c.compared(fmt.Sprintf("score.gate[%d]", i), name)
 	}

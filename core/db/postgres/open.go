@@ -10,7 +10,10 @@ import (
 	"log/slog"
 	"net"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -38,6 +41,7 @@ type engine struct {
 	notify  chan struct{}
 	stop    context.CancelFunc
 	running sync.WaitGroup
+	closed  atomic.Bool
 }
 
 // Open implements db.Dialect. The source is a URL or a keyword string, as libpq reads them.
@@ -104,21 +108,21 @@ type querier interface {
 func (e *engine) Exec(ctx context.Context, text string, args []any) (int64, error) {
 	n, err := exec(ctx, e.pool, text, args)
 	if err != nil && e.lost(err) && pgconn.SafeToRetry(err) {
-		return exec(ctx, e.pool, text, args)
+		n, err = exec(ctx, e.pool, text, args)
 	}
-	return n, err
+	return n, e.stopping(err)
 }
 
 // ExecAll implements db.Session.
 func (e *engine) ExecAll(ctx context.Context, statements []*db.Builder) error {
 	err := execAll(ctx, e.pool, statements)
 	if err != nil && e.lost(err) && pgconn.SafeToRetry(err) {
-		return execAll(ctx, e.pool, statements)
+		err = execAll(ctx, e.pool, statements)
 	}
-	return err
+	return e.stopping(err)
 }
 
-// Query implements db.Session. Before its first row it is tried once more, as in Answer.
+// Query implements db.Session. Before its first row it is tried again, as in Answer.
 func (e *engine) Query(ctx context.Context, text string, args []any, each func(scan func(dest ...any) error) error) error {
 	begun := false
 	first := func(scan func(dest ...any) error) error {
@@ -126,31 +130,46 @@ func (e *engine) Query(ctx context.Context, text string, args []any, each func(s
 		return each(scan)
 	}
 	err := query(ctx, e.pool, text, args, first)
-	if err != nil && !begun && e.again(err) {
-		return query(ctx, e.pool, text, args, first)
+	for try := 1; err != nil && !begun && e.again(err, try); try++ {
+		err = query(ctx, e.pool, text, args, first)
 	}
-	return err
+	return e.stopping(err)
 }
 
-// Answer implements db.Session. It is tried once more when the schema changed after the statement was prepared, and
-// when the connection turned out to be dead.
+// Answer implements db.Session. It is tried again when the schema changed after the statement was prepared, and when
+// the connection turned out to be dead.
 func (e *engine) Answer(ctx context.Context, text string, args []any, s *db.Shape, dst []byte) ([]byte, error) {
 	out, err := answer(ctx, e.pool, text, args, s, dst)
-	if err != nil && e.again(err) {
-		return answer(ctx, e.pool, text, args, s, dst)
+	for try := 1; err != nil && e.again(err, try); try++ {
+		out, err = answer(ctx, e.pool, text, args, s, dst)
 	}
-	return out, err
+	return out, e.stopping(err)
 }
 
-// again reports whether a statement that only reads may succeed when it is tried at once.
-func (e *engine) again(err error) bool {
+// again reports whether a statement that only reads may succeed when it is tried at once. Each connection that has
+// prepared it for another schema fails once.
+func (e *engine) again(err error, try int) bool {
 	var pg *pgconn.PgError
-	return errors.As(err, &pg) && pg.Code == "0A000" || e.lost(err)
+	if errors.As(err, &pg) && pg.Code == "0A000" {
+		return try <= int(e.pool.Config().MaxConns)
+	}
+	return try == 1 && e.lost(err)
+}
+
+// stopping says why nothing works once the engine is closed.
+func (e *engine) stopping(err error) error {
+	if err != nil && e.closed.Load() {
+		return core.E("postgres", core.Unavailable, "the server is stopping", err)
+	}
+	return err
 }
 
 // lost reports whether err says that the connection was dead. Then the idle ones are likely to be dead too, and are
 // given up.
 func (e *engine) lost(err error) bool {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return false
+	}
 	var pg *pgconn.PgError
 	dead := pgconn.SafeToRetry(err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, net.ErrClosed) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
@@ -164,14 +183,33 @@ func (e *engine) lost(err error) bool {
 }
 
 func exec(ctx context.Context, q querier, text string, args []any) (int64, error) {
+	if changesSchema(text) { // runs once: there is no use in a prepared statement
+		args = append([]any{pgx.QueryExecModeExec}, args...)
+	}
 	tag, err := q.Exec(ctx, text, args...)
 	return tag.RowsAffected(), err
 }
 
+// changesSchema reports whether the statement is one of those after which others may need to be prepared.
+func changesSchema(text string) bool {
+	for _, verb := range []string{"CREATE ", "ALTER ", "DROP "} {
+		if strings.HasPrefix(text, verb) {
+			return true
+		}
+	}
+	return false
+}
+
+// execAll sends the statements together, for which all of them are prepared before the first runs. So it sends them one
+// by one when a later one may need what an earlier one makes.
 func execAll(ctx context.Context, q querier, statements []*db.Builder) error {
-	if len(statements) == 1 {
-		_, err := exec(ctx, q, statements[0].String(), statements[0].Args())
-		return err
+	if len(statements) < 2 || slices.ContainsFunc(statements, func(b *db.Builder) bool { return changesSchema(b.String()) }) {
+		for _, b := range statements {
+			if _, err := exec(ctx, q, b.String(), b.Args()); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	var batch pgx.Batch
 	for _, b := range statements {
@@ -288,10 +326,13 @@ func answer(ctx context.Context, q querier, text string, args []any, s *db.Shape
 }
 
 // Ping implements db.Engine.
-func (e *engine) Ping(ctx context.Context) error { return e.pool.Ping(ctx) }
+func (e *engine) Ping(ctx context.Context) error { return e.stopping(e.pool.Ping(ctx)) }
 
 // Close implements db.Engine.
 func (e *engine) Close() error {
+	if e.closed.Swap(true) {
+		return nil
+	}
 	e.stop()
 	e.running.Wait()
 	err := e.sql.Close()

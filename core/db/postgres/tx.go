@@ -71,7 +71,7 @@ func (e *engine) begin(ctx context.Context) (*sql.Conn, *sql.Tx, error) {
 	for last := false; ; last = true {
 		c, err := e.sql.Conn(ctx)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, e.stopping(err)
 		}
 		tx, err := c.BeginTx(context.WithoutCancel(ctx), nil)
 		if err == nil {
@@ -79,7 +79,7 @@ func (e *engine) begin(ctx context.Context) (*sql.Conn, *sql.Tx, error) {
 		}
 		_ = c.Close()
 		if last || !e.lost(err) {
-			return nil, nil, err
+			return nil, nil, e.stopping(err)
 		}
 	}
 }

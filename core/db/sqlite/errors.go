@@ -23,6 +23,8 @@ func (Dialect) Classify(err error) error {
 		return core.E(op, core.Exists, "a record with this key exists already", &db.Violation{Unique: true, Columns: violated(e.Error()), Err: err})
 	case lib.SQLITE_CONSTRAINT_NOTNULL:
 		return core.E(op, core.Invalid, "a value is required", &db.Violation{Columns: violated(e.Error()), Err: err})
+	case lib.SQLITE_CONSTRAINT_CHECK:
+		return core.E(op, core.Invalid, "the value breaks a constraint", &db.Violation{Constraint: failed(e.Error()), Err: err})
 	case lib.SQLITE_CONSTRAINT_FOREIGNKEY:
 		return core.E(op, core.Invalid, "a record that this one refers to, or that refers to it, is in the way", &db.Violation{Err: err})
 	}
@@ -48,21 +50,25 @@ func (Dialect) Classify(err error) error {
 
 // violated returns the columns that a message such as "UNIQUE constraint failed: t.a, t.b (2067)" names.
 func violated(msg string) []string {
-	_, list, ok := strings.Cut(msg, "constraint failed: ")
-	if i := strings.Index(list, "constraint failed: "); i >= 0 { // the driver says it twice
-		list = list[i+len("constraint failed: "):]
-	}
-	if i := strings.LastIndex(list, " ("); i >= 0 {
-		list = list[:i]
-	}
-	if !ok {
-		return nil
-	}
 	var out []string
-	for name := range strings.SplitSeq(list, ", ") {
+	for name := range strings.SplitSeq(failed(msg), ", ") {
 		if _, column, ok := strings.Cut(name, "."); ok {
 			out = append(out, column)
 		}
 	}
 	return out
+}
+
+// failed returns what the message names, "t.a, t.b" in the example.
+func failed(msg string) string {
+	const before = "constraint failed: "
+	i := strings.LastIndex(msg, before) // the driver says it twice
+	if i < 0 {
+		return ""
+	}
+	name := msg[i+len(before):]
+	if i := strings.LastIndex(name, " ("); i >= 0 {
+		name = name[:i]
+	}
+	return name
 }

@@ -20,9 +20,11 @@ var register = sync.OnceValue(func() error {
 	if err := sqlite.RegisterCollationUtf8(decimalCollation, compareDecimals); err != nil {
 		return err
 	}
-	for name, f := range scalars {
-		if err := sqlite.RegisterDeterministicScalarFunction(name, f.args, f.call); err != nil {
-			return fmt.Errorf("function %s: %w", name, err)
+	for _, table := range []map[string]scalar{scalars, expressionScalars} {
+		for name, f := range table {
+			if err := sqlite.RegisterDeterministicScalarFunction(name, f.args, f.call); err != nil {
+				return fmt.Errorf("function %s: %w", name, err)
+			}
 		}
 	}
 	return registerAggregates()
@@ -30,8 +32,10 @@ var register = sync.OnceValue(func() error {
 
 type scalar struct {
 	args int32
-	call func(*sqlite.FunctionContext, []driver.Value) (driver.Value, error)
+	call scalarFunc
 }
+
+type scalarFunc = func(*sqlite.FunctionContext, []driver.Value) (driver.Value, error)
 
 // scalars are the functions by name. Each gives NULL when an argument is NULL.
 var scalars = map[string]scalar{

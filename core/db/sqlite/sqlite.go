@@ -93,37 +93,33 @@ func (d Dialect) Nest(b *db.Builder, s *db.Shape, value func(i int), from func()
 	b.Write(")")
 }
 
+// maxPairs is how many keys one json_object takes: SQLite passes at most 127 arguments to a function.
+const maxPairs = 60
+
 // json writes what follows SELECT: the values are chosen, ordered and limited inside, and formatted outside.
 func (Dialect) json(b *db.Builder, s *db.Shape, value func(i int), from func()) {
 	if s.Many {
 		b.Write("json_group_array(")
 	}
-	if !s.Bare {
-		b.Write("json_object(")
-	}
-	for i, f := range s.Fields {
-		if i > 0 {
-			b.Write(", ")
-		}
-		if !s.Bare {
-			b.Literal(f.Key).Write(", ")
-		}
-		column := "x.c" + strconv.Itoa(i)
-		switch {
-		case f.Text != "":
-			b.Literal(f.Text)
-		case f.JSON || f.Kind == core.JSON || f.Kind == core.Decimal:
-			b.Write("json(", column, ")")
-		case f.Kind == core.Float:
-			b.Write("json(float_json(", column, "))")
-		case f.Kind == core.Boolean:
-			b.Write("CASE ", column, " WHEN 1 THEN json('true') WHEN 0 THEN json('false') END")
-		default:
-			b.Write(column)
-		}
-	}
-	if !s.Bare {
+	switch {
+	case s.Bare && s.Many:
+		member(b, &s.Fields[0], 0)
+	case s.Bare:
+		b.Write("json_quote(")
+		member(b, &s.Fields[0], 0)
 		b.Write(")")
+	case len(s.Fields) <= maxPairs:
+		b.Write("json_object(")
+		for i := range s.Fields {
+			if i > 0 {
+				b.Write(", ")
+			}
+			b.Literal(s.Fields[i].Key).Write(", ")
+			member(b, &s.Fields[i], i)
+		}
+		b.Write(")")
+	default:
+		wide(b, s)
 	}
 	if s.Many {
 		b.Write(")")
@@ -146,6 +142,46 @@ func (Dialect) json(b *db.Builder, s *db.Shape, value func(i int), from func()) 
 	}
 	from()
 	b.Write(") AS x")
+}
+
+// wide writes an object with more keys than json_object takes, put together from texts.
+func wide(b *db.Builder, s *db.Shape) {
+	b.Write("json(concat('{'")
+	for i := range s.Fields {
+		if i%maxPairs == 0 {
+			b.Write(", concat(")
+		} else {
+			b.Write(", ")
+		}
+		key := core.AppendString(nil, s.Fields[i].Key)
+		if i > 0 {
+			key = append([]byte{','}, key...)
+		}
+		b.Literal(string(append(key, ':'))).Write(", json_quote(")
+		member(b, &s.Fields[i], i)
+		b.Write(")")
+		if i%maxPairs == maxPairs-1 || i == len(s.Fields)-1 {
+			b.Write(")")
+		}
+	}
+	b.Write(", '}'))")
+}
+
+// member writes the i-th value as json_object takes it.
+func member(b *db.Builder, f *db.ShapeField, i int) {
+	column := "x.c" + strconv.Itoa(i)
+	switch {
+	case f.Text != "":
+		b.Literal(f.Text)
+	case f.JSON || f.Kind == core.JSON || f.Kind == core.Decimal:
+		b.Write("json(", column, ")")
+	case f.Kind == core.Float:
+		b.Write("json(float_json(", column, "))")
+	case f.Kind == core.Boolean:
+		b.Write("CASE ", column, " WHEN 1 THEN json('true') WHEN 0 THEN json('false') END")
+	default:
+		b.Write(column)
+	}
 }
 
 // AnyOf implements db.Dialect.

@@ -1,0 +1,243 @@
+package authz
+
+import (
+	"fmt"
+	"slices"
+
+	"colonnade/core"
+)
+
+// Caller returns the user as a caller: with unit, teams and all roles. A user who is not there, or is disabled, is
+// refused.
+func (p *Policy) Caller(user core.ID, cause core.Cause) (core.Caller, error) {
+	const op = "authz.Caller"
+	if c, ok := p.callers.Load(user); ok {
+		c := c.(core.Caller)
+		c.Cause = cause
+		return c, nil
+	}
+	u, ok := p.users[user]
+	if !ok {
+		return core.Caller{}, core.E(op, core.Unknown, "there is no such user: sign in again")
+	}
+	if u.Disabled {
+		return core.Caller{}, core.E(op, core.Unknown, "the account is disabled: ask an administrator")
+	}
+	c := core.Caller{User: user, Name: u.Name, Unit: u.UnitID, Below: p.Below(u.UnitID), Teams: slices.Clip(p.teams[user]), Roles: p.rolesOf(u)}
+	p.callers.Store(user, c)
+	c.Cause = cause
+	return c, nil
+}
+
+// rolesOf returns the names of the roles that the user holds: directly, through a team, and inherited.
+func (p *Policy) rolesOf(u *User) []string {
+	var out []string
+	add := func(subject string) {
+		for _, a := range p.assigned[subject] {
+			if a.unit != "" && !p.within(u.UnitID, a.unit) {
+				continue
+			}
+			for _, i := range p.implied[a.role] {
+				out = append(out, p.names[i])
+			}
+		}
+	}
+	add(ofUser(u.ID))
+	for _, t := range p.teams[u.ID] {
+		add(ofTeam(t))
+	}
+	slices.Sort(out)
+	return slices.Clip(slices.Compact(out))
+}
+
+// Below returns the unit and every unit under it. The slice is shared: do not change it.
+func (p *Policy) Below(unit core.ID) []core.ID {
+	if b, ok := p.below.Load(unit); ok {
+		return b.([]core.ID)
+	}
+	out := []core.ID{unit}
+	seen := map[core.ID]bool{unit: true}
+	for i := 0; i < len(out); i++ {
+		for _, child := range p.children[out[i]] {
+			if !seen[child] {
+				seen[child] = true
+				out = append(out, child)
+			}
+		}
+	}
+	slices.Sort(out)
+	out = slices.Clip(out)
+	p.below.Store(unit, out)
+	return out
+}
+
+// within reports whether the unit is the other one, or below it.
+func (p *Policy) within(unit, of core.ID) bool {
+	for range len(p.parents) + 1 {
+		if unit == of {
+			return true
+		}
+		parent, ok := p.parents[unit]
+		if !ok {
+			return false
+		}
+		unit = parent
+	}
+	return false
+}
+
+// CheckGrant returns an error when the grant is no good grant for the schema, or gives more than c holds: a higher
+// level, more columns, other rows, or a condition over columns that c does not see.
+func (p *Policy) CheckGrant(c core.Caller, g Grant) error {
+	const op = "authz.CheckGrant"
+	if g.Role == Administrator {
+		return core.E(op, core.Invalid, "the administrator holds every right already: choose another role")
+	}
+	h, err := p.check(g, compile) // not kept: it comes from outside
+	if err != nil {
+		return core.E(op, err)
+	}
+	return p.mayGive(c, h)
+}
+
+func (p *Policy) mayGive(c core.Caller, h *held) error {
+	const op = "authz.CheckGrant"
+	if h.Action != "" {
+		if p.May(c, h.Action) != nil {
+			return core.E(op, core.Denied, h.String()+": you cannot give a right that you do not hold")
+		}
+		return nil
+	}
+	if c.IsSystem() || p.roleSet(c).admin {
+		return nil
+	}
+	t := p.tables[h.Table]
+	give := term{h.Level, h.Condition}
+	mine := t.held(p.roleSet(c), h.Privilege)
+	if len(mine) == 0 {
+		return core.E(op, core.Denied, core.At{Table: h.Table}, h.String()+": you cannot give a privilege that you do not hold")
+	}
+	leak := "" // a column that the grant would give away
+	for _, m := range mine {
+		if !give.within(term{m.Level, m.Condition}) {
+			continue
+		}
+		if name := firstMissing(m.hidden, h.hidden); name != "" {
+			leak = name
+			continue
+		}
+		if m.Condition != h.Condition {
+			return p.mayRead(c, h)
+		}
+		return nil
+	}
+	if leak != "" {
+		return core.E(op, core.Denied, core.At{Table: h.Table, Column: leak}, h.String()+": you do not hold this column: hide it in the grant")
+	}
+	return core.E(op, core.Denied, core.At{Table: h.Table}, h.String()+": the grant reaches more rows than you do: choose a lower level, or your own condition")
+}
+
+// mayRead refuses a condition over what c does not see: its holders could be asked what it let through.
+func (p *Policy) mayRead(c core.Caller, h *held) error {
+	if len(h.reads) == 0 {
+		return nil
+	}
+	d, err := p.Decide(c, h.Table, Read)
+	for _, name := range h.reads {
+		if err == nil {
+			if ok, guard := d.Column(name); ok && guard == nil {
+				continue
+			}
+		}
+		return core.E("authz.CheckGrant", core.Denied, core.At{Table: h.Table, Column: name}, h.String()+": the condition reads a column that you do not see")
+	}
+	return nil
+}
+
+// firstMissing returns a member of a that is not in b.
+func firstMissing(a, b map[string]bool) string {
+	out := ""
+	for name := range a {
+		if !b[name] && (out == "" || name < out) {
+			out = name
+		}
+	}
+	return out
+}
+
+// CheckRole returns an error when c must not hand out the role, or a role that includes it: c holds the role, or
+// everything that the role grants.
+func (p *Policy) CheckRole(c core.Caller, role string) error {
+	const op = "authz.CheckRole"
+	i, err := p.role(role)
+	if err != nil {
+		return core.E(op, err)
+	}
+	if c.IsSystem() || p.roleSet(c).admin || slices.Contains(p.roleSet(c).roles, i) {
+		return nil
+	}
+	for _, j := range p.implied[i] {
+		if j == p.admin {
+			return core.E(op, core.Denied, fmt.Sprintf("role %q: only an administrator can make administrators", role))
+		}
+		for action := range p.actions[j] {
+			if p.May(c, action) != nil {
+				return core.E(op, core.Denied, fmt.Sprintf("role %q: it holds the right to %s, which you do not hold", role, action))
+			}
+		}
+		for _, t := range p.tables {
+			if of := t.grants[j]; of != nil {
+				for _, grants := range of {
+					for _, h := range grants {
+						if err := p.mayGive(c, h); err != nil {
+							return core.E(op, err)
+						}
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// CheckUser returns an error when c must not administer the user, such as set a password: the user holds a role that c
+// could not hand out, or works in a unit that is not below that of c.
+func (p *Policy) CheckUser(c core.Caller, user core.ID) error {
+	const op = "authz.CheckUser"
+	u, ok := p.users[user]
+	if !ok {
+		return core.E(op, core.NotFound, core.At{Table: "_user"}, fmt.Sprintf("there is no user %s", user))
+	}
+	if err := p.CheckUnit(c, u.UnitID); err != nil {
+		return core.E(op, err)
+	}
+	for _, a := range p.assigned[ofUser(user)] { // those that do not apply at present too
+		if err := p.CheckRole(c, p.names[a.role]); err != nil {
+			return core.E(op, err)
+		}
+	}
+	for _, t := range p.teams[user] {
+		if err := p.CheckTeam(c, t); err != nil {
+			return core.E(op, err)
+		}
+	}
+	return nil
+}
+
+// CheckTeam returns an error when c must not choose the members of the team: it holds a role that c could not hand out.
+func (p *Policy) CheckTeam(c core.Caller, team core.ID) error {
+	for _, a := range p.assigned[ofTeam(team)] {
+		if err := p.CheckRole(c, p.names[a.role]); err != nil {
+			return core.E("authz.CheckTeam", err)
+		}
+	}
+	return nil
+}
+
+// CheckUnit returns an error when c must not place users or units in the unit: it is not the unit of c or below it.
+func (p *Policy) CheckUnit(c core.Caller, unit core.ID) error {
+	if c.IsSystem() || p.roleSet(c).admin || c.Unit != "" && p.within(unit, c.Unit) {
+		return nil
+	}
+	return core.E("authz.CheckUnit", core.Denied, core.At{Table: "_unit"}, "the unit is not yours and not below yours: choose one that is")
+}

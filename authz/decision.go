@@ -1,0 +1,252 @@
+package authz
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"colonnade/core"
+	"colonnade/rules"
+)
+
+// Decision says which rows and columns of a table a privilege reaches. It is shared: do not change it.
+type Decision struct {
+	Rows *rules.Expr // the rows for which it holds; nil for every row
+
+	table   *core.Table
+	columns map[string]column // those that are not plainly visible
+}
+
+type column struct {
+	visible bool
+	guard   *rules.Expr
+}
+
+// Column reports whether the privilege extends to the column. With a guard it does so only in the rows of d for which
+// the guard holds: elsewhere the column must seem empty, to filters, sorting and aggregates too.
+//
+// Several roles add up: a column is visible in a row when one of the grants that reach the row leaves it in.
+// A calculated column is as secret as the most secret stored column that it reads.
+func (d *Decision) Column(name string) (visible bool, guard *rules.Expr) {
+	if c, ok := d.columns[name]; ok {
+		return c.visible, c.guard
+	}
+	_, ok := d.table.Column(name)
+	return ok, nil
+}
+
+// Hides reports whether any column is hidden or has a guard.
+func (d *Decision) Hides() bool { return len(d.columns) > 0 }
+
+// errNoTable is the answer for a table that is not there; it must read like that for a table out of reach.
+func errNoTable(table string, priv Privilege) error {
+	return core.E("authz.Decide", core.Denied, core.At{Table: table}, fmt.Sprintf("your roles do not let you %s records of this table: ask an administrator for the privilege", words(priv)))
+}
+
+// Decide returns how far the caller's privilege on the table reaches. It fails with core.Denied when nothing grants it.
+// Nobody but the system writes a built-in table.
+func (p *Policy) Decide(c core.Caller, table string, priv Privilege) (*Decision, error) {
+	t, ok := p.tables[table]
+	i := priv.index()
+	if !ok || i < 0 {
+		return nil, errNoTable(table, priv)
+	}
+	if c.IsSystem() {
+		return t.full, nil
+	}
+	s := p.roleSet(c)
+	slot := &s.decisions[t.index]
+	row := slot.Load()
+	if row == nil {
+		slot.CompareAndSwap(nil, &[privileges]atomic.Pointer[outcome]{})
+		row = slot.Load()
+	}
+	o := row[i].Load()
+	if o == nil {
+		o = &outcome{}
+		o.Decision, o.err = p.decide(s, t, priv)
+		row[i].Store(o)
+	}
+	return o.Decision, o.err
+}
+
+// May returns nil when the caller holds the action privilege; the empty one asks for nothing more than a caller
+// who signed in.
+func (p *Policy) May(c core.Caller, action string) error {
+	if c.IsSystem() {
+		return nil
+	}
+	if action == "" {
+		if c.Anonymous() {
+			return core.E("authz.May", core.Unknown, "sign in first")
+		}
+		return nil
+	}
+	if s := p.roleSet(c); s.admin || s.actions[action] {
+		return nil
+	}
+	return core.E("authz.May", core.Denied, fmt.Sprintf("your roles do not give you the right to %s: ask an administrator for it", strings.ReplaceAll(action, "_", " ")))
+}
+
+// Explain returns the grants that give the caller the privilege on the table, none when it is denied.
+func (p *Policy) Explain(c core.Caller, table string, priv Privilege) []Grant {
+	t, ok := p.tables[table]
+	if !ok || priv.index() < 0 {
+		return nil
+	}
+	all := Grant{Role: Administrator, Table: table, Privilege: priv, Level: Organization}
+	if c.IsSystem() {
+		all.Role = c.Name
+		return []Grant{all}
+	}
+	s := p.roleSet(c)
+	if s.admin && (!t.Builtin || priv == Read) {
+		return []Grant{all}
+	}
+	var out []Grant
+	for _, h := range t.held(s, priv) {
+		out = append(out, h.Grant)
+	}
+	return out
+}
+
+func (t *tablePolicy) held(s *roleSet, priv Privilege) []*held {
+	var out []*held
+	for _, role := range s.roles {
+		if of := t.grants[role]; of != nil {
+			out = append(out, of[priv.index()]...)
+		}
+	}
+	return out
+}
+
+func (p *Policy) decide(s *roleSet, t *tablePolicy, priv Privilege) (*Decision, error) {
+	if s.admin && (!t.Builtin || priv == Read) {
+		return t.full, nil
+	}
+	grants := t.held(s, priv)
+	if len(grants) == 0 {
+		return nil, t.denied[priv.index()]
+	}
+	d := &Decision{table: t.Table, columns: map[string]column{}}
+	rows := union(grants)
+	var err error
+	if d.Rows, err = p.reach(t.Table, []terms{rows}); err != nil {
+		return nil, err
+	}
+	shown := func(name string) terms {
+		return union(slices.DeleteFunc(slices.Clone(grants), func(h *held) bool { return h.hidden[name] }))
+	}
+	for i := range t.Columns {
+		name := t.Columns[i].Name
+		needs := []terms{shown(name)}
+		if t.Columns[i].Formula != "" {
+			for _, r := range p.set.Reads(t.Name, name) {
+				needs = append(needs, shown(r))
+			}
+		}
+		if slices.ContainsFunc(needs, func(n terms) bool { return len(n) == 0 }) {
+			d.columns[name] = column{}
+			continue
+		}
+		needs = slices.DeleteFunc(needs, func(n terms) bool { return slices.Equal(n, rows) })
+		guard, err := p.reach(t.Table, needs)
+		if err != nil {
+			return nil, err
+		}
+		if guard != nil {
+			d.columns[name] = column{visible: true, guard: guard}
+		}
+	}
+	return d, nil
+}
+
+// term is what one grant says about rows.
+type term struct {
+	level     Level
+	condition string
+}
+
+// terms are alternatives, sorted, none within another.
+type terms []term
+
+func union(grants []*held) terms {
+	var out terms
+	for _, h := range grants {
+		out = append(out, term{h.Level, h.Condition})
+	}
+	slices.SortFunc(out, func(a, b term) int {
+		if a.level != b.level {
+			return int(b.level - a.level)
+		}
+		return strings.Compare(a.condition, b.condition) // none first
+	})
+	kept := out[:0]
+	for _, t := range out {
+		if !slices.ContainsFunc(kept, t.within) {
+			kept = append(kept, t)
+		}
+	}
+	return kept
+}
+
+// within reports whether wide reaches every row that t reaches.
+func (t term) within(wide term) bool {
+	return t.level <= wide.level && (wide.condition == "" || wide.condition == t.condition)
+}
+
+// source returns the terms as one expression, "" for every row. Each condition ends with a line of its own: it may end
+// with a comment.
+func (ts terms) source() string {
+	var parts []string
+	for i := 0; i < len(ts); {
+		level := ts[i].level.source()
+		var conditions []string
+		for from := i; i < len(ts) && ts[i].level == ts[from].level; i++ {
+			conditions = append(conditions, ts[i].condition)
+		}
+		switch {
+		case conditions[0] != "": // otherwise there are no others
+			part := anyOf(conditions)
+			if level != "" {
+				part = "(" + level + ") && (" + part + "\n)"
+			}
+			parts = append(parts, part)
+		case level == "":
+			return ""
+		default:
+			parts = append(parts, level)
+		}
+	}
+	return anyOf(parts)
+}
+
+func anyOf(parts []string) string {
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	return "(" + strings.Join(parts, "\n) || (") + "\n)"
+}
+
+// reach compiles the rows that all of the unions reach; nil for every row.
+func (p *Policy) reach(t *core.Table, all []terms) (*rules.Expr, error) {
+	var parts []string
+	for _, ts := range all {
+		if s := ts.source(); s != "" && !slices.Contains(parts, s) {
+			parts = append(parts, s)
+		}
+	}
+	if len(parts) == 0 {
+		return nil, nil
+	}
+	source := parts[0]
+	if len(parts) > 1 {
+		source = "(" + strings.Join(parts, "\n) && (") + "\n)"
+	}
+	x, err := p.compile(t, source)
+	if err != nil { // each condition compiles by itself, so that together they are too much
+		return nil, core.E("authz.Decide", core.Denied, core.At{Table: t.Name}, "the conditions of your roles on this table are too long together: ask an administrator to shorten them", err)
+	}
+	return x, nil
+}

@@ -1,0 +1,387 @@
+package authz
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"gorm.io/gorm"
+
+	"colonnade/core"
+	"colonnade/rules"
+)
+
+// Administrator is the built-in role that holds every right.
+const Administrator = "administrator"
+
+// Data is everything that a policy is made of, as the database holds it.
+type Data struct {
+	Units   []BusinessUnit
+	Users   []User
+	Teams   []Team
+	Members []Member
+	Roles   []Role
+	Rules   []Rule
+}
+
+// Load reads the data of a policy. Within a transaction the parts fit together.
+func Load(ctx context.Context, g *gorm.DB) (*Data, error) {
+	d := &Data{}
+	for _, to := range []any{&d.Units, &d.Users, &d.Teams, &d.Members, &d.Roles, &d.Rules} {
+		if err := g.WithContext(ctx).Order("id").Find(to).Error; err != nil {
+			return nil, err // the transaction classifies it
+		}
+	}
+	return d, nil
+}
+
+// Policy is the compiled form of a [Data] for a schema. It is immutable, but for caches of what follows from it.
+type Policy struct {
+	set     *rules.Set
+	roles   map[string]int // index of a role by its name
+	names   []string       // the reverse
+	implied [][]int        // the roles that a role includes, itself among them
+	admin   int
+	tables  map[string]*tablePolicy
+	actions []map[string]bool // by role
+
+	users    map[core.ID]*User
+	teams    map[core.ID][]core.ID // of a user
+	assigned map[string][]assigned // to a user or a team
+	parents  map[core.ID]core.ID
+	children map[core.ID][]core.ID
+
+	exprs   sync.Map // exprKey -> *rules.Expr
+	below   sync.Map // unit -> []core.ID
+	callers sync.Map // user -> core.Caller
+	adding  sync.Mutex
+	sets    atomic.Pointer[map[string]*roleSet]
+}
+
+type assigned struct {
+	role int
+	unit core.ID // "" for everywhere
+}
+
+// tablePolicy is what the roles hold on one table.
+type tablePolicy struct {
+	*core.Table
+	index  int
+	grants map[int]*[privileges][]*held // by role
+	full   *Decision                    // every row and column
+	denied [privileges]error
+}
+
+// held is a checked grant.
+type held struct {
+	Grant
+	reads  []string // by the condition
+	hidden map[string]bool
+}
+
+type exprKey struct{ table, source string }
+
+// NewPolicy compiles the data. It refuses all of it when a grant names a table, a column or a role that is not there,
+// or has a condition that is no condition.
+func NewPolicy(s *core.Schema, set *rules.Set, d *Data) (*Policy, error) {
+	const op = "authz.NewPolicy"
+	p := &Policy{
+		set: set, roles: map[string]int{}, tables: map[string]*tablePolicy{},
+		users: map[core.ID]*User{}, teams: map[core.ID][]core.ID{}, assigned: map[string][]assigned{},
+		parents: map[core.ID]core.ID{}, children: map[core.ID][]core.ID{},
+	}
+	p.sets.Store(&map[string]*roleSet{})
+	p.addDirectory(d)
+	for i, t := range s.Tables() {
+		tp := &tablePolicy{Table: t, index: i, grants: map[int]*[privileges][]*held{}, full: &Decision{table: t}}
+		for j, priv := range Privileges {
+			tp.denied[j] = core.E("authz.Decide", core.Denied, core.At{Table: t.Name}, fmt.Sprintf("your roles do not let you %s records of this table: ask an administrator for the privilege", words(priv)))
+		}
+		p.tables[t.Name] = tp
+	}
+	if err := p.addRoles(d); err != nil {
+		return nil, core.E(op, err)
+	}
+	for i := range d.Rules {
+		if err := p.addRule(&d.Rules[i]); err != nil {
+			return nil, core.E(op, err)
+		}
+	}
+	return p, nil
+}
+
+func words(p Privilege) string { return strings.ReplaceAll(string(p), "_", " ") }
+
+func (p *Policy) addDirectory(d *Data) {
+	for _, u := range d.Units {
+		if u.ParentID != nil {
+			p.parents[u.ID] = *u.ParentID
+			p.children[*u.ParentID] = append(p.children[*u.ParentID], u.ID)
+		}
+	}
+	for i := range d.Users {
+		p.users[d.Users[i].ID] = &d.Users[i]
+	}
+	for _, m := range d.Members {
+		p.teams[m.UserID] = append(p.teams[m.UserID], m.TeamID)
+	}
+	for _, teams := range p.teams {
+		slices.Sort(teams)
+	}
+}
+
+// addRoles has casbin resolve which roles include which. What users and teams hold follows from that by itself.
+func (p *Policy) addRoles(d *Data) error {
+	for _, r := range d.Roles {
+		p.roles[r.Name] = len(p.names)
+		p.names = append(p.names, r.Name)
+	}
+	if _, ok := p.roles[Administrator]; !ok {
+		p.roles[Administrator] = len(p.names)
+		p.names = append(p.names, Administrator)
+	}
+	p.admin = p.roles[Administrator]
+	p.actions = make([]map[string]bool, len(p.names))
+	p.implied = make([][]int, len(p.names))
+	var graph []Rule
+	for _, r := range d.Rules {
+		if r.Ptype == "g" && strings.HasPrefix(r.V0, "role:") {
+			graph = append(graph, r)
+		}
+	}
+	e, err := newEnforcer(memory{rules: graph}, nil, nil)
+	if err != nil {
+		return err
+	}
+	for i, name := range p.names {
+		includes, err := e.GetImplicitRolesForUser(ofRole(name), everywhere)
+		if err != nil {
+			return err
+		}
+		all := map[int]bool{i: true}
+		for _, r := range includes {
+			j, err := p.role(strings.TrimPrefix(r, "role:"))
+			if err != nil {
+				return err
+			}
+			all[j] = true
+		}
+		p.implied[i] = slices.Sorted(maps.Keys(all))
+	}
+	return nil
+}
+
+func (p *Policy) role(name string) (int, error) {
+	if i, ok := p.roles[name]; ok {
+		return i, nil
+	}
+	msg := fmt.Sprintf("there is no role %q", name)
+	if near := core.Suggest(name, p.names); near != "" {
+		msg += "; did you mean " + near + "?"
+	}
+	return 0, core.E("authz.role", core.NotFound, msg)
+}
+
+func (p *Policy) addRule(r *Rule) error {
+	if r.Ptype == "g" {
+		if strings.HasPrefix(r.V0, "role:") {
+			return nil // see addRoles
+		}
+		role, err := p.role(strings.TrimPrefix(r.V1, "role:"))
+		if err != nil {
+			return err
+		}
+		unit := core.ID(r.V2)
+		if unit == everywhere {
+			unit = ""
+		}
+		p.assigned[r.V0] = append(p.assigned[r.V0], assigned{role, unit})
+		return nil
+	}
+	g, err := grantOf(r.values())
+	if err != nil {
+		return err
+	}
+	h, err := p.check(g, p.compile)
+	if err != nil {
+		return err
+	}
+	role := p.roles[g.Role]
+	if g.Action != "" {
+		if p.actions[role] == nil {
+			p.actions[role] = map[string]bool{}
+		}
+		p.actions[role][g.Action] = true
+		return nil
+	}
+	t := p.tables[g.Table]
+	if t.grants[role] == nil {
+		t.grants[role] = &[privileges][]*held{}
+	}
+	of := &t.grants[role][g.Privilege.index()]
+	*of = append(*of, h)
+	return nil
+}
+
+// check returns the grant ready for use, or an error that says which grant is wrong, where and why.
+func (p *Policy) check(g Grant, compile func(*core.Table, string) (*rules.Expr, error)) (*held, error) {
+	const op = "authz.check"
+	fail := func(at core.At, kind core.ErrKind, msg string) error {
+		at.Table = g.Table
+		return core.E(op, kind, at, g.String()+": "+msg)
+	}
+	if _, err := p.role(g.Role); err != nil {
+		return nil, err
+	}
+	if g.Action != "" {
+		names := make([]string, len(Actions))
+		for i, a := range Actions {
+			names[i] = a.Name
+		}
+		if !slices.Contains(names, g.Action) {
+			return nil, fail(core.At{}, core.Invalid, "there is no such action privilege; there are: "+strings.Join(names, ", "))
+		}
+		if g.Table != "" || g.Privilege != "" || g.Condition != "" || len(g.Hidden) > 0 || g.Level != None && g.Level != Organization {
+			return nil, fail(core.At{}, core.Invalid, "an action privilege has no table, privilege, level, condition or hidden columns: leave them out")
+		}
+		return &held{Grant: g}, nil
+	}
+	t, ok := p.tables[g.Table]
+	if !ok {
+		return nil, fail(core.At{}, core.NotFound, "there is no such table")
+	}
+	if g.Privilege.index() < 0 {
+		return nil, fail(core.At{}, core.Invalid, fmt.Sprintf("%q is no privilege; there are: %s", g.Privilege, list(Privileges)))
+	}
+	switch {
+	case t.Builtin && g.Privilege != Read:
+		return nil, fail(core.At{}, core.Invalid, "a built-in table can be read only; its records are changed by actions")
+	case g.Level <= None || g.Level > Organization:
+		return nil, fail(core.At{}, core.Invalid, "the level is missing; choose one of: "+strings.Join(levels[1:], ", "))
+	case g.Level != Organization && !t.Owned():
+		return nil, fail(core.At{}, core.Invalid, fmt.Sprintf("the level %s needs a user-owned table, and the records of this one belong to the organization: choose the level organization", g.Level))
+	case len(g.Hidden) > 0 && !g.Privilege.columns():
+		return nil, fail(core.At{}, core.Invalid, "only create, read and update can leave out columns")
+	}
+	h := &held{Grant: g}
+	if len(g.Hidden) > 0 {
+		h.Hidden, h.hidden = tidy(g.Hidden), map[string]bool{}
+	}
+	for _, name := range h.Hidden {
+		if _, err := t.Need(name); err != nil {
+			return nil, fail(core.At{Column: name}, core.Invalid, "hidden: "+core.AsError(err).Msg)
+		}
+		if name == "id" {
+			return nil, fail(core.At{Column: name}, core.Invalid, "the primary key cannot be hidden")
+		}
+		h.hidden[name] = true
+	}
+	if g.Condition != "" {
+		x, err := compile(t.Table, g.Condition)
+		if err != nil {
+			e := core.AsError(err)
+			return nil, core.E(op, core.At{Table: g.Table, Column: e.Column, Line: e.Line, Pos: e.Pos}, g.String()+": condition: "+e.Msg, err)
+		}
+		if x.Type != "bool" {
+			return nil, fail(core.At{Line: 1, Pos: 1}, core.Invalid, fmt.Sprintf("condition: the expression is a %s, a condition is true or false", x.Type))
+		}
+		h.reads = x.Columns
+	}
+	return h, nil
+}
+
+func list[T ~string](of []T) string {
+	out := make([]string, len(of))
+	for i, s := range of {
+		out[i] = string(s)
+	}
+	return strings.Join(out, ", ")
+}
+
+func compile(t *core.Table, source string) (*rules.Expr, error) {
+	return rules.Compile(t, source, rules.Options{})
+}
+
+// compile returns the expression over the table; each is compiled once and kept.
+func (p *Policy) compile(t *core.Table, source string) (*rules.Expr, error) {
+	key := exprKey{t.Name, source}
+	if x, ok := p.exprs.Load(key); ok {
+		return x.(*rules.Expr), nil
+	}
+	x, err := compile(t, source)
+	if err != nil {
+		return nil, err
+	}
+	first, _ := p.exprs.LoadOrStore(key, x)
+	return first.(*rules.Expr), nil
+}
+
+// roleSet is what callers with the same roles share.
+type roleSet struct {
+	roles     []int // inherited ones included
+	admin     bool
+	actions   map[string]bool
+	decisions []atomic.Pointer[[privileges]atomic.Pointer[outcome]] // by table
+}
+
+type outcome struct {
+	*Decision
+	err error
+}
+
+// maxRoleSets bounds the memory of the caches; beyond it they start anew.
+const maxRoleSets = 4096
+
+// roleSet returns the role set of c. It allocates nothing when one was asked for before.
+func (p *Policy) roleSet(c core.Caller) *roleSet {
+	var bits [128]byte
+	key := bits[:]
+	if n := (len(p.names) + 7) / 8; n <= len(bits) {
+		key = key[:n]
+	} else {
+		key = make([]byte, n)
+	}
+	for _, name := range c.Roles {
+		if i, ok := p.roles[name]; ok {
+			key[i/8] |= 1 << (i % 8)
+		}
+	}
+	if s, ok := (*p.sets.Load())[string(key)]; ok {
+		return s
+	}
+	return p.addRoleSet(string(key))
+}
+
+func (p *Policy) addRoleSet(key string) *roleSet {
+	p.adding.Lock()
+	defer p.adding.Unlock()
+	old := *p.sets.Load()
+	if s, ok := old[key]; ok {
+		return s
+	}
+	s := &roleSet{actions: map[string]bool{}, decisions: make([]atomic.Pointer[[privileges]atomic.Pointer[outcome]], len(p.tables))}
+	all := map[int]bool{}
+	for i := range p.names {
+		if key[i/8]&(1<<(i%8)) != 0 {
+			for _, j := range p.implied[i] {
+				all[j] = true
+			}
+		}
+	}
+	s.roles = slices.Sorted(maps.Keys(all))
+	s.admin = all[p.admin]
+	for _, i := range s.roles {
+		maps.Copy(s.actions, p.actions[i])
+	}
+	next := map[string]*roleSet{}
+	if len(old) < maxRoleSets {
+		next = maps.Clone(old)
+	}
+	next[key] = s
+	p.sets.Store(&next)
+	return s
+}

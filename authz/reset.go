@@ -1,0 +1,18 @@
+package authz
+
+import "gorm.io/gorm"
+
+// ResetRole takes from a role what it grants and includes, and gives it another description. Who holds it still does.
+func ResetRole(tx *gorm.DB, name, doc string) error {
+	const op = "authz.ResetRole"
+	if err := needRole(tx, op, name); err != nil {
+		return err
+	}
+	a := &adapter{tx: tx}
+	for _, ptype := range []string{"p", "g"} {
+		if err := a.RemoveFilteredPolicy(ptype, ptype, 0, ofRole(name)); err != nil {
+			return err
+		}
+	}
+	return tx.Model(&Role{}).Where("name = ?", name).Update("doc", doc).Error
+}

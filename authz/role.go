@@ -1,0 +1,274 @@
+package authz
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/casbin/casbin/v2"
+	"gorm.io/gorm"
+
+	"colonnade/core"
+)
+
+// CreateRole adds a role, which grants nothing yet.
+func CreateRole(tx *gorm.DB, name, doc string) (core.ID, error) {
+	const op = "authz.CreateRole"
+	at := core.At{Table: "_role", Column: "name"}
+	if err := core.CheckName("role", name); err != nil {
+		return "", core.E(op, at, err)
+	}
+	var n int64
+	if err := tx.Model(&Role{}).Where("name = ?", name).Count(&n).Error; err != nil {
+		return "", err
+	}
+	if n > 0 {
+		return "", core.E(op, core.Exists, at, "there is a role of this name already")
+	}
+	r := Role{ID: core.NewID(), Name: name, Doc: doc}
+	return r.ID, tx.Create(&r).Error
+}
+
+// DropRole removes a role with its grants; who held it holds it no longer.
+func DropRole(tx *gorm.DB, name string) error {
+	const op = "authz.DropRole"
+	if name == Administrator {
+		return core.E(op, core.Invalid, "the role administrator is built in and stays")
+	}
+	if err := needRole(tx, op, name); err != nil {
+		return err
+	}
+	return keepAdministrator(tx, op, func() error {
+		a := &adapter{tx: tx}
+		for _, f := range []struct {
+			ptype string
+			field int
+		}{{"p", 0}, {"g", 0}, {"g", 1}} {
+			if err := a.RemoveFilteredPolicy(f.ptype, f.ptype, f.field, ofRole(name)); err != nil {
+				return err
+			}
+		}
+		return tx.Where("name = ?", name).Delete(&Role{}).Error
+	})
+}
+
+func needRole(tx *gorm.DB, op, name string) error {
+	var names []string
+	if err := tx.Model(&Role{}).Order("name").Pluck("name", &names).Error; err != nil {
+		return err
+	}
+	if slices.Contains(names, name) {
+		return nil
+	}
+	msg := fmt.Sprintf("there is no role %q", name)
+	if near := core.Suggest(name, names); near != "" {
+		msg += "; did you mean " + near + "?"
+	}
+	return core.E(op, core.NotFound, core.At{Table: "_role"}, msg)
+}
+
+// Assignment gives a role to a user, or to all members of a team.
+type Assignment struct {
+	User core.ID // one of the two
+	Team core.ID
+	Role string
+	Unit core.ID // the role is held while the user works in this unit or below it; everywhere when empty
+}
+
+// rule checks the assignment and returns it as casbin keeps it.
+func (a Assignment) rule(tx *gorm.DB, op string) ([]string, error) {
+	if (a.User == "") == (a.Team == "") {
+		return nil, core.E(op, core.Invalid, "name either a user or a team")
+	}
+	if err := needRole(tx, op, a.Role); err != nil {
+		return nil, err
+	}
+	who, domain := ofUser(a.User), everywhere
+	var err error
+	if a.User != "" {
+		err = need(tx, op, &User{}, a.User, "user")
+	} else {
+		who = ofTeam(a.Team)
+		err = need(tx, op, &Team{}, a.Team, "team")
+	}
+	if err == nil && a.Unit != "" {
+		domain = string(a.Unit)
+		err = need(tx, op, &BusinessUnit{}, a.Unit, "unit")
+	}
+	return []string{who, ofRole(a.Role), domain}, err
+}
+
+// AssignRole gives the role. To hold it already is no error.
+func AssignRole(tx *gorm.DB, a Assignment) error {
+	const op = "authz.AssignRole"
+	if a.Role == Administrator && a.Unit != "" {
+		return core.E(op, core.Invalid, "an administrator is one everywhere: leave out the unit")
+	}
+	rule, err := a.rule(tx, op)
+	if err != nil {
+		return err
+	}
+	e, err := newEnforcer(&adapter{tx: tx}, nil, Rule{Ptype: "g", V0: rule[0]})
+	if err != nil {
+		return err
+	}
+	_, err = e.AddGroupingPolicy(rule)
+	return err
+}
+
+// UnassignRole takes the role away.
+func UnassignRole(tx *gorm.DB, a Assignment) error {
+	const op = "authz.UnassignRole"
+	rule, err := a.rule(tx, op)
+	if err != nil {
+		return err
+	}
+	return keepAdministrator(tx, op, func() error {
+		e, err := newEnforcer(&adapter{tx: tx}, nil, Rule{Ptype: "g", V0: rule[0]})
+		if err != nil {
+			return err
+		}
+		ok, err := e.RemoveGroupingPolicy(rule)
+		if err == nil && !ok {
+			return core.E(op, core.NotFound, fmt.Sprintf("the role %q is not assigned like this", a.Role))
+		}
+		return err
+	})
+}
+
+// InheritRole has the role include everything of another one. A circle is refused.
+func InheritRole(tx *gorm.DB, role, from string) error {
+	const op = "authz.InheritRole"
+	for _, name := range []string{role, from} {
+		if err := needRole(tx, op, name); err != nil {
+			return err
+		}
+	}
+	if role == Administrator {
+		return core.E(op, core.Invalid, "the administrator holds every right already: choose another role")
+	}
+	if err := lockDirectory(tx); err != nil {
+		return err
+	}
+	e, err := newEnforcer(&adapter{tx: tx}, nil, Rule{Ptype: "g"})
+	if err != nil {
+		return err
+	}
+	includes, err := e.GetImplicitRolesForUser(ofRole(from), everywhere)
+	if err != nil {
+		return err
+	}
+	if role == from || slices.Contains(includes, ofRole(role)) {
+		return core.E(op, core.Invalid, fmt.Sprintf("%s includes %s already, so that this would be a circle", from, role))
+	}
+	if _, err := e.AddGroupingPolicy(ofRole(role), ofRole(from), everywhere); err != nil {
+		return err
+	}
+	return checkDepth(e, op)
+}
+
+// checkDepth refuses chains of roles that are longer than casbin follows.
+func checkDepth(e *casbin.Enforcer, op string) error {
+	rules, err := e.GetGroupingPolicy()
+	if err != nil {
+		return err
+	}
+	next := map[string][]string{}
+	for _, r := range rules {
+		if strings.HasPrefix(r[0], "role:") {
+			next[r[0]] = append(next[r[0]], r[1])
+		}
+	}
+	depths := map[string]int{}
+	var depth func(role string) int
+	depth = func(role string) int {
+		if d, ok := depths[role]; ok {
+			return d
+		}
+		d := 0
+		for _, r := range next[role] {
+			d = max(d, depth(r)+1)
+		}
+		depths[role] = d
+		return d
+	}
+	for role := range next {
+		if depth(role) > maxRoleDepth {
+			return core.E(op, core.Limit, fmt.Sprintf("the roles would include each other over more than %d steps", maxRoleDepth))
+		}
+	}
+	return nil
+}
+
+// DisinheritRole ends what [InheritRole] began.
+func DisinheritRole(tx *gorm.DB, role, from string) error {
+	const op = "authz.DisinheritRole"
+	return keepAdministrator(tx, op, func() error {
+		e, err := newEnforcer(&adapter{tx: tx}, nil, Rule{Ptype: "g", V0: ofRole(role)})
+		if err != nil {
+			return err
+		}
+		ok, err := e.RemoveGroupingPolicy(ofRole(role), ofRole(from), everywhere)
+		if err == nil && !ok {
+			return core.E(op, core.NotFound, fmt.Sprintf("%s does not include %s", role, from))
+		}
+		return err
+	})
+}
+
+// PutGrant stores a grant that [Policy.CheckGrant] has let pass. It takes the place of one of the same role, table,
+// privilege and condition, or of the same action.
+func PutGrant(tx *gorm.DB, g Grant) error {
+	const op = "authz.PutGrant"
+	if err := needRole(tx, op, g.Role); err != nil {
+		return err
+	}
+	if err := lockDirectory(tx); err != nil {
+		return err
+	}
+	if _, err := dropGrant(tx, g); err != nil {
+		return err
+	}
+	e, err := grantsOf(tx, g.Role)
+	if err != nil {
+		return err
+	}
+	_, err = e.AddPolicy(g.rule())
+	return err
+}
+
+// DropGrant removes the grant of that role, table, privilege and condition, or of that action.
+func DropGrant(tx *gorm.DB, g Grant) error {
+	n, err := dropGrant(tx, g)
+	if err == nil && n == 0 {
+		return core.E("authz.DropGrant", core.NotFound, core.At{Table: g.Table}, g.String()+": there is no such grant")
+	}
+	return err
+}
+
+func dropGrant(tx *gorm.DB, g Grant) (int, error) {
+	e, err := grantsOf(tx, g.Role)
+	if err != nil {
+		return 0, err
+	}
+	r := g.rule()
+	same, err := e.GetFilteredPolicy(0, r[0], r[1], r[2])
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, old := range same {
+		if old[4] == r[4] {
+			if _, err := e.RemovePolicy(old); err != nil {
+				return 0, err
+			}
+			n++
+		}
+	}
+	return n, nil
+}
+
+// grantsOf returns an enforcer over the grants of one role.
+func grantsOf(tx *gorm.DB, role string) (*casbin.Enforcer, error) {
+	return newEnforcer(&adapter{tx: tx}, nil, Rule{Ptype: "p", V0: ofRole(role)})
+}

@@ -1,0 +1,150 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"go.uber.org/goleak"
+
+	"colonnade/core"
+	"colonnade/core/db"
+	"colonnade/core/db/dbtest"
+	"colonnade/core/db/postgres"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m)
+}
+
+func TestDialect(t *testing.T) {
+	needServer(t)
+	dbtest.Run(t, func(t *testing.T) *db.DB { return dbtest.Postgres(t) })
+}
+
+// needServer leaves a test out where there is no server to run it on; scripts/test.sh always has one.
+func needServer(t *testing.T) {
+	t.Helper()
+	if !dbtest.HasPostgres() {
+		t.Skip(dbtest.PostgresEnv + " is not set")
+	}
+}
+
+// TestTerminate cuts connections off while they are idle, at work, and in a transaction.
+func TestTerminate(t *testing.T) {
+	needServer(t)
+	d := dbtest.Postgres(t)
+	ctx := t.Context()
+	if _, err := d.Exec(ctx, statement("CREATE TABLE note (id bigint PRIMARY KEY)")); err != nil {
+		t.Fatal(err)
+	}
+	other, err := pgx.Connect(ctx, d.Engine().(interface{ Pool() *pgxpool.Pool }).Pool().Config().ConnString())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Close(context.Background()) }()
+	cut := func() {
+		t.Helper()
+		// and waits until they are gone
+		if _, err := other.Exec(ctx, "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	count := func() (n int64, err error) {
+		return n, d.Query(ctx, statement("SELECT count(*) FROM note"), func(scan func(...any) error) error { return scan(&n) })
+	}
+	for i := range 5 {
+		id := int64(i)
+		var wait sync.WaitGroup
+		for range 6 { // several connections are open
+			wait.Go(func() {
+				if _, err := count(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wait.Wait()
+		cut()
+		if _, err := count(); err != nil {
+			t.Errorf("a read after the cut: %v", err)
+		}
+		cut()
+		if err := d.Tx(ctx, db.TxOptions{}, func(tx *db.Tx) error {
+			_, err := tx.Exec(ctx, statement("INSERT INTO note VALUES (").Arg(10+id).Write(")"))
+			return err
+		}); err != nil {
+			t.Errorf("a transaction that begins after the cut: %v", err)
+		}
+		err := d.Tx(ctx, db.TxOptions{}, func(tx *db.Tx) error {
+			if _, err := tx.Exec(ctx, statement("INSERT INTO note VALUES (").Arg(100+id).Write(")")); err != nil {
+				return err
+			}
+			cut()
+			_, err := tx.Exec(ctx, statement("INSERT INTO note VALUES (").Arg(200+id).Write(")"))
+			return err
+		})
+		if core.KindOf(err) != core.Unavailable {
+			t.Errorf("a transaction that was cut off: %v", err)
+		}
+		err = d.Tx(ctx, db.TxOptions{}, func(tx *db.Tx) error {
+			_, err := tx.Exec(ctx, statement("INSERT INTO note VALUES (").Arg(300+id).Write(")"))
+			cut()
+			return err
+		})
+		if core.KindOf(err) != core.Unavailable {
+			t.Errorf("a transaction that was cut off before its commit: %v", err)
+		}
+		if n, err := count(); err != nil || n != id+1 {
+			t.Errorf("%d notes, error %v", n, err)
+		}
+	}
+}
+
+// TestLocks are errors that callers may try again.
+func TestLocks(t *testing.T) {
+	needServer(t)
+	d := dbtest.Postgres(t)
+	ctx := t.Context()
+	if err := d.ExecAll(ctx, statement("CREATE TABLE note (id bigint PRIMARY KEY, n bigint)"), statement("INSERT INTO note VALUES (1, 0), (2, 0)")); err != nil {
+		t.Fatal(err)
+	}
+	update := func(tx *db.Tx, id int64) error {
+		_, err := tx.Exec(ctx, statement("UPDATE note SET n = n + 1 WHERE id = ").Arg(id))
+		return err
+	}
+	var both sync.WaitGroup
+	both.Add(2)
+	errs := make(chan error, 2)
+	for _, order := range [][2]int64{{1, 2}, {2, 1}} { // a deadlock
+		go func() {
+			errs <- d.Tx(ctx, db.TxOptions{}, func(tx *db.Tx) error {
+				err := update(tx, order[0])
+				both.Done()
+				both.Wait()
+				return errors.Join(err, update(tx, order[1]))
+			})
+		}()
+	}
+	if a, b := <-errs, <-errs; (a == nil) == (b == nil) || core.KindOf(errors.Join(a, b)) != core.Conflict {
+		t.Errorf("of two transactions in a deadlock: %v, %v", a, b)
+	}
+	err := d.Tx(ctx, db.TxOptions{}, func(tx *db.Tx) error {
+		if err := update(tx, 1); err != nil {
+			return err
+		}
+		return d.Tx(ctx, db.TxOptions{}, func(other *db.Tx) error {
+			if _, err := other.Exec(ctx, statement("SET LOCAL lock_timeout = '1ms'")); err != nil {
+				return err
+			}
+			return update(other, 1)
+		})
+	})
+	if core.KindOf(err) != core.Unavailable {
+		t.Errorf("a lock that is held: %v", err)
+	}
+}
+
+func statement(text ...string) *db.Builder { return db.New(postgres.Dialect{}).Write(text...) }

@@ -1,0 +1,486 @@
+package graphql
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+
+	gql "github.com/graphql-go/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"colonnade/core"
+)
+
+// object is an input object, its fields in the order in which they were written. A field that is not there differs from
+// one that is null.
+type object []member
+
+type member struct {
+	name  string
+	value any
+}
+
+func (o object) get(name string) (any, bool) {
+	for i := range o {
+		if o[i].name == name {
+			return o[i].value, true
+		}
+	}
+	return nil, false
+}
+
+// inputError says what is wrong with an input, and where in it.
+type inputError struct {
+	path string // such as .where.name[2]
+	msg  string
+	kind core.ErrKind
+	pos  *ast.Position
+}
+
+func (e *inputError) Error() string { return e.msg }
+
+// within adds an outer step to the path of an error.
+func within(step string, err error) error {
+	var e *inputError
+	if errors.As(err, &e) {
+		e.path = step + e.path
+	}
+	return err
+}
+
+func wrong(format string, args ...any) error { return &inputError{msg: fmt.Sprintf(format, args...)} }
+
+// decodeJSON reads JSON, numbers as they are written and objects in their order.
+func decodeJSON(raw []byte) (any, error) {
+	if !screenJSON(raw) {
+		return nil, wrong("the variables are nested deeper than %d levels", maxVariablesNesting)
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	v, err := decodeValue(d)
+	if err == nil {
+		_, err = d.Token()
+		if errors.Is(err, io.EOF) {
+			return v, nil
+		}
+	}
+	return nil, wrong("the variables are not valid JSON")
+}
+
+func decodeValue(d *json.Decoder) (any, error) {
+	t, err := d.Token()
+	if err != nil {
+		return nil, err
+	}
+	switch t {
+	case json.Delim('{'):
+		o := object{}
+		for d.More() {
+			key, err := d.Token()
+			if err != nil {
+				return nil, err
+			}
+			v, err := decodeValue(d)
+			if err != nil {
+				return nil, err
+			}
+			o = append(o, member{key.(string), v})
+		}
+		_, err = d.Token()
+		return o, err
+	case json.Delim('['):
+		items := []any{}
+		for d.More() {
+			v, err := decodeValue(d)
+			if err != nil {
+				return nil, err
+			}
+			items = append(items, v)
+		}
+		_, err = d.Token()
+		return items, err
+	}
+	return t, nil
+}
+
+// variables are the variables of an operation that have a value.
+type variables map[string]any
+
+// coerceVariables brings the variables of a request into the types that the operation declares.
+func (a *api) coerceVariables(op *ast.OperationDefinition, raw json.RawMessage) (variables, error) {
+	given := object{}
+	if raw = bytes.TrimSpace(raw); len(raw) > 0 && string(raw) != "null" {
+		v, err := decodeJSON(raw)
+		if err != nil {
+			return nil, err
+		}
+		o, ok := v.(object)
+		if !ok {
+			return nil, wrong("the variables are %s, not an object", describe(v))
+		}
+		given = o
+	}
+	if len(op.VariableDefinitions) == 0 {
+		return nil, nil
+	}
+	values := make(map[string]any, len(given))
+	for _, m := range given {
+		values[m.name] = m.value // of equal names the last, as everywhere in JSON
+	}
+	out := make(variables, len(op.VariableDefinitions))
+	for _, def := range op.VariableDefinitions {
+		t, err := a.inputType(def.Type)
+		if err != nil {
+			return nil, err
+		}
+		v, ok := values[def.Variable]
+		switch {
+		case ok:
+			if out[def.Variable], err = a.fromJSON(t, v); err != nil {
+				return nil, variableError(def, err)
+			}
+		case def.DefaultValue != nil:
+			if out[def.Variable], err = a.fromLiteral(t, def.DefaultValue, nil); err != nil {
+				return nil, variableError(def, err)
+			}
+		case def.Type.NonNull:
+			return nil, variableError(def, wrong("a value of the type %s is required", def.Type))
+		}
+	}
+	return out, nil
+}
+
+func variableError(def *ast.VariableDefinition, err error) error {
+	err = within("$"+def.Variable, err)
+	var e *inputError
+	if errors.As(err, &e) && e.pos == nil {
+		e.pos = def.Position
+	}
+	return err
+}
+
+// inputType finds the type that a document names.
+func (a *api) inputType(t *ast.Type) (gql.Type, error) {
+	var out gql.Type
+	if t.Elem != nil {
+		inner, err := a.inputType(t.Elem)
+		if err != nil {
+			return nil, err
+		}
+		out = gql.NewList(inner)
+	} else if out = a.types.Type(t.NamedType); out == nil {
+		return nil, wrong("no argument has the type %s", t.NamedType)
+	}
+	if t.NonNull {
+		out = gql.NewNonNull(out)
+	}
+	return out, nil
+}
+
+// fromJSON brings a value from JSON into its type.
+func (a *api) fromJSON(t gql.Type, v any) (any, error) {
+	if n, ok := t.(*gql.NonNull); ok {
+		if v == nil {
+			return nil, wrong("null is no %s", t)
+		}
+		t = n.OfType
+	}
+	if v == nil {
+		return nil, nil
+	}
+	switch t := t.(type) {
+	case *gql.List:
+		items, ok := v.([]any)
+		if !ok {
+			items = []any{v}
+		}
+		out := make([]any, len(items))
+		for i, item := range items {
+			var err error
+			if out[i], err = a.fromJSON(t.OfType, item); err != nil {
+				return nil, inList(ok, i, err)
+			}
+		}
+		return out, nil
+	case *gql.InputObject:
+		o, ok := v.(object)
+		if !ok {
+			return nil, wrong("%s is no %s", describe(v), t)
+		}
+		fields := t.Fields()
+		out := make(object, 0, len(o))
+		seen := make(map[string]bool, min(len(o), len(fields)))
+		for _, m := range o {
+			f, ok := fields[m.name]
+			if !ok {
+				return nil, within("."+cut(m.name), wrong("%s has no such field%s", t, suggestField(m.name, fields)))
+			}
+			if seen[m.name] {
+				return nil, within("."+m.name, wrong("the field is there twice"))
+			}
+			seen[m.name] = true
+			value, err := a.fromJSON(f.Type, m.value)
+			if err != nil {
+				return nil, within("."+m.name, err)
+			}
+			out = append(out, member{m.name, value})
+		}
+		return a.complete(t, out)
+	case *gql.Enum:
+		s, ok := v.(string)
+		if !ok {
+			return nil, wrong("%s is no %s", describe(v), t)
+		}
+		return enumValue(t, s)
+	case *gql.Scalar:
+		return scalarValue(t, v)
+	}
+	return nil, wrong("%s is no input", t)
+}
+
+// fromLiteral brings a value of a document into its type. absent tells a variable without a value from null.
+func (a *api) fromLiteral(t gql.Type, v *ast.Value, vars variables) (out any, err error) {
+	if v.Kind == ast.Variable { // which has its type already
+		out := vars[v.Raw]
+		if _, ok := t.(*gql.NonNull); ok && out == nil {
+			return nil, at(v, wrong("the variable $%s is null, which is no %s", v.Raw, t))
+		}
+		return out, nil
+	}
+	if n, ok := t.(*gql.NonNull); ok {
+		if v.Kind == ast.NullValue {
+			return nil, at(v, wrong("null is no %s", t))
+		}
+		t = n.OfType
+	}
+	if v.Kind == ast.NullValue {
+		return nil, nil
+	}
+	switch t := t.(type) {
+	case *gql.List:
+		if v.Kind != ast.ListValue {
+			one, err := a.fromLiteral(t.OfType, v, vars)
+			return []any{one}, err
+		}
+		out := make([]any, len(v.Children))
+		for i, c := range v.Children {
+			if out[i], err = a.fromLiteral(t.OfType, c.Value, vars); err != nil {
+				return nil, inList(true, i, err)
+			}
+		}
+		return out, nil
+	case *gql.InputObject:
+		if v.Kind != ast.ObjectValue {
+			return nil, at(v, wrong("%s is no %s", cut(v.String()), t))
+		}
+		fields := t.Fields()
+		out := make(object, 0, len(v.Children))
+		for _, c := range v.Children {
+			f, ok := fields[c.Name]
+			if !ok {
+				return nil, within("."+c.Name, at(v, wrong("%s has no such field", t)))
+			}
+			if absent(c.Value, vars) {
+				continue
+			}
+			value, err := a.fromLiteral(f.Type, c.Value, vars)
+			if err != nil {
+				return nil, within("."+c.Name, err)
+			}
+			out = append(out, member{c.Name, value})
+		}
+		done, err := a.complete(t, out)
+		return done, at(v, err)
+	case *gql.Enum:
+		if v.Kind != ast.EnumValue {
+			return nil, at(v, wrong("%s is no %s", cut(v.String()), t))
+		}
+		out, err := enumValue(t, v.Raw)
+		return out, at(v, err)
+	case *gql.Scalar:
+		raw, err := literal(v, vars)
+		if err == nil {
+			out, err = scalarValue(t, raw)
+		}
+		return out, at(v, err)
+	}
+	return nil, at(v, wrong("%s is no input", t))
+}
+
+// absent reports whether v is a variable that has no value, and thus no input at all.
+func absent(v *ast.Value, vars variables) bool {
+	if v.Kind != ast.Variable {
+		return false
+	}
+	_, ok := vars[v.Raw]
+	return !ok
+}
+
+// at gives an error its place in the document.
+func at(v *ast.Value, err error) error {
+	var e *inputError
+	if errors.As(err, &e) && e.pos == nil {
+		e.pos = v.Position
+	}
+	return err
+}
+
+func inList(isList bool, i int, err error) error {
+	if isList {
+		return within("["+strconv.Itoa(i)+"]", err)
+	}
+	return err
+}
+
+// literal is a literal as JSON would give it; an enum value is a [name].
+func literal(v *ast.Value, vars variables) (any, error) {
+	switch v.Kind {
+	case ast.IntValue, ast.FloatValue:
+		return json.Number(v.Raw), nil
+	case ast.StringValue, ast.BlockValue:
+		return v.Raw, nil
+	case ast.BooleanValue:
+		return v.Raw == "true", nil
+	case ast.NullValue:
+		return nil, nil
+	case ast.EnumValue:
+		return name(v.Raw), nil
+	case ast.Variable:
+		return vars[v.Raw], nil
+	case ast.ListValue:
+		out := make([]any, len(v.Children))
+		for i, c := range v.Children {
+			var err error
+			if out[i], err = literal(c.Value, vars); err != nil {
+				return nil, err
+			}
+		}
+		return out, nil
+	case ast.ObjectValue:
+		out := make(object, 0, len(v.Children))
+		for _, c := range v.Children {
+			if absent(c.Value, vars) {
+				continue
+			}
+			value, err := literal(c.Value, vars)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, member{c.Name, value})
+		}
+		return out, nil
+	}
+	return nil, wrong("%s is no value", v)
+}
+
+func scalarValue(t *gql.Scalar, v any) (any, error) {
+	s, ok := scalars[t.Name()]
+	if !ok {
+		return nil, wrong("no input has the type %s", t)
+	}
+	out, problem := s.parse(v)
+	if problem != "" {
+		return nil, wrong("%s", problem)
+	}
+	return out, nil
+}
+
+func enumValue(t *gql.Enum, s string) (any, error) {
+	v := t.ParseValue(s)
+	if v == nil {
+		var have []string
+		for _, d := range t.Values() {
+			have = append(have, d.Name)
+		}
+		return nil, wrong("%q is no %s%s", cut(s), t, suggest(s, have))
+	}
+	return v, nil
+}
+
+// complete adds defaults to an input object and asks for what is required.
+func (a *api) complete(t *gql.InputObject, o object) (object, error) {
+	for _, f := range a.needs[t] {
+		if _, ok := o.get(f.PrivateName); ok {
+			continue
+		}
+		if f.DefaultValue == nil {
+			return nil, within("."+f.PrivateName, wrong("a value of the type %s is required", f.Type))
+		}
+		o = append(o, member{f.PrivateName, f.DefaultValue})
+	}
+	return o, nil
+}
+
+// needs finds the fields of input objects that have a default or are required, in an order.
+func needs(types *gql.Schema) map[*gql.InputObject][]*gql.InputObjectField {
+	out := map[*gql.InputObject][]*gql.InputObjectField{}
+	for _, t := range types.TypeMap() {
+		in, ok := t.(*gql.InputObject)
+		if !ok {
+			continue
+		}
+		for _, name := range slices.Sorted(maps.Keys(in.Fields())) {
+			f := in.Fields()[name]
+			if _, must := f.Type.(*gql.NonNull); must || f.DefaultValue != nil {
+				out[in] = append(out[in], f)
+			}
+		}
+	}
+	return out
+}
+
+func suggestField(s string, fields gql.InputObjectFieldMap) string {
+	return suggest(s, slices.Sorted(maps.Keys(fields)))
+}
+
+func suggest(s string, have []string) string {
+	if len(s) > 60 {
+		return ""
+	}
+	if near := core.Suggest(s, have); near != "" {
+		return "; did you mean " + near + "?"
+	}
+	return ""
+}
+
+// coerceArguments returns the arguments of a field that have a value, and the defaults of those that do not.
+func (a *api) coerceArguments(def *gql.FieldDefinition, args ast.ArgumentList, vars variables) (object, error) {
+	if len(def.Args) == 0 {
+		return nil, nil
+	}
+	out := make(object, 0, len(def.Args))
+	for _, arg := range args {
+		if absent(arg.Value, vars) {
+			continue
+		}
+		for _, d := range def.Args {
+			if d.PrivateName != arg.Name {
+				continue
+			}
+			v, err := a.fromLiteral(d.Type, arg.Value, vars)
+			if err != nil {
+				return nil, within("."+arg.Name, err)
+			}
+			out = append(out, member{arg.Name, v})
+		}
+	}
+	for _, d := range def.Args {
+		_, must := d.Type.(*gql.NonNull)
+		if !must && d.DefaultValue == nil {
+			continue
+		}
+		if _, ok := out.get(d.PrivateName); ok {
+			continue
+		}
+		if d.DefaultValue == nil {
+			return nil, within("."+d.PrivateName, wrong("a value of the type %s is required", d.Type))
+		}
+		out = append(out, member{d.PrivateName, d.DefaultValue})
+	}
+	return out, nil
+}

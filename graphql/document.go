@@ -1,0 +1,245 @@
+package graphql
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/parser"
+	vcore "github.com/vektah/gqlparser/v2/validator/core"
+	"github.com/vektah/gqlparser/v2/validator/rules"
+)
+
+// document is a document that is valid against the types of its api.
+type document struct {
+	*ast.QueryDocument
+	size size
+}
+
+// rows of a table of rules; the names of what is there are suggested in place of what is not.
+var (
+	suggestingRules = []vcore.Rule{rules.FieldsOnCorrectTypeRule, rules.KnownArgumentNamesRule, rules.KnownTypeNamesRule, rules.ScalarLeafsRule, rules.ValuesOfCorrectTypeRule}
+	terseRules      = []vcore.Rule{
+		rules.FieldsOnCorrectTypeRuleWithoutSuggestions, rules.KnownArgumentNamesRuleWithoutSuggestions, rules.KnownTypeNamesRuleWithoutSuggestions,
+		rules.ScalarLeafsRuleWithoutSuggestions, rules.ValuesOfCorrectTypeRuleWithoutSuggestions,
+	}
+	otherRules = []vcore.Rule{
+		rules.FragmentsOnCompositeTypesRule, rules.KnownDirectivesRule, rules.KnownFragmentNamesRule, rules.KnownRootTypeRule,
+		rules.LoneAnonymousOperationRule, rules.MaxIntrospectionDepth, rules.NoFragmentCyclesRule, rules.NoUndefinedVariablesRule,
+		rules.NoUnusedFragmentsRule, rules.NoUnusedVariablesRule, rules.PossibleFragmentSpreadsRule, rules.ProvidedRequiredArgumentsRule,
+		rules.SingleFieldSubscriptionsRule, rules.UniqueArgumentNamesRule, rules.UniqueDirectivesPerLocationRule, rules.UniqueFragmentNamesRule,
+		rules.UniqueInputFieldNamesRule, rules.UniqueOperationNamesRule, rules.UniqueVariableNamesRule, rules.VariablesAreInputTypesRule,
+		rules.VariablesInAllowedPositionRule,
+	}
+)
+
+// suggestUpTo is how many errors are few enough to look for what may have been meant, which takes time.
+const suggestUpTo = 3
+
+// parse returns the document of a text. What is wrong with it is one error or more, never more than maxErrors.
+func (a *api) parse(text string, l Limits) (*document, []wireError) {
+	if d, ok := a.documents.get(text); ok {
+		if msg := l.check(d.size); msg != "" {
+			return nil, []wireError{limitError(msg)}
+		}
+		return d, nil
+	}
+	s, msg := screen(text, l)
+	if msg != "" {
+		return nil, []wireError{limitError(msg)}
+	}
+	doc, err := parser.ParseQuery(&ast.Source{Input: text})
+	if err != nil {
+		return nil, []wireError{syntaxError(err)}
+	}
+	if len(doc.Operations) == 0 {
+		return nil, []wireError{{Message: "the document has no operation", Extensions: extensions{Code: "parse-failed", Kind: invalid}}}
+	}
+	if measure(doc, &s); l.check(s) != "" {
+		return nil, []wireError{limitError(l.check(s))}
+	}
+	if errs := a.validate(doc); len(errs) > 0 {
+		return nil, validationErrors(errs)
+	}
+	d := &document{doc, s}
+	a.documents.put(text, d, 300*s.tokens) // a token is that many bytes of the tree, roughly
+	return d, nil
+}
+
+// validate runs the rules of the specification. That fields can be merged is checked last and by a rule of our own,
+// since that of the library compares every two fields.
+func (a *api) validate(doc *ast.QueryDocument) []*gqlerror.Error {
+	errs := a.run(doc, terseRules, otherRules)
+	if n := len(errs); n > 0 && n <= suggestUpTo {
+		errs = a.run(doc, suggestingRules, otherRules)
+	}
+	if len(errs) == 0 {
+		errs = mergeable(doc)
+	}
+	return errs
+}
+
+// errEnough ends a validation that has found maxErrors.
+var errEnough = errors.New("enough")
+
+func (a *api) run(doc *ast.QueryDocument, groups ...[]vcore.Rule) (errs []*gqlerror.Error) {
+	defer func() {
+		if r := recover(); r != nil && r != any(errEnough) {
+			panic(r)
+		}
+	}()
+	observers := &vcore.Events{}
+	for _, rule := range slices.Concat(groups...) {
+		rule.RuleFunc(observers, func(options ...vcore.ErrorOption) {
+			e := &gqlerror.Error{Rule: rule.Name}
+			for _, o := range options {
+				o(e)
+			}
+			if errs = append(errs, e); len(errs) >= maxErrors {
+				panic(errEnough)
+			}
+		})
+	}
+	vcore.Walk(a.ast, doc, observers)
+	return errs
+}
+
+// mergeable checks that fields of one key in one place are the same field. As no type of the API is an interface or a
+// union, fields of one place always belong to the same object, and each needs comparing with the first only.
+func mergeable(doc *ast.QueryDocument) []*gqlerror.Error {
+	m := &merger{doc: doc}
+	for _, op := range doc.Operations {
+		m.sets([]ast.SelectionSet{op.SelectionSet})
+	}
+	return m.errs
+}
+
+type merger struct {
+	doc  *ast.QueryDocument
+	errs []*gqlerror.Error
+}
+
+type merged struct {
+	first *ast.Field
+	sets  []ast.SelectionSet
+}
+
+func (m *merger) sets(sets []ast.SelectionSet) {
+	var keys []string
+	found := map[string]*merged{}
+	spread := map[string]bool{}
+	var add func(ast.SelectionSet)
+	add = func(set ast.SelectionSet) {
+		for _, s := range set {
+			switch s := s.(type) {
+			case *ast.Field:
+				g := found[s.Alias]
+				if g == nil {
+					g = &merged{first: s}
+					found[s.Alias] = g
+					keys = append(keys, s.Alias)
+				} else if reason := differ(g.first, s); reason != "" && len(m.errs) < maxErrors {
+					m.errs = append(m.errs, conflict(g.first, s, reason))
+				}
+				if len(s.SelectionSet) > 0 {
+					g.sets = append(g.sets, s.SelectionSet)
+				}
+			case *ast.InlineFragment:
+				add(s.SelectionSet)
+			case *ast.FragmentSpread:
+				if !spread[s.Name] && s.Definition != nil {
+					spread[s.Name] = true
+					add(s.Definition.SelectionSet)
+				}
+			}
+		}
+	}
+	for _, set := range sets {
+		add(set)
+	}
+	for _, key := range keys {
+		if len(found[key].sets) > 0 {
+			m.sets(found[key].sets)
+		}
+	}
+}
+
+func conflict(a, b *ast.Field, reason string) *gqlerror.Error {
+	e := &gqlerror.Error{Message: fmt.Sprintf("Fields %q conflict because %s. Use different aliases on the fields to fetch both if this was intentional.", a.Alias, reason)}
+	for _, f := range []*ast.Field{a, b} {
+		e.Locations = append(e.Locations, gqlerror.Location{Line: f.Position.Line, Column: f.Position.Column})
+	}
+	return e
+}
+
+func differ(a, b *ast.Field) string {
+	if a.Name != b.Name {
+		return fmt.Sprintf("%q and %q are different fields", a.Name, b.Name)
+	}
+	if len(a.Arguments) != len(b.Arguments) {
+		return "they have differing arguments"
+	}
+	for _, x := range a.Arguments {
+		y := b.Arguments.ForName(x.Name)
+		if y == nil || !sameValue(x.Value, y.Value) {
+			return "they have differing arguments"
+		}
+	}
+	return ""
+}
+
+func sameValue(a, b *ast.Value) bool {
+	if a.Kind != b.Kind || a.Raw != b.Raw || len(a.Children) != len(b.Children) {
+		return false
+	}
+	for i, x := range a.Children {
+		y := b.Children[i]
+		if a.Kind == ast.ObjectValue { // whose fields have no order
+			if y.Name != x.Name {
+				if y = child(b, x.Name); y == nil {
+					return false
+				}
+			}
+		}
+		if !sameValue(x.Value, y.Value) {
+			return false
+		}
+	}
+	return true
+}
+
+func child(v *ast.Value, name string) *ast.ChildValue {
+	for _, c := range v.Children {
+		if c.Name == name {
+			return c
+		}
+	}
+	return nil
+}
+
+// operation returns the operation of that name, or the only one.
+func (d *document) operation(name string) (*ast.OperationDefinition, string) {
+	if name == "" {
+		if len(d.Operations) > 1 {
+			return nil, "the document has several operations: say which with operationName"
+		}
+		return d.Operations[0], ""
+	}
+	for _, op := range d.Operations {
+		if op.Name == name {
+			return op, ""
+		}
+	}
+	return nil, fmt.Sprintf("the document has no operation named %q", cut(name))
+}
+
+// cut shortens a text of the client's for a message.
+func cut(s string) string {
+	if len(s) > 60 {
+		return strings.ToValidUTF8(s[:60], "") + "..."
+	}
+	return s
+}

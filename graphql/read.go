@@ -1,0 +1,282 @@
+package graphql
+
+import (
+	"context"
+
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"colonnade/core"
+	"colonnade/tables"
+)
+
+// step is one root field of an operation, ready to run: it appends its JSON to dst.
+type step struct {
+	key      string
+	field    *selected
+	nullable bool // an error leaves null in its place, and the others as they are
+	alone    bool
+	define   bool
+	run      func(ctx context.Context, snap *tables.Snapshot, dst []byte) ([]byte, error)
+}
+
+// query answers a query operation: each root field is one statement, in the order of the document.
+func (e *Engine) query(ctx context.Context, a *api, snap *tables.Snapshot, op *ast.OperationDefinition, vars variables, l Limits) Response {
+	c := &compiler{api: a, vars: vars}
+	steps, err := c.compile(op, func(f *selected) (*step, error) { return c.compileRead(e.store, f) })
+	if err == nil && c.rows > l.Rows {
+		err = c.tooManyRows(l)
+	}
+	if err != nil {
+		return refused(requestError(err))
+	}
+	out := append(make([]byte, 0, 4096), `{"data":{`...)
+	var errs []wireError
+	for i, s := range steps {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(core.AppendString(out, s.key), ':')
+		start := len(out)
+		if out, err = s.run(ctx, snap, out); err == nil {
+			continue
+		}
+		errs = append(errs, e.executionError(ctx, s, err))
+		if !s.nullable {
+			return failed(errs)
+		}
+		out = append(out[:start], "null"...)
+	}
+	return answered(append(out, '}'), errs)
+}
+
+// compile compiles the root fields of an operation.
+func (c *compiler) compile(op *ast.OperationDefinition, one func(*selected) (*step, error)) ([]*step, error) {
+	roots, err := c.collect([]ast.SelectionSet{op.SelectionSet})
+	if err != nil {
+		return nil, err
+	}
+	steps := make([]*step, len(roots))
+	for i, f := range roots {
+		if f.name == typename {
+			name := c.api.ast.Query.Name
+			if op.Operation == ast.Mutation {
+				name = c.api.ast.Mutation.Name
+			}
+			steps[i] = &step{key: f.key, field: f, run: func(_ context.Context, _ *tables.Snapshot, dst []byte) ([]byte, error) {
+				return core.AppendString(dst, name), nil
+			}}
+		} else if steps[i], err = one(f); err != nil {
+			return nil, err
+		}
+	}
+	return steps, nil
+}
+
+func (c *compiler) tooManyRows(l Limits) error {
+	return &inputError{kind: core.Limit, msg: "the lists of the request may have " + describe(c.rows) + " records together, when each is as long as its limit, and " +
+		describe(l.Rows) + " are allowed: set lower limits"}
+}
+
+func (c *compiler) compileRead(store *tables.Store, f *selected) (*step, error) {
+	switch f.name {
+	case "__schema", "__type":
+		return c.compileIntrospection(f)
+	}
+	r := c.api.query[f.name]
+	args, err := c.api.coerceArguments(r.def, f.field.Arguments, c.vars)
+	if err != nil {
+		return nil, inField(f, err)
+	}
+	q := tables.Query{Table: r.rows.table.Name}
+	switch r.kind {
+	case byPK:
+		id, _ := args.get("id")
+		q.Form, q.Where = tables.One, tables.ByID(core.ID(id.(string)))
+		err = c.selectRecord(&q, r.rows, f)
+	case aggregate:
+		q.Form = tables.Aggregate
+		if err = c.list(&q, r.rows, args); err == nil {
+			err = c.selectAggregate(&q, r.rows, f)
+		}
+	default:
+		if err = c.list(&q, r.rows, args); err == nil {
+			err = c.selectRecord(&q, r.rows, f)
+		}
+	}
+	if err != nil {
+		return nil, inField(f, err)
+	}
+	c.rows = saturate(c.rows + rowsOf(&q, 1))
+	return &step{key: f.key, field: f, nullable: r.kind == byPK, run: func(ctx context.Context, snap *tables.Snapshot, dst []byte) ([]byte, error) {
+		return store.Query(ctx, snap, q, dst)
+	}}, nil
+}
+
+// list takes over the arguments of a list.
+func (c *compiler) list(q *tables.Query, r *rows, args object) (err error) {
+	for _, a := range args {
+		if a.value == nil { // as good as not given
+			continue
+		}
+		switch a.name {
+		case "where":
+			q.Where, err = condition(r, a.value.(object))
+		case "order_by":
+			q.Order, err = sortOrder(r, a.value.([]any))
+		case "limit":
+			q.Limit = int(a.value.(int64))
+			if q.Limit < 0 {
+				err = wrong("a limit is not negative")
+			}
+		case "offset":
+			q.Offset = int(a.value.(int64))
+			if q.Offset < 0 {
+				err = wrong("an offset is not negative")
+			}
+		}
+		if err != nil {
+			return within("."+a.name, err)
+		}
+	}
+	if limit, _ := args.get("limit"); limit == int64(0) { // which tables takes for its default
+		q.Where = tables.Or{}
+	}
+	return nil
+}
+
+// selectRecord takes over what is asked of each record.
+func (c *compiler) selectRecord(q *tables.Query, r *rows, of *selected) error {
+	fields, err := c.collect(of.sets)
+	if err != nil {
+		return err
+	}
+	q.Fields = make([]tables.Field, len(fields))
+	for i, s := range fields {
+		to := &q.Fields[i]
+		to.As = s.key
+		if s.name == typename {
+			to.Text = r.table.Name
+			continue
+		}
+		f := r.fields[s.name]
+		if f.column != nil {
+			to.Column = f.column.Name
+			continue
+		}
+		inner := &tables.Query{Table: f.to.table.Name}
+		to.Relation, to.Query = f.relation, inner
+		if err := c.related(inner, f, r, s); err != nil {
+			return nested(s, err)
+		}
+	}
+	return nil
+}
+
+func (c *compiler) related(q *tables.Query, f field, from *rows, s *selected) error {
+	if f.many {
+		args, err := c.api.coerceArguments(from.object.Fields()[s.name], s.field.Arguments, c.vars)
+		if err == nil {
+			err = c.list(q, f.to, args)
+		}
+		if err != nil {
+			return within(".args", err)
+		}
+	}
+	switch {
+	case f.aggregate:
+		q.Form = tables.Aggregate
+		return c.selectAggregate(q, f.to, s)
+	case !f.many:
+		q.Form = tables.One
+	}
+	return c.selectRecord(q, f.to, s)
+}
+
+// nested gives an error the place of a field within a record.
+func nested(s *selected, err error) error { return within(".selectionSet."+s.key, err) }
+
+// selectAggregate takes over what is asked of an aggregate.
+func (c *compiler) selectAggregate(q *tables.Query, r *rows, of *selected) error {
+	fields, err := c.collect(of.sets)
+	if err != nil {
+		return err
+	}
+	q.Fields = make([]tables.Field, len(fields))
+	for i, s := range fields {
+		to := &q.Fields[i]
+		to.As = s.key
+		switch s.name {
+		case typename:
+			to.Text = r.table.Name + "_aggregate"
+		case "nodes":
+			to.Query = &tables.Query{Table: r.table.Name}
+			err = c.selectRecord(to.Query, r, s)
+		default:
+			to.Group, err = c.selectFunctions(r, s)
+		}
+		if err != nil {
+			return nested(s, err)
+		}
+	}
+	return nil
+}
+
+func (c *compiler) selectFunctions(r *rows, of *selected) ([]tables.Field, error) {
+	fields, err := c.collect(of.sets)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]tables.Field, len(fields))
+	for i, s := range fields {
+		out[i].As = s.key
+		switch s.name {
+		case typename:
+			out[i].Text = r.table.Name + "_aggregate_fields"
+		case "count":
+			err = c.count(&out[i], r, s)
+		default:
+			out[i].Group, err = c.selectValues(r, s)
+		}
+		if err != nil {
+			return nil, nested(s, err)
+		}
+	}
+	return out, nil
+}
+
+func (c *compiler) count(to *tables.Field, r *rows, s *selected) error {
+	to.Func = "count"
+	def := r.aggregate.Fields()["aggregate"].Type
+	args, err := c.api.coerceArguments(objectOf(def).Fields()["count"], s.field.Arguments, c.vars)
+	if err != nil {
+		return within(".args", err)
+	}
+	if columns, _ := args.get("columns"); columns != nil {
+		for _, v := range columns.([]any) {
+			to.Columns = append(to.Columns, v.(string))
+		}
+	}
+	distinct, _ := args.get("distinct")
+	to.Distinct = distinct == true
+	if to.Distinct && len(to.Columns) != 1 {
+		return within(".args.distinct", wrong("count with distinct takes exactly one column"))
+	}
+	return nil
+}
+
+func (c *compiler) selectValues(r *rows, of *selected) ([]tables.Field, error) {
+	fields, err := c.collect(of.sets)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]tables.Field, len(fields))
+	for i, s := range fields {
+		out[i].As = s.key
+		if s.name == typename {
+			out[i].Text = r.table.Name + "_" + of.name + "_fields"
+			continue
+		}
+		out[i].Func, out[i].Column = of.name, s.name
+	}
+	return out, nil
+}

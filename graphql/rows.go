@@ -1,0 +1,179 @@
+package graphql
+
+import (
+	gql "github.com/graphql-go/graphql"
+
+	"colonnade/core"
+)
+
+// rows is what the API knows of one table: its types, and what their fields mean.
+type rows struct {
+	table  *core.Table
+	fields map[string]field
+
+	object       *gql.Object
+	aggregate    *gql.Object
+	where        *gql.InputObject
+	orderBy      *gql.InputObject
+	selectColumn *gql.Enum
+	response     *gql.Object // of a write
+
+	// the same maps as in the types, until these are complete
+	objectFields gql.Fields
+	whereFields  gql.InputObjectConfigFieldMap
+	orderFields  gql.InputObjectConfigFieldMap
+}
+
+// field is one field of a record: a column, or else the records that a relation leads to, or else an aggregate of them.
+type field struct {
+	column    *core.Column
+	relation  string
+	many      bool
+	aggregate bool
+	to        *rows
+}
+
+// The functions of an aggregate that have a type of their own, with the type of their results.
+var functions = []struct {
+	name string
+	has  func(core.KindInfo) bool
+	typ  func(c *core.Column) gql.Output
+}{
+	{"avg", func(k core.KindInfo) bool { return k.Number }, func(*core.Column) gql.Output { return gql.Float }},
+	{"max", func(k core.KindInfo) bool { return k.Ordered }, func(c *core.Column) gql.Output { return columnType(c) }},
+	{"min", func(k core.KindInfo) bool { return k.Ordered }, func(c *core.Column) gql.Output { return columnType(c) }},
+	{"sum", func(k core.KindInfo) bool { return k.Number }, func(c *core.Column) gql.Output { return columnType(c) }},
+}
+
+// declareRows declares the types of a table, yet without its relations.
+func (b *builder) declareRows(t *core.Table) error {
+	n := t.Name
+	owner, at := "the table "+n, core.At{Table: n}
+	names := []string{n, n + "_aggregate", n + "_aggregate_fields", n + "_bool_exp", n + "_order_by", n + "_select_column"}
+	if err := claim(b.names, "type", owner, at, names...); err != nil {
+		return err
+	}
+	if err := claim(b.roots, "field", owner, at, n, n+"_aggregate", n+"_by_pk"); err != nil {
+		return err
+	}
+	r := &rows{
+		table: t, fields: map[string]field{},
+		objectFields: gql.Fields{}, whereFields: gql.InputObjectConfigFieldMap{}, orderFields: gql.InputObjectConfigFieldMap{},
+	}
+	b.rows[n] = r
+	columns := gql.EnumValueConfigMap{}
+	for i := range t.Columns {
+		c := &t.Columns[i]
+		r.fields[c.Name] = field{column: c}
+		// Who may not see a value sees null, so that only the key is never null.
+		var typ gql.Output = columnType(c)
+		if c.Name == "id" {
+			typ = required(typ)
+		}
+		r.objectFields[c.Name] = &gql.Field{Type: typ, Description: columnDoc(c)}
+		r.whereFields[c.Name] = &gql.InputObjectFieldConfig{Type: b.compares[c.Kind.Info().GraphQL]}
+		if c.Kind.Info().Ordered || c.Kind == core.Boolean {
+			r.orderFields[c.Name] = &gql.InputObjectFieldConfig{Type: b.orderBy}
+		}
+		columns[c.Name] = &gql.EnumValueConfig{Value: c.Name, Description: columnDoc(c)}
+	}
+	r.selectColumn = gql.NewEnum(gql.EnumConfig{Name: n + "_select_column", Values: columns, Description: "The columns of " + n + "."})
+	r.object = gql.NewObject(gql.ObjectConfig{Name: n, Fields: r.objectFields, Description: title(t.Label, t.Doc)})
+	r.where = gql.NewInputObject(gql.InputObjectConfig{
+		Name: n + "_bool_exp", Fields: r.whereFields,
+		Description: "A condition on a record of " + n + ": all of the fields must hold. An empty one always holds.",
+	})
+	r.whereFields["_and"] = &gql.InputObjectFieldConfig{Type: listOf(r.where), Description: "All of them hold."}
+	r.whereFields["_or"] = &gql.InputObjectFieldConfig{Type: listOf(r.where), Description: "One of them holds; an empty list never does."}
+	r.whereFields["_not"] = &gql.InputObjectFieldConfig{Type: r.where, Description: "It does not hold."}
+	r.orderBy = gql.NewInputObject(gql.InputObjectConfig{
+		Name: n + "_order_by", Fields: r.orderFields, Description: "How to sort records of " + n + ".",
+	})
+	return b.declareAggregate(r)
+}
+
+func (b *builder) declareAggregate(r *rows) error {
+	t := r.table
+	fields := gql.Fields{"count": {
+		Type: required(gql.Int), Description: "How many records there are; with columns, how many where one of them is not null.",
+		Args: gql.FieldConfigArgument{
+			"columns":  {Type: listOf(r.selectColumn)},
+			"distinct": {Type: gql.Boolean, Description: "Count different values, of one column."},
+		},
+	}}
+	for _, f := range functions {
+		values := gql.Fields{}
+		for i := range t.Columns {
+			if c := &t.Columns[i]; f.has(c.Kind.Info()) {
+				values[c.Name] = &gql.Field{Type: f.typ(c)}
+			}
+		}
+		if len(values) == 0 {
+			continue
+		}
+		name := t.Name + "_" + f.name + "_fields"
+		if err := claim(b.names, "type", "the table "+t.Name, core.At{Table: t.Name}, name); err != nil {
+			return err
+		}
+		fields[f.name] = &gql.Field{Type: gql.NewObject(gql.ObjectConfig{Name: name, Fields: values})}
+	}
+	of := gql.NewObject(gql.ObjectConfig{Name: t.Name + "_aggregate_fields", Fields: fields})
+	r.aggregate = gql.NewObject(gql.ObjectConfig{
+		Name: t.Name + "_aggregate", Description: "Records of " + t.Name + ", and values computed over all of them.",
+		Fields: gql.Fields{"aggregate": {Type: of}, "nodes": {Type: required(listOf(r.object))}},
+	})
+	return nil
+}
+
+// relate adds the relations of a table to its types.
+func (b *builder) relate(r *rows) error {
+	taken := map[string]string{}
+	for name := range r.fields {
+		taken[name] = "the column " + name
+	}
+	for _, rel := range b.schema.Relations(r.table.Name) {
+		to, owner, at := b.rows[rel.Table], "the relation "+rel.Name, core.At{Table: r.table.Name, Column: rel.Name}
+		if err := claim(taken, "field", owner, at, rel.Name); err != nil {
+			return err
+		}
+		r.fields[rel.Name] = field{relation: rel.Name, many: rel.Many, to: to}
+		r.whereFields[rel.Name] = &gql.InputObjectFieldConfig{Type: to.where}
+		if !rel.Many {
+			r.objectFields[rel.Name] = &gql.Field{Type: to.object}
+			r.orderFields[rel.Name] = &gql.InputObjectFieldConfig{Type: to.orderBy}
+			continue
+		}
+		name := rel.Name + "_aggregate"
+		if err := claim(taken, "field", owner, at, name); err != nil {
+			return err
+		}
+		r.fields[name] = field{relation: rel.Name, many: true, aggregate: true, to: to}
+		r.objectFields[rel.Name] = &gql.Field{Type: required(listOf(to.object)), Args: to.args()}
+		r.objectFields[name] = &gql.Field{Type: required(to.aggregate), Args: to.args()}
+	}
+	return nil
+}
+
+// args are the arguments of every list of the records.
+func (r *rows) args() gql.FieldConfigArgument {
+	return gql.FieldConfigArgument{
+		"where":    {Type: r.where, Description: "Only the records that meet it."},
+		"order_by": {Type: listOf(r.orderBy), Description: "The sort order, the first term first; the id is always its last."},
+		"limit":    {Type: gql.Int, Description: "How many records at most."},
+		"offset":   {Type: gql.Int, Description: "How many records to pass over."},
+	}
+}
+
+func (b *builder) declareQueries(r *rows) {
+	n := r.table.Name
+	add := func(name string, kind rootKind, f *gql.Field) {
+		b.query[name] = f
+		b.queryRoots[name] = &root{kind: kind, rows: r}
+	}
+	add(n, list, &gql.Field{Type: required(listOf(r.object)), Args: r.args(), Description: "Records of " + n + "."})
+	add(n+"_aggregate", aggregate, &gql.Field{Type: required(r.aggregate), Args: r.args(), Description: "Values over records of " + n + "."})
+	add(n+"_by_pk", byPK, &gql.Field{
+		Type: r.object, Description: "The record of " + n + " with that id, or null.",
+		Args: gql.FieldConfigArgument{"id": {Type: required(scalars["uuid"].Scalar)}},
+	})
+}

@@ -1,0 +1,185 @@
+package graphql
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	gql "github.com/graphql-go/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"colonnade/core"
+)
+
+// api is everything that follows from a schema: the types, what their fields mean, and the documents that are known to
+// be valid against them. But for its caches it never changes.
+type api struct {
+	schema   *core.Schema
+	types    gql.Schema
+	ast      *ast.Schema // the same types, for gqlparser
+	query    map[string]*root
+	mutation map[string]*root
+	needs    map[*gql.InputObject][]*gql.InputObjectField
+
+	documents      *cache[*document]
+	introspections *cache[[]byte]
+}
+
+// root is a field of query_root or mutation_root.
+type root struct {
+	kind   rootKind
+	rows   *rows
+	action *action
+	def    *gql.FieldDefinition
+}
+
+type rootKind int
+
+const (
+	list rootKind = iota
+	byPK
+	aggregate
+	insert
+	insertOne
+	update
+	updateByPK
+	updateMany
+	remove
+	removeByPK
+	call
+)
+
+// builder declares the types of one schema.
+type builder struct {
+	schema *core.Schema
+	names  map[string]string // who has a name of a type
+	roots  map[string]string // who has a name of a root field
+
+	orderBy  *gql.Enum
+	compares map[string]*gql.InputObject // by scalar
+	rows     map[string]*rows            // by table
+
+	query, mutation           gql.Fields
+	queryRoots, mutationRoots map[string]*root
+}
+
+// build declares the API of a schema, or says why it cannot be one.
+func build(s *core.Schema, actions []core.Action) (*api, error) {
+	const op = "graphql.build"
+	b := &builder{
+		schema: s, names: map[string]string{}, roots: map[string]string{}, compares: map[string]*gql.InputObject{}, rows: map[string]*rows{},
+		query: gql.Fields{}, mutation: gql.Fields{}, queryRoots: map[string]*root{}, mutationRoots: map[string]*root{},
+	}
+	if err := b.declare(actions); err != nil {
+		return nil, core.E(op, err)
+	}
+	conf := gql.SchemaConfig{
+		Query:      gql.NewObject(gql.ObjectConfig{Name: "query_root", Description: "What can be read.", Fields: b.query}),
+		Directives: directives,
+	}
+	if len(b.mutation) > 0 {
+		conf.Mutation = gql.NewObject(gql.ObjectConfig{
+			Name: "mutation_root", Fields: b.mutation,
+			Description: "What can be changed. The fields of one operation are done in order in one transaction: all of them or none.",
+		})
+	}
+	types, err := gql.NewSchema(conf) // which reaches every type, so that nothing is left to do on first use
+	if err != nil {
+		return nil, core.E(op, core.Invalid, "the schema cannot be an API: "+err.Error())
+	}
+	for name, f := range types.QueryType().Fields() {
+		b.queryRoots[name].def = f
+	}
+	if m := types.MutationType(); m != nil {
+		for name, f := range m.Fields() {
+			b.mutationRoots[name].def = f
+		}
+	}
+	return &api{
+		schema: s, types: types, ast: astSchema(&types), needs: needs(&types), query: b.queryRoots, mutation: b.mutationRoots,
+		documents: newCache[*document](documentCacheBytes), introspections: newCache[[]byte](introspectionCacheBytes),
+	}, nil
+}
+
+func (b *builder) declare(actions []core.Action) error {
+	for name := range scalars {
+		b.names[name] = "a scalar"
+	}
+	for _, name := range []string{"query_root", "mutation_root", "subscription_root", "order_by", "ID"} {
+		b.names[name] = "a type of every API"
+	}
+	for _, name := range comparedScalars {
+		b.names[name+comparisonSuffix] = "a type of every API"
+	}
+	b.declareCommon()
+	for _, t := range b.schema.Tables() {
+		if err := b.declareRows(t); err != nil {
+			return err
+		}
+	}
+	for _, t := range b.schema.Tables() { // now that every type is there
+		if err := b.relate(b.rows[t.Name]); err != nil {
+			return err
+		}
+		b.declareQueries(b.rows[t.Name])
+		if !t.Builtin {
+			if err := b.declareWrites(b.rows[t.Name]); err != nil {
+				return err
+			}
+		}
+	}
+	for i := range actions {
+		if err := b.declareAction(&actions[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// claim takes names of types for an owner, such as "the table customer".
+func claim(taken map[string]string, what, owner string, at core.At, names ...string) error {
+	for _, name := range names {
+		if other, ok := taken[name]; ok {
+			return core.E("graphql.claim", core.Exists, at, fmt.Sprintf("%s and %s would both have the %s %s in the API: choose another name", other, owner, what, name))
+		}
+		taken[name] = owner
+	}
+	return nil
+}
+
+func required(t gql.Type) *gql.NonNull { return gql.NewNonNull(t) }
+
+// listOf is the type of a list without nulls in it.
+func listOf(t gql.Type) *gql.List { return gql.NewList(gql.NewNonNull(t)) }
+
+func sentences(parts ...string) string {
+	parts = slices.DeleteFunc(parts, func(s string) bool { return s == "" })
+	return strings.Join(parts, " ")
+}
+
+func title(label, doc string) string {
+	if label != "" && doc != "" {
+		return label + ": " + doc
+	}
+	return label + doc
+}
+
+// columnType returns the type of a column's values.
+func columnType(c *core.Column) *gql.Scalar { return scalars[c.Kind.Info().GraphQL].Scalar }
+
+// columnDoc says what a column holds.
+func columnDoc(c *core.Column) string {
+	var options []string
+	for _, o := range c.Options {
+		options = append(options, o.Value)
+	}
+	all := ""
+	if len(options) > 0 {
+		all = "One of " + strings.Join(options, ", ") + "."
+	}
+	calculated := ""
+	if c.Formula != "" {
+		calculated = "Calculated."
+	}
+	return sentences(title(c.Label, c.Doc), calculated, all)
+}

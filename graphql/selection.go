@@ -1,0 +1,164 @@
+package graphql
+
+import (
+	"strconv"
+
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"colonnade/core"
+)
+
+const typename = "__typename"
+
+// compiler turns one operation of a document into queries and writes. It holds what the operation was sent with.
+type compiler struct {
+	api  *api
+	vars variables
+	rows int // that the queries so far may touch
+}
+
+// selected is one field of an answer: what all mentions of its key ask for, merged.
+type selected struct {
+	key   string
+	name  string
+	field *ast.Field // the first mention
+	sets  []ast.SelectionSet
+}
+
+// collect returns the fields that the selection sets ask for together, in the order of their first mention, without
+// what @skip and @include leave out.
+func (c *compiler) collect(sets []ast.SelectionSet) ([]*selected, error) {
+	l := &collection{c: c}
+	for _, set := range sets {
+		if err := l.add(set); err != nil {
+			return nil, err
+		}
+	}
+	return l.fields, nil
+}
+
+type collection struct {
+	c      *compiler
+	fields []*selected
+	byKey  map[string]*selected // once there are many
+	spread []string
+}
+
+// manyFields is when looking through a list takes longer than a map.
+const manyFields = 16
+
+func (l *collection) add(set ast.SelectionSet) error {
+	for _, s := range set {
+		switch s := s.(type) {
+		case *ast.Field:
+			ok, err := l.c.wanted(s.Directives)
+			if err != nil {
+				return err
+			}
+			if ok {
+				l.field(s)
+			}
+		case *ast.InlineFragment:
+			ok, err := l.c.wanted(s.Directives)
+			if err != nil {
+				return err
+			}
+			if ok {
+				if err := l.add(s.SelectionSet); err != nil {
+					return err
+				}
+			}
+		case *ast.FragmentSpread:
+			ok, err := l.c.wanted(s.Directives)
+			if err != nil {
+				return err
+			}
+			if ok && l.once(s.Name) {
+				if err := l.add(s.Definition.SelectionSet); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (l *collection) once(fragment string) bool {
+	for _, s := range l.spread {
+		if s == fragment {
+			return false
+		}
+	}
+	l.spread = append(l.spread, fragment)
+	return true
+}
+
+func (l *collection) field(f *ast.Field) {
+	s := l.find(f.Alias)
+	if s == nil {
+		s = &selected{key: f.Alias, name: f.Name, field: f}
+		l.fields = append(l.fields, s)
+		if l.byKey != nil {
+			l.byKey[s.key] = s
+		}
+	}
+	if len(f.SelectionSet) > 0 {
+		s.sets = append(s.sets, f.SelectionSet)
+	}
+}
+
+func (l *collection) find(key string) *selected {
+	if l.byKey != nil {
+		return l.byKey[key]
+	}
+	for _, s := range l.fields {
+		if s.key == key {
+			return s
+		}
+	}
+	if len(l.fields) >= manyFields {
+		l.byKey = make(map[string]*selected, 2*manyFields)
+		for _, s := range l.fields {
+			l.byKey[s.key] = s
+		}
+	}
+	return nil
+}
+
+// wanted evaluates @skip and @include.
+func (c *compiler) wanted(directives ast.DirectiveList) (bool, error) {
+	for _, d := range directives {
+		if d.Name != "skip" && d.Name != "include" {
+			continue
+		}
+		v, err := c.api.fromLiteral(ifType, d.Arguments.ForName("if").Value, c.vars)
+		if err != nil {
+			return false, within("@"+d.Name, err)
+		}
+		if v.(bool) == (d.Name == "skip") {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+var ifType = required(scalars["Boolean"].Scalar)
+
+// refuse is the error for a field whose input cannot be used.
+func (c *compiler) refuse(f *selected, where, msg string) error {
+	return &inputError{path: "." + f.key + "." + where, msg: msg, kind: core.Invalid, pos: f.field.Position}
+}
+
+// inField gives an error of an argument the place of its field.
+func inField(f *selected, err error) error {
+	if err == nil {
+		return nil
+	}
+	err = within("."+f.key+".args", err)
+	if e, ok := err.(*inputError); ok && e.pos == nil { //nolint:errorlint // within returns what it was given
+		e.pos = f.field.Position
+	}
+	return err
+}
+
+func index(i int) string { return "[" + strconv.Itoa(i) + "]" }

@@ -1,0 +1,175 @@
+package graphql
+
+import (
+	"bytes"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	gql "github.com/graphql-go/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/formatter"
+	"github.com/vektah/gqlparser/v2/validator"
+)
+
+// directives are those of the specification, with all the places where they may stand.
+var directives = []*gql.Directive{
+	gql.IncludeDirective,
+	gql.SkipDirective,
+	gql.NewDirective(gql.DirectiveConfig{
+		Name: "deprecated", Description: "Marks an element of a GraphQL schema as no longer supported.",
+		Locations: []string{gql.DirectiveLocationFieldDefinition, gql.DirectiveLocationArgumentDefinition, gql.DirectiveLocationInputFieldDefinition, gql.DirectiveLocationEnumValue},
+		Args:      gql.FieldConfigArgument{"reason": {Type: gql.String, DefaultValue: gql.DefaultDeprecationReason, Description: "Why, and what to use instead, in Markdown."}},
+	}),
+	gql.NewDirective(gql.DirectiveConfig{
+		Name: "specifiedBy", Description: "Exposes a URL that specifies the behavior of this scalar.",
+		Locations: []string{gql.DirectiveLocationScalar},
+		Args:      gql.FieldConfigArgument{"url": {Type: gql.NewNonNull(gql.String), Description: "The URL that specifies the behavior of this scalar."}},
+	}),
+}
+
+// prelude is what the specification declares for every schema. It is shared: nothing changes it.
+var prelude = sync.OnceValue(validator.PreludeDocument)
+
+// astSchema describes the types to gqlparser, sorted by name, since graphql-go keeps them in maps.
+func astSchema(s *gql.Schema) *ast.Schema {
+	out := &ast.Schema{
+		Types: map[string]*ast.Definition{}, Directives: map[string]*ast.DirectiveDefinition{},
+		PossibleTypes: map[string][]*ast.Definition{}, Implements: map[string][]*ast.Definition{},
+		Description: "The API of Colonnade: the tables, and everything that can be done.",
+	}
+	for _, d := range prelude().Definitions {
+		out.Types[d.Name] = d
+	}
+	for name, t := range s.TypeMap() {
+		if _, ok := out.Types[name]; !ok { // graphql-go has introspection types too, older ones
+			out.Types[name] = astDefinition(t)
+		}
+	}
+	for _, d := range out.Types {
+		if d.Kind == ast.Object || d.Kind == ast.InputObject {
+			out.AddPossibleType(d.Name, d)
+		}
+	}
+	for _, d := range s.Directives() {
+		out.Directives[d.Name] = &ast.DirectiveDefinition{Name: d.Name, Description: d.Description, Arguments: astArguments(d.Args), Position: builtin}
+		for _, l := range d.Locations {
+			out.Directives[d.Name].Locations = append(out.Directives[d.Name].Locations, ast.DirectiveLocation(l))
+		}
+	}
+	out.Query = out.Types[s.QueryType().Name()]
+	out.Query.Fields = append(out.Query.Fields, validator.QueryIntrospectionFields()...)
+	if m := s.MutationType(); m != nil {
+		out.Mutation = out.Types[m.Name()]
+	}
+	return out
+}
+
+// builtin is the place of what no text defines, so that it is not printed as ours.
+var builtin = &ast.Position{Src: &ast.Source{BuiltIn: true}}
+
+func astDefinition(t gql.Type) *ast.Definition {
+	d := &ast.Definition{Name: t.Name(), Description: t.Description()}
+	switch t := t.(type) {
+	case *gql.Scalar:
+		d.Kind = ast.Scalar
+		if url := scalars[t.Name()].specifiedBy; url != "" {
+			d.Directives = ast.DirectiveList{{Name: "specifiedBy", Arguments: ast.ArgumentList{{Name: "url", Value: &ast.Value{Kind: ast.StringValue, Raw: url}}}}}
+		}
+	case *gql.Object:
+		d.Kind = ast.Object
+		for _, name := range slices.Sorted(maps.Keys(t.Fields())) {
+			f := t.Fields()[name]
+			d.Fields = append(d.Fields, &ast.FieldDefinition{Name: name, Description: f.Description, Type: astType(f.Type), Arguments: astArguments(f.Args)})
+		}
+	case *gql.InputObject:
+		d.Kind = ast.InputObject
+		for _, name := range slices.Sorted(maps.Keys(t.Fields())) {
+			f := t.Fields()[name]
+			d.Fields = append(d.Fields, &ast.FieldDefinition{Name: name, Description: f.PrivateDescription, Type: astType(f.Type), DefaultValue: astValue(f.Type, f.DefaultValue)})
+		}
+	case *gql.Enum:
+		d.Kind = ast.Enum
+		values := slices.SortedFunc(slices.Values(t.Values()), func(a, b *gql.EnumValueDefinition) int { return strings.Compare(a.Name, b.Name) })
+		for _, v := range values {
+			d.EnumValues = append(d.EnumValues, &ast.EnumValueDefinition{Name: v.Name, Description: v.Description})
+		}
+	}
+	return d
+}
+
+func astArguments(args []*gql.Argument) (out ast.ArgumentDefinitionList) {
+	args = slices.SortedFunc(slices.Values(args), func(a, b *gql.Argument) int { return strings.Compare(a.PrivateName, b.PrivateName) })
+	for _, a := range args {
+		out = append(out, &ast.ArgumentDefinition{Name: a.PrivateName, Description: a.PrivateDescription, Type: astType(a.Type), DefaultValue: astValue(a.Type, a.DefaultValue)})
+	}
+	return out
+}
+
+func astType(t gql.Type) *ast.Type {
+	switch t := t.(type) {
+	case *gql.NonNull:
+		out := astType(t.OfType)
+		out.NonNull = true
+		return out
+	case *gql.List:
+		return ast.ListType(astType(t.OfType), nil)
+	}
+	return ast.NamedType(t.Name(), nil)
+}
+
+// astValue is the literal of a default value; nil for none.
+func astValue(t gql.Type, v any) *ast.Value {
+	switch t := t.(type) {
+	case *gql.NonNull:
+		return astValue(t.OfType, v)
+	case *gql.List:
+		items, ok := v.([]any)
+		if !ok {
+			break
+		}
+		out := &ast.Value{Kind: ast.ListValue}
+		for _, item := range items {
+			out.Children = append(out.Children, &ast.ChildValue{Value: astValue(t.OfType, item)})
+		}
+		return out
+	case *gql.InputObject:
+		fields, ok := v.(map[string]any)
+		if !ok {
+			break
+		}
+		out := &ast.Value{Kind: ast.ObjectValue}
+		for _, name := range slices.Sorted(maps.Keys(fields)) {
+			out.Children = append(out.Children, &ast.ChildValue{Name: name, Value: astValue(t.Fields()[name].Type, fields[name])})
+		}
+		return out
+	case *gql.Enum:
+		if s, ok := v.(string); ok {
+			return &ast.Value{Kind: ast.EnumValue, Raw: s}
+		}
+	}
+	switch v := v.(type) {
+	case string:
+		return &ast.Value{Kind: ast.StringValue, Raw: v}
+	case bool:
+		return &ast.Value{Kind: ast.BooleanValue, Raw: strconv.FormatBool(v)}
+	case int:
+		return &ast.Value{Kind: ast.IntValue, Raw: strconv.Itoa(v)}
+	}
+	return nil
+}
+
+// sdl prints the types in the schema definition language.
+func (a *api) sdl() string {
+	var out bytes.Buffer
+	s := *a.ast
+	query := *s.Query
+	query.Fields = slices.DeleteFunc(slices.Clone(query.Fields), func(f *ast.FieldDefinition) bool { return strings.HasPrefix(f.Name, "__") })
+	s.Query = &query
+	s.Types = maps.Clone(s.Types)
+	s.Types[query.Name] = &query
+	formatter.NewFormatter(&out, formatter.WithIndent("  ")).FormatSchema(&s)
+	return out.String()
+}

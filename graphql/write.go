@@ -1,0 +1,526 @@
+package graphql
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"colonnade/core"
+	"colonnade/tables"
+)
+
+// errMoved says that the schema changed between the compilation of a mutation and its transaction.
+var errMoved = errors.New("the schema has changed")
+
+// mutation answers a mutation operation: its root fields run in order in one unit of work.
+func (e *Engine) mutation(ctx context.Context, a *api, snap *tables.Snapshot, op *ast.OperationDefinition, vars variables, l Limits) (Response, error) {
+	c := &compiler{api: a, vars: vars}
+	steps, err := c.compile(op, func(f *selected) (*step, error) { return c.compileWrite(e.store, f) })
+	if err == nil && c.rows > l.Rows {
+		err = c.tooManyRows(l)
+	}
+	if err == nil {
+		err = checkAlone(steps)
+	}
+	if err != nil {
+		return refused(requestError(err)), nil
+	}
+	if len(steps) == 1 && steps[0].alone {
+		out, err := runSteps(ctx, steps, snap, nil)
+		if err != nil {
+			return failed([]wireError{e.executionError(ctx, steps[0], err)}), nil
+		}
+		return answered(out, nil), nil
+	}
+	var out []byte
+	o := tables.TxOptions{Define: slices.ContainsFunc(steps, func(s *step) bool { return s.define })}
+	err = e.store.Tx(ctx, o, func(ctx context.Context, tx *tables.Tx) error {
+		if tx.Snapshot().Schema != snap.Schema {
+			return errMoved
+		}
+		var err error
+		out, err = runSteps(ctx, steps, nil, tx)
+		return err
+	})
+	if errors.Is(err, errMoved) {
+		return Response{}, errMoved
+	}
+	if err != nil {
+		var at *stepError
+		if !errors.As(err, &at) { // the commit
+			return failed([]wireError{e.executionError(ctx, nil, err)}), nil
+		}
+		return failed([]wireError{e.executionError(ctx, at.step, err)}), nil
+	}
+	return answered(out, nil), nil
+}
+
+// stepError says which root field failed.
+type stepError struct {
+	step *step
+	err  error
+}
+
+func (e *stepError) Error() string { return e.step.key + ": " + e.err.Error() }
+func (e *stepError) Unwrap() error { return e.err }
+
+func runSteps(ctx context.Context, steps []*step, snap *tables.Snapshot, tx *tables.Tx) ([]byte, error) {
+	out := append(make([]byte, 0, 1024), `{"data":{`...)
+	for i, s := range steps {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(core.AppendString(out, s.key), ':')
+		if tx != nil {
+			snap = tx.Snapshot() // a step before this one may have changed it
+		}
+		var err error
+		if out, err = s.run(withTx(ctx, tx), snap, out); err != nil {
+			return nil, &stepError{s, err}
+		}
+	}
+	return append(out, '}'), nil
+}
+
+type txKey struct{}
+
+// withTx hands the unit of work to the steps; tables finds it in the context by itself.
+func withTx(ctx context.Context, tx *tables.Tx) context.Context {
+	return context.WithValue(ctx, txKey{}, tx)
+}
+
+func txFrom(ctx context.Context) *tables.Tx { return ctx.Value(txKey{}).(*tables.Tx) }
+
+func checkAlone(steps []*step) error {
+	if len(steps) < 2 {
+		return nil
+	}
+	for _, s := range steps {
+		if s.alone {
+			return &inputError{path: "." + s.key, msg: "the action " + s.field.name + " opens transactions of its own: send it alone", kind: core.Invalid, pos: s.field.field.Position}
+		}
+	}
+	return nil
+}
+
+func (c *compiler) compileWrite(store *tables.Store, f *selected) (*step, error) {
+	r := c.api.mutation[f.name]
+	args, err := c.api.coerceArguments(r.def, f.field.Arguments, c.vars)
+	if err != nil {
+		return nil, inField(f, err)
+	}
+	if r.kind == call {
+		return c.compileCall(r.action, f, args)
+	}
+	w := &write{store: store, c: c, rows: r.rows, args: args}
+	run, err := w.compile(r.kind, f)
+	if err != nil {
+		return nil, inField(f, err)
+	}
+	return &step{key: f.key, field: f, run: run}, nil
+}
+
+// write compiles one mutation of a table.
+type write struct {
+	store *tables.Store
+	c     *compiler
+	rows  *rows
+	args  object
+}
+
+type runFunc = func(ctx context.Context, snap *tables.Snapshot, dst []byte) ([]byte, error)
+
+func (w *write) compile(kind rootKind, f *selected) (runFunc, error) {
+	switch kind {
+	case insert:
+		objects, _ := w.args.get("objects")
+		in, err := w.insert(objects.([]any))
+		if err != nil {
+			return nil, err
+		}
+		return w.respond(f, len(in.Rows), func(ctx context.Context, _ func([]core.ID) error) (tables.Result, error) {
+			return txFrom(ctx).Insert(ctx, in)
+		})
+	case insertOne:
+		one, _ := w.args.get("object")
+		in, err := w.insert([]any{one})
+		if err != nil {
+			return nil, err
+		}
+		return w.respondOne(f, func(ctx context.Context, _ func([]core.ID) error) (tables.Result, error) {
+			return txFrom(ctx).Insert(ctx, in)
+		})
+	case update:
+		u, err := w.update(w.args)
+		if err != nil {
+			return nil, err
+		}
+		return w.respond(f, guess(u.AtMost), updater(u))
+	case updateByPK:
+		u, err := w.update(w.args)
+		if err != nil {
+			return nil, err
+		}
+		return w.respondOne(f, updater(u))
+	case updateMany:
+		return w.updateMany(f)
+	case remove, removeByPK:
+		d := tables.Remove{Table: w.rows.table.Name}
+		var err error
+		if d.Where, d.IfVersion, d.AtMost, err = w.target(w.args); err != nil {
+			return nil, err
+		}
+		run := func(ctx context.Context, before func([]core.ID) error) (tables.Result, error) {
+			d := d
+			d.Before = before
+			return txFrom(ctx).Delete(ctx, d)
+		}
+		if kind == removeByPK {
+			return w.respondOne(f, run)
+		}
+		return w.respond(f, guess(d.AtMost), run)
+	}
+	return nil, wrong("there is no such write")
+}
+
+// guess is how many records a write is taken to be about when its answer is estimated.
+func guess(atMost int) int {
+	if atMost > 0 {
+		return atMost
+	}
+	return tables.DefaultLimit
+}
+
+// doFunc writes. A delete calls before while the records are still there; the others leave them to be read.
+type doFunc func(ctx context.Context, before func([]core.ID) error) (tables.Result, error)
+
+func updater(u tables.Update) doFunc {
+	return func(ctx context.Context, _ func([]core.ID) error) (tables.Result, error) {
+		return txFrom(ctx).Update(ctx, u)
+	}
+}
+
+func record(v any) core.Record {
+	o, _ := v.(object)
+	if o == nil {
+		return nil
+	}
+	r := make(core.Record, len(o))
+	for _, m := range o {
+		r[m.name] = m.value
+	}
+	return r
+}
+
+func (w *write) insert(objects []any) (tables.Insert, error) {
+	in := tables.Insert{Table: w.rows.table.Name, Rows: make([]core.Record, len(objects))}
+	for i, o := range objects {
+		in.Rows[i] = record(o)
+	}
+	v, _ := w.args.get("on_conflict")
+	conflict, ok := v.(object)
+	if !ok {
+		return in, nil
+	}
+	in.OnConflict = &tables.OnConflict{}
+	for _, m := range conflict {
+		switch m.name {
+		case "constraint":
+			in.OnConflict.Key = m.value.(string)
+		case "update_columns":
+			for _, c := range m.value.([]any) {
+				in.OnConflict.Update = append(in.OnConflict.Update, c.(string))
+			}
+		case "where":
+			if m.value == nil {
+				continue
+			}
+			var err error
+			if in.OnConflict.Where, err = condition(w.rows, m.value.(object)); err != nil {
+				return in, within(".on_conflict.where", err)
+			}
+		}
+	}
+	return in, nil
+}
+
+func (w *write) update(args object) (tables.Update, error) {
+	u := tables.Update{Table: w.rows.table.Name}
+	var err error
+	if u.Where, u.IfVersion, u.AtMost, err = w.target(args); err != nil {
+		return u, err
+	}
+	set, _ := args.get("_set")
+	inc, _ := args.get("_inc")
+	u.Set, u.Inc = record(set), record(inc)
+	if len(u.Set)+len(u.Inc) == 0 {
+		return u, wrong("there is nothing to change: give _set or _inc")
+	}
+	return u, nil
+}
+
+// target reads which records a write is about.
+func (w *write) target(args object) (where tables.Cond, ifVersion int64, atMost int, err error) {
+	for _, a := range args {
+		if a.value == nil {
+			if a.name == "at_most" || a.name == "if_version" {
+				return nil, 0, 0, within("."+a.name, wrong("null is no safeguard: leave it out"))
+			}
+			continue
+		}
+		switch a.name {
+		case "where":
+			if where, err = condition(w.rows, a.value.(object)); err != nil {
+				return nil, 0, 0, within(".where", err)
+			}
+		case "pk_columns":
+			id, _ := a.value.(object).get("id")
+			where = tables.ByID(core.ID(id.(string)))
+		case "id":
+			where = tables.ByID(core.ID(a.value.(string)))
+		case "if_version":
+			if ifVersion = a.value.(int64); ifVersion < 1 {
+				return nil, 0, 0, within(".if_version", wrong("a version is 1 or more"))
+			}
+		case "at_most":
+			if atMost = int(a.value.(int64)); atMost < 1 {
+				return nil, 0, 0, within(".at_most", wrong("at_most is 1 or more"))
+			}
+		}
+	}
+	return where, ifVersion, atMost, nil
+}
+
+func (w *write) updateMany(f *selected) (runFunc, error) {
+	list, _ := w.args.get("updates")
+	var all []runFunc
+	for i, item := range list.([]any) {
+		u, err := w.update(item.(object))
+		if err != nil {
+			return nil, within(".updates"+index(i), err)
+		}
+		one, err := w.respond(f, guess(u.AtMost), updater(u))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	return func(ctx context.Context, snap *tables.Snapshot, dst []byte) ([]byte, error) {
+		dst = append(dst, '[')
+		for i, one := range all {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			var err error
+			if dst, err = one(ctx, snap, dst); err != nil {
+				return dst, core.E("graphql.updateMany", core.At{Item: i + 1}, err)
+			}
+		}
+		return append(dst, ']'), nil
+	}, nil
+}
+
+// respondOne answers with the record itself, or null.
+func (w *write) respondOne(f *selected, do doFunc) (runFunc, error) {
+	back, err := w.readBack(f, 1)
+	if err != nil {
+		return nil, err
+	}
+	back.query.Form = tables.One
+	return func(ctx context.Context, snap *tables.Snapshot, dst []byte) ([]byte, error) {
+		answer, start := dst, len(dst)
+		read := func(ids []core.ID) (err error) {
+			answer, err = back.one(ctx, snap, answer, ids)
+			return err
+		}
+		res, err := do(ctx, read)
+		if err == nil && len(answer) == start && res.Deleted == 0 && len(res.IDs) > 0 {
+			err = read(res.IDs)
+		}
+		if err != nil {
+			return dst, err
+		}
+		if len(answer) == start {
+			answer = append(answer, "null"...)
+		}
+		return answer, nil
+	}, nil
+}
+
+// respond answers with a <table>_mutation_response. n is how many records the write is estimated to be about.
+func (w *write) respond(f *selected, n int, do doFunc) (runFunc, error) {
+	fields, err := w.c.collect(f.sets)
+	if err != nil {
+		return nil, err
+	}
+	backs := make([]*readBack, len(fields))
+	for i, s := range fields {
+		if s.name == "returning" {
+			if backs[i], err = w.readBack(s, n); err != nil {
+				return nil, nested(s, err)
+			}
+		}
+	}
+	return func(ctx context.Context, snap *tables.Snapshot, dst []byte) ([]byte, error) {
+		returned := make([][]byte, len(fields))
+		read := func(ids []core.ID) (err error) {
+			for i, back := range backs {
+				if back != nil && returned[i] == nil {
+					if returned[i], err = back.list(ctx, snap, nil, ids); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		}
+		res, err := do(ctx, read)
+		if err == nil && res.Deleted == 0 {
+			err = read(res.IDs)
+		}
+		if err != nil {
+			return dst, err
+		}
+		dst = append(dst, '{')
+		for i, s := range fields {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = append(core.AppendString(dst, s.key), ':')
+			switch s.name {
+			case typename:
+				dst = core.AppendString(dst, w.rows.response.Name())
+			case "affected_rows":
+				dst = strconv.AppendInt(dst, int64(res.Affected()), 10)
+			default:
+				dst = append(dst, returned[i]...)
+			}
+		}
+		return append(dst, '}'), nil
+	}, nil
+}
+
+// readBack reads records that a write was about, as the caller may read them.
+type readBack struct {
+	store *tables.Store
+	query tables.Query
+}
+
+func (w *write) readBack(f *selected, n int) (*readBack, error) {
+	b := &readBack{store: w.store, query: tables.Query{Table: w.rows.table.Name}}
+	if err := w.c.selectRecord(&b.query, w.rows, f); err != nil {
+		return nil, err
+	}
+	one := b.query
+	one.Form = tables.One
+	w.c.rows = saturate(w.c.rows + rowsOf(&one, n))
+	return b, nil
+}
+
+func (b *readBack) one(ctx context.Context, snap *tables.Snapshot, dst []byte, ids []core.ID) ([]byte, error) {
+	q := b.query
+	q.Where = tables.ByID(ids[0])
+	return b.store.Query(ctx, snap, q, dst)
+}
+
+// list appends the records in the order of the ids. Statements read them by id, and in no more than a page.
+func (b *readBack) list(ctx context.Context, snap *tables.Snapshot, dst []byte, ids []core.ID) (_ []byte, err error) {
+	dst = append(dst, '[')
+	for part := range slices.Chunk(ids, tables.MaxLimit) {
+		start := len(dst)
+		if slices.IsSorted(part) {
+			dst, err = b.page(ctx, snap, dst, part)
+		} else {
+			dst, err = b.sorted(ctx, snap, dst, part)
+		}
+		if err != nil {
+			return dst, err
+		}
+		dst = join(dst, start)
+	}
+	return append(dst, ']'), nil
+}
+
+// page appends the list of the records, which is in the order of their ids.
+func (b *readBack) page(ctx context.Context, snap *tables.Snapshot, dst []byte, ids []core.ID) ([]byte, error) {
+	q := b.query
+	q.Form, q.Where, q.Limit = tables.List, tables.ByID(ids...), len(ids)
+	return b.store.Query(ctx, snap, q, dst)
+}
+
+// join takes the brackets off the list that begins at start, and puts a comma before it where it follows another.
+func join(dst []byte, start int) []byte {
+	inner := dst[start+1 : len(dst)-1]
+	if len(inner) == 0 {
+		return dst[:start]
+	}
+	if dst[start-1] == '[' {
+		return append(dst[:start], inner...)
+	}
+	dst[start] = ','
+	return dst[:len(dst)-1]
+}
+
+// sorted appends the list of the records in the order of ids, which differs from theirs.
+func (b *readBack) sorted(ctx context.Context, snap *tables.Snapshot, dst []byte, ids []core.ID) ([]byte, error) {
+	byID := slices.Clone(ids)
+	slices.Sort(byID)
+	raw, err := b.page(ctx, snap, nil, byID)
+	if err != nil {
+		return dst, err
+	}
+	keys := readBack{b.store, tables.Query{Table: b.query.Table, Fields: []tables.Field{{As: "id", Column: "id"}}}}
+	found, err := keys.page(ctx, snap, nil, byID)
+	if err != nil {
+		return dst, err
+	}
+	records, names := elements(raw), elements(found)
+	if len(records) != len(names) {
+		return dst, core.E("graphql.sorted", errors.New("two reads of the same records differ"))
+	}
+	at := make(map[string][]byte, len(names))
+	for i, n := range names {
+		at[string(n)] = records[i]
+	}
+	dst = append(dst, '[')
+	for _, id := range ids {
+		r, ok := at[`{"id":"`+string(id)+`"}`]
+		if !ok {
+			continue // out of the caller's reach
+		}
+		if dst[len(dst)-1] != '[' {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, r...)
+	}
+	return append(dst, ']'), nil
+}
+
+// elements cuts a JSON list into its elements, which are not decoded.
+func elements(raw []byte) (out [][]byte) {
+	depth, start := 0, 1
+	for i := 0; i < len(raw); i++ {
+		switch raw[i] {
+		case '"':
+			for i++; i < len(raw) && raw[i] != '"'; i++ {
+				if raw[i] == '\\' {
+					i++
+				}
+			}
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth--; depth == 0 && i > start {
+				out = append(out, raw[start:i])
+			}
+		case ',':
+			if depth == 1 {
+				out = append(out, raw[start:i])
+				start = i + 1
+			}
+		}
+	}
+	return out
+}

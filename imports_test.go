@@ -1,0 +1,102 @@
+package main
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// arrows is the package map: what each package may import of ours. ARCHITECTURE.md draws it.
+var arrows = map[string]string{
+	"core":             "",
+	"core/db":          "core",
+	"core/db/jobs":     "core core/db",
+	"core/db/sqlite":   "core core/db core/db/jobs",
+	"core/db/postgres": "core core/db core/db/jobs",
+	"core/db/dbtest":   "core core/db core/db/sqlite core/db/postgres",
+	"rules":            "core core/db",
+	"authz":            "core core/db rules",
+	"tables":           "core core/db rules authz",
+	"flows":            "core core/db rules tables",
+	"plugins/*":        "core core/db rules tables",
+	"plugins":          "core tables plugins/*",
+	"graphql":          "core tables",
+	"web":              "core authz graphql",
+	"examples/coffee":  "",
+	"bench":            "core",
+}
+
+// systemCallers are the packages that may act as the system, which passes every check.
+var systemCallers = strings.Fields("core tables flows main")
+
+func TestImports(t *testing.T) {
+	walk(t, func(path, dir string, f *ast.File) {
+		if dir == "main" {
+			return
+		}
+		allowed, ok := arrows[dir]
+		if !ok {
+			t.Errorf("%s: package %s is not on the map", path, dir)
+		}
+		for _, im := range f.Imports {
+			to, ours := strings.CutPrefix(strings.Trim(im.Path.Value, `"`), "colonnade/")
+			if ours && !slices.Contains(strings.Fields(allowed), box(to)) {
+				t.Errorf("%s: %s may not import %s", path, dir, to)
+			}
+		}
+	})
+}
+
+func TestWhoActsAsSystem(t *testing.T) {
+	walk(t, func(path, dir string, f *ast.File) {
+		ast.Inspect(f, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if !ok || sel.Sel.Name != "System" {
+				return true
+			}
+			if x, ok := sel.X.(*ast.Ident); ok && x.Name == "core" && !slices.Contains(systemCallers, dir) {
+				t.Errorf("%s: %s may not act as the system", path, dir)
+			}
+			return true
+		})
+	})
+}
+
+// walk parses every file of ours that is no test.
+func walk(t *testing.T, visit func(path, dir string, f *ast.File)) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if d != nil && d.IsDir() && (d.Name() == "node_modules" || d.Name() == "testdata" || path != "." && strings.HasPrefix(d.Name(), ".")) {
+			return fs.SkipDir
+		}
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		visit(path, box(filepath.ToSlash(filepath.Dir(path))), f)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func box(dir string) string {
+	switch {
+	case dir == ".":
+		return "main"
+	case strings.HasPrefix(dir, "plugins/"):
+		return "plugins/*"
+	case strings.HasPrefix(dir, "bench/"):
+		return "bench"
+	}
+	return dir
+}

@@ -1,0 +1,148 @@
+package unify
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"colonnade/core"
+	"colonnade/rules"
+	"colonnade/tables"
+)
+
+// reader reads the source records of a job under the rights of the caller.
+type reader struct {
+	store   *tables.Store
+	snap    *tables.Snapshot
+	job     *Job
+	sources []sourceReader
+}
+
+// sourceReader is one source with its names resolved.
+type sourceReader struct {
+	*Source
+	table   *core.Table
+	columns []*core.Column // by attribute, nil where the source has none
+	filter  *rules.Expr
+	fields  []tables.Field
+}
+
+func newReader(store *tables.Store, snap *tables.Snapshot, job *Job) (*reader, error) {
+	r := &reader{store: store, snap: snap, job: job}
+	for i := range job.Sources {
+		s, err := r.source(&job.Sources[i])
+		if err != nil {
+			return nil, core.E("unify.newReader", core.Invalid, err)
+		}
+		r.sources = append(r.sources, s)
+	}
+	return r, nil
+}
+
+func (r *reader) source(of *Source) (sourceReader, error) {
+	s := sourceReader{Source: of, columns: make([]*core.Column, len(r.job.Attributes))}
+	var err error
+	if s.table, err = r.snap.Schema.Table(of.Table); err != nil {
+		return s, err
+	}
+	s.read("id")
+	for i, a := range r.job.Attributes {
+		name, ok := of.Map[a.Name]
+		if !ok {
+			continue
+		}
+		if s.columns[i], err = s.table.Need(name); err != nil {
+			return s, err
+		}
+		s.read(name)
+	}
+	s.read("created_at")
+	s.read("updated_at")
+	if of.Updated != "" {
+		c, err := s.table.Need(of.Updated)
+		if err != nil {
+			return s, err
+		}
+		if c.Kind != core.Date && c.Kind != core.Timestamp {
+			return s, core.E("unify.source", core.Invalid, core.At{Table: of.Table, Column: of.Updated}, "updated names a date or a timestamp")
+		}
+		s.read(of.Updated)
+	}
+	if of.Filter != "" {
+		if s.filter, err = rules.Compile(s.table, of.Filter, rules.Options{}); err != nil {
+			return s, err
+		}
+		for _, name := range s.filter.Columns {
+			s.read(name)
+		}
+	}
+	return s, nil
+}
+
+func (s *sourceReader) read(name string) {
+	if !slices.ContainsFunc(s.fields, func(f tables.Field) bool { return f.As == name }) {
+		s.fields = append(s.fields, tables.Field{As: name, Column: name})
+	}
+}
+
+// rows yields the records of all sources.
+func (r *reader) rows(ctx context.Context) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		for i := range r.sources {
+			s := &r.sources[i]
+			for rec, err := range r.store.Scan(ctx, r.snap, tables.Query{Table: s.Table, Fields: s.fields}) {
+				if err != nil {
+					yield(Row{}, err)
+					return
+				}
+				if s.filter != nil {
+					ok, err := s.filter.True(rec, nil, core.CallerFrom(ctx))
+					if err != nil {
+						yield(Row{}, err)
+						return
+					}
+					if !ok {
+						continue
+					}
+				}
+				if !yield(s.row(rec), nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (s *sourceReader) row(rec core.Record) Row {
+	row := Row{Source: s.Table, Values: make([]string, len(s.columns))}
+	row.ID, _ = rec["id"].(string)
+	row.Seen, _ = rec["created_at"].(time.Time)
+	row.Updated, _ = rec["updated_at"].(time.Time)
+	if s.Updated != "" {
+		row.Updated, _ = rec[s.Updated].(time.Time)
+	}
+	for i, c := range s.columns {
+		if c != nil {
+			row.Values[i] = spell(c, rec[c.Name])
+		}
+	}
+	return row
+}
+
+// spell writes a value as a text that the column reads again.
+func spell(c *core.Column, v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case time.Time:
+		if c.Kind == core.Date {
+			return v.Format(time.DateOnly)
+		}
+		return v.Format(core.TimeLayout)
+	}
+	return fmt.Sprint(v)
+}

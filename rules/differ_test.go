@@ -1,0 +1,339 @@
+package rules
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"colonnade/core"
+)
+
+// TestDiffer compares random expressions over random rows, evaluated in memory and on every database: each is equal
+// everywhere, or was refused when it was compiled.
+//
+//	COLONNADE_DIFFER=1000000    comparisons on each database; 20,000 when not set
+//	COLONNADE_DIFFER_SEED=7     to repeat a run whose seed was printed
+//
+// See also FuzzDiffer, which `make fuzz` runs.
+func TestDiffer(t *testing.T) {
+	want, seed := 20_000, uint64(time.Now().UnixNano())
+	if n, err := strconv.Atoi(os.Getenv("COLONNADE_DIFFER")); err == nil {
+		want = n
+	}
+	if n, err := strconv.ParseUint(os.Getenv("COLONNADE_DIFFER_SEED"), 10, 64); err == nil {
+		seed = n
+	}
+	t.Logf("COLONNADE_DIFFER_SEED=%d", seed)
+	d := newDiffer(t, seed)
+	for d.compared < want && !t.Failed() {
+		d.round(t, seed)
+		seed++
+	}
+	t.Logf("%d comparisons on each of %d databases, %d of them NULL; %d expressions, %d more refused", d.compared, len(d.w.dbs), d.nulls, d.expressions, d.refused)
+	if d.refused > d.expressions/3 || d.nulls > d.compared*2/3 {
+		t.Error("the generator makes too many expressions that say nothing")
+	}
+}
+
+// FuzzDiffer is TestDiffer with seeds from the fuzzer.
+func FuzzDiffer(f *testing.F) {
+	f.Add(uint64(1))
+	d := newDiffer(f, 1)
+	f.Fuzz(func(t *testing.T, seed uint64) { d.round(t, seed) })
+}
+
+const (
+	differRows  = 25
+	differBatch = 8 // expressions in one statement
+)
+
+type differ struct {
+	w                                     *world
+	compared, nulls, expressions, refused int
+}
+
+func newDiffer(t testing.TB, seed uint64) *differ {
+	g := generator{rand.New(rand.NewPCG(seed, 0))}
+	rows := make([]core.Record, differRows)
+	for i := range rows {
+		rows[i] = g.row(i)
+	}
+	return &differ{w: newWorld(t, rows)}
+}
+
+// round compares one batch of expressions.
+func (d *differ) round(t *testing.T, seed uint64) {
+	g := generator{rand.New(rand.NewPCG(seed, 1))}
+	c, now, fold := g.caller(), g.moment(), g.IntN(2) == 0
+	var exprs []*Expr
+	for len(exprs) < differBatch {
+		source := g.expr([]string{"bool", "bool", "string", "int", "decimal", "timestamp", "double"}[g.IntN(7)], 4)
+		e, err := Compile(&d.w.table, source, Options{})
+		if err != nil {
+			if core.KindOf(err) != core.Invalid {
+				t.Fatalf("seed %d: %s: %v", seed, source, err)
+			}
+			d.refused++
+			continue
+		}
+		exprs = append(exprs, e)
+	}
+	d.expressions += len(exprs)
+	d.compared += len(exprs) * len(d.w.rows)
+	for _, database := range d.w.dbs {
+		out, b, err := d.w.ask(t, database, exprs, c, fold, now)
+		if err != nil {
+			d.blame(t, seed, database.Name(), exprs, c, fold, now)
+			t.Fatalf("seed %d: %s: %v\n%s\n%v", seed, database.Name(), err, b, b.Args())
+		}
+		for i, e := range exprs {
+			for n, r := range d.w.rows {
+				v, err := e.eval(&row{e: e, record: r, caller: &c, moment: now})
+				if err != nil {
+					t.Fatalf("seed %d: %s: %v", seed, e.Source, err)
+				}
+				if v == nil {
+					d.nulls++
+				}
+				if got := goText(v, database.Name()); got != out[n][i] {
+					t.Errorf("seed %d, fold %v, row %d: %s\nmemory   %s\n%-8s %s\n%s", seed, fold, n, e.Source, got, database.Name(), out[n][i], d.facts(e, r))
+					break
+				}
+			}
+		}
+	}
+}
+
+// blame finds which of the expressions a database refuses.
+func (d *differ) blame(t *testing.T, seed uint64, name string, exprs []*Expr, c core.Caller, fold bool, now time.Time) {
+	for _, database := range d.w.dbs {
+		for _, e := range exprs {
+			if database.Name() != name {
+				continue
+			}
+			if _, b, err := d.w.ask(t, database, []*Expr{e}, c, fold, now); err != nil {
+				t.Errorf("seed %d: %s: %s: %v\n%s\n%v", seed, name, e.Source, err, b, b.Args())
+			}
+		}
+	}
+}
+
+func (d *differ) facts(e *Expr, r core.Record) string {
+	var out []string
+	for _, c := range e.Columns {
+		out = append(out, fmt.Sprintf("%s = %#v", c, fmt.Sprint(r[c])))
+	}
+	return strings.Join(out, "\n")
+}
+
+// generator makes random rows and expressions.
+type generator struct{ *rand.Rand }
+
+func pick[T any](g generator, from ...T) T { return from[g.IntN(len(from))] }
+
+func (g generator) text() string {
+	return pick(g, "", "a", "B", "ab", "Ab", "äö", "ÄÖ", "ß", "acme", "100%", "a_b", `a\b`, "it's", " a ", "\ta\n", "日本語", "e\u0301", "12", "-7", "1.50", "007", "99999999999999999999", "12abc", ".5", "z", "😀x", `"q"`, "$1")
+}
+
+func (g generator) integer() int64 {
+	return pick(g, 0, 1, -1, 2, 3, 7, -12, 100, 1<<31, 1<<53+1, 9223372036854775807, -9223372036854775808, g.Int64N(2000)-1000)
+}
+
+func (g generator) decimal(scale int32) decimal.Decimal {
+	return decimal.New(pick(g, 0, 1, -1, 5, 50, 150, -250, 99999, g.Int64N(2000000)-1000000), -scale)
+}
+
+func (g generator) float() float64 {
+	return pick(g, 0, 1, -1, 0.1, 0.5, 2.5, 1e-5, 1e20, 1e29, -1e31, 1e300, 1e-320, 123456.789, g.Float64()*1000)
+}
+
+func (g generator) moment() time.Time {
+	return time.Date(pick(g, 1, 1899, 1970, 1999, 2000, 2023, 2024, 2024, 9999), time.Month(1+g.IntN(12)), 1+g.IntN(31), g.IntN(24), g.IntN(60), g.IntN(60), pick(g, 0, 500_000_000, 123_456_000, 1000), time.UTC).
+		AddDate(pick(g, 0, 0, 0), 0, 0)
+}
+
+func (g generator) day() time.Time {
+	t := midnight(g.moment())
+	if !inCalendar(t) {
+		return g.day()
+	}
+	return t
+}
+
+func (g generator) uuid() string {
+	return fmt.Sprintf("0190a3c1-7c1e-7a3e-9d0b-0c5f8e6f1a%02x", g.IntN(4))
+}
+
+func (g generator) row(n int) core.Record {
+	r := core.Record{
+		"s1": g.text(), "s2": g.text(), "c1": pick(g, "open", "done"), "i1": g.integer(), "i2": g.integer(), "d1": g.decimal(2), "d2": g.decimal(10),
+		"f1": g.float(), "f2": g.float(), "b1": g.IntN(2) == 0, "b2": g.IntN(2) == 0, "day1": g.day(), "day2": g.day(), "t1": g.moment(), "t2": g.moment(),
+		"u1": g.uuid(), "u2": g.uuid(), "owner_id": g.uuid(),
+	}
+	for _, t := range []string{"t1", "t2"} {
+		if m := r[t].(time.Time); !inCalendar(m) {
+			r[t] = g.day()
+		}
+	}
+	for name := range r {
+		if n > 0 && name != "owner_id" && g.IntN(5) == 0 {
+			r[name] = nil
+		}
+	}
+	return r
+}
+
+func (g generator) caller() core.Caller {
+	list := func() []core.ID {
+		var out []core.ID
+		for range g.IntN(3) {
+			out = append(out, core.ID(g.uuid()))
+		}
+		return out
+	}
+	return core.Caller{User: core.ID(pick(g, "", g.uuid(), g.uuid())), Unit: core.ID(g.uuid()), Below: list(), Teams: list(), Roles: []string{"a", "acme"}[:g.IntN(3)]}
+}
+
+// expr returns a random expression of the type.
+func (g generator) expr(typ string, depth int) string {
+	if depth <= 0 || g.IntN(8) == 0 {
+		return g.leaf(typ)
+	}
+	x := func(typ string) string { return g.expr(typ, depth-1) }
+	num := func() string { return x(pick(g, "int", "decimal", "decimal")) }
+	if g.IntN(10) == 0 {
+		return pick(g, fmt.Sprintf("(%s ? %s : %s)", x("bool"), x(typ), x(typ)), fmt.Sprintf("coalesce(%s, %s)", x(typ), x(typ)))
+	}
+	switch typ {
+	case "bool":
+		compare := func() string { return pick(g, "==", "!=", "<", "<=", ">", ">=") }
+		some := pick(g, "string", "int", "decimal", "timestamp", "double")
+		switch g.IntN(14) {
+		case 0:
+			return fmt.Sprintf("(%s && %s)", x("bool"), x("bool"))
+		case 1:
+			return fmt.Sprintf("(%s || %s)", x("bool"), x("bool"))
+		case 2:
+			return fmt.Sprintf("!%s", x("bool"))
+		case 3:
+			return fmt.Sprintf("isNull(%s)", x(pick(g, some, "bool")))
+		case 4:
+			return fmt.Sprintf("(%s %s %s)", x("bool"), pick(g, "==", "!="), x("bool"))
+		case 5:
+			return fmt.Sprintf("(%s in [%s, %s])", x(some), g.literal(some), g.literal(some))
+		case 6:
+			return fmt.Sprintf("%s.%s(%s)", x("string"), pick(g, "contains", "startsWith", "endsWith"), x("string"))
+		case 7:
+			return fmt.Sprintf("(%s in caller.%s)", pick(g, "u1", "u2", "owner_id", "s1", "caller.user", x("string")), pick(g, "teams", "below", "roles"))
+		case 8:
+			return fmt.Sprintf("(%s %s %s)", pick(g, "u1", "u2", "owner_id"), compare(), pick(g, "u1", "u2", "caller.user", "'"+g.uuid()+"'", "'"+strings.ToUpper(g.uuid())+"'", "'x'", x("string")))
+		case 9:
+			return fmt.Sprintf("(%s %s %s)", num(), compare(), num())
+		case 10:
+			return fmt.Sprintf("(%s %s %s)", pick(g, "day1", "day2", x("timestamp")), compare(), pick(g, "day1", "day2", x("timestamp"), g.literal("timestamp")))
+		}
+		return fmt.Sprintf("(%s %s %s)", x(some), compare(), x(some))
+	case "string":
+		switch g.IntN(9) {
+		case 0, 1:
+			return fmt.Sprintf("(%s + %s)", x("string"), x("string"))
+		case 2:
+			return fmt.Sprintf("%s.%s()", x("string"), pick(g, "lower", "upper", "trim"))
+		case 3:
+			return fmt.Sprintf("substring(%s, %s)", x("string"), x("int"))
+		case 4:
+			return fmt.Sprintf("%s.substring(%d, %s)", x("string"), g.IntN(3), pick(g, "1", "2", "4", x("int")))
+		case 5:
+			return fmt.Sprintf("replace(%s, %s, %s)", x("string"), x("string"), x("string"))
+		case 6:
+			return fmt.Sprintf("string(%s)", x(pick(g, "int", "decimal", "bool")))
+		case 7:
+			return fmt.Sprintf("%s.replace(%s, %s)", x("string"), g.literal("string"), g.literal("string"))
+		}
+	case "int":
+		switch g.IntN(12) {
+		case 0, 1, 2:
+			return fmt.Sprintf("(%s %s %s)", x("int"), pick(g, "+", "-", "*", "/", "%"), x("int"))
+		case 3:
+			return "-" + g.paren(x("int"))
+		case 4:
+			return fmt.Sprintf("size(%s)", x("string"))
+		case 5:
+			return fmt.Sprintf("int(%s)", x(pick(g, "string", "decimal")))
+		case 6:
+			return fmt.Sprintf("%s(%s)", pick(g, "year", "month", "day", "age"), x("timestamp"))
+		case 7:
+			return fmt.Sprintf("%s(%s, %s)", pick(g, "daysBetween", "yearsBetween"), x("timestamp"), x("timestamp"))
+		case 8:
+			return fmt.Sprintf("%s(%s, %s)", pick(g, "min", "max"), x("int"), x("int"))
+		case 9:
+			return fmt.Sprintf("abs(%s)", x("int"))
+		}
+	case "decimal":
+		switch g.IntN(11) {
+		case 0, 1, 2, 3:
+			return fmt.Sprintf("(%s %s %s)", x("decimal"), pick(g, "+", "-", "*", "/"), num())
+		case 4:
+			return "-" + g.paren(x("decimal"))
+		case 5:
+			return fmt.Sprintf("round(%s, %d)", x("decimal"), g.IntN(8)-2)
+		case 6:
+			return fmt.Sprintf("%s(%s)", pick(g, "floor", "ceil", "abs", "round"), x("decimal"))
+		case 7:
+			return fmt.Sprintf("decimal(%s)", x(pick(g, "int", "double", "string")))
+		case 8:
+			return fmt.Sprintf("%s(%s, %s)", pick(g, "min", "max"), x("decimal"), num())
+		case 9:
+			return fmt.Sprintf("coalesce(%s, %s)", x("decimal"), g.literal("int"))
+		}
+	case "timestamp":
+		switch g.IntN(5) {
+		case 0:
+			return fmt.Sprintf("addDays(%s, %s)", x("timestamp"), pick(g, "1", "-30", "400", "999999", "1000001", x("int")))
+		case 1:
+			return fmt.Sprintf("addMonths(%s, %s)", x("timestamp"), pick(g, "1", "-1", "13", "-24000", "24001", x("int")))
+		case 2:
+			return fmt.Sprintf("date(%s)", x("timestamp"))
+		case 3:
+			return fmt.Sprintf("%s(%s, %s)", pick(g, "min", "max"), x("timestamp"), x("timestamp"))
+		}
+	}
+	return g.leaf(typ)
+}
+
+func (g generator) paren(s string) string { return "(" + s + ")" }
+
+// leaf returns a column or a literal.
+func (g generator) leaf(typ string) string {
+	if g.IntN(3) == 0 && typ != "bool" {
+		return g.literal(typ)
+	}
+	return map[string]string{
+		"bool": pick(g, "b1", "b2", "b1", "true", "false"), "string": pick(g, "s1", "s2", "s1", "s2", "c1", "u1", "u2", "caller.user", "caller.unit"),
+		"int": pick(g, "i1", "i2"), "decimal": pick(g, "d1", "d2"), "double": pick(g, "f1", "f2"),
+		"timestamp": pick(g, "day1", "day2", "t1", "t2", "now()", "today()"),
+	}[typ]
+}
+
+// literal returns a literal of the type.
+func (g generator) literal(typ string) string {
+	switch typ {
+	case "string":
+		return strconv.QuoteToASCII(g.text())
+	case "int":
+		return fmt.Sprint(pick(g, 0, 1, 2, -1, 3, 10, 100, g.integer()))
+	case "decimal":
+		return pick(g, "0.5", "1.19", "-2.5", "100.0", "dec('3')", "0.0", "12345678901234.5678", "1e3")
+	case "double":
+		return pick(g, "0.5", "1.19", "-2.5", "100.0", "1e3")
+	case "timestamp":
+		return pick(g, "date('2024-02-29')", "date('2023-12-31')", "timestamp('2024-01-01T00:00:00Z')", "timestamp('2024-05-05T12:30:00.5+02:00')", "date('0001-01-01')", "date('9999-12-31')")
+	}
+	return "true"
+}

@@ -1,0 +1,344 @@
+package rules
+
+import (
+	"time"
+
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+	"github.com/shopspring/decimal"
+
+	"colonnade/core"
+	"colonnade/core/db"
+)
+
+// SQL writes e as one operand. ref writes the SQL of a column of the row in the form in which the column is stored: the
+// caller of SQL decides about alias, guard and inlined formula. Everything else is an argument of the statement; what
+// does not depend on the row, such as addDays(today(), -30), is computed now. An error sticks in b.
+//
+// A boolean is a condition; other results have the form that [Overload] tells. See [Expr.SQLAs] for a calculated column.
+func (e *Expr) SQL(b *db.Builder, ref func(c *core.Column), c core.Caller) {
+	if e.memory != "" {
+		b.Fail(core.E("rules.SQL", core.Invalid, core.At{Table: e.table.Name}, e.memory))
+		return
+	}
+	p := e.printer(b, ref, &c)
+	p.operand(e.ast.Expr())
+}
+
+// SQLAs writes e in the form in which the column k is stored: the twin of [Expr.As].
+func (e *Expr) SQLAs(b *db.Builder, k *core.Column, ref func(c *core.Column), c core.Caller) {
+	before, after := storing(b.Dialect().Name(), e.Type, k)
+	b.Write(before)
+	e.SQL(b, ref, c)
+	b.Write(after)
+}
+
+func (e *Expr) printer(b *db.Builder, ref func(c *core.Column), c *core.Caller) *printer {
+	return &printer{b: b, d: dialects[b.Dialect().Name()], ref: ref, e: e, fold: true, in: row{e: e, caller: c}}
+}
+
+// printer writes one expression. Each method writes one operand, which needs no parentheses around it.
+type printer struct {
+	b    *db.Builder
+	d    *dialect
+	ref  func(c *core.Column)
+	e    *Expr
+	in   row  // for what does not depend on the row
+	fold bool // such parts are computed, not printed; tests print them
+}
+
+func (p *printer) typ(n ast.Expr) string { return typeName(p.e.ast.GetType(n.ID())) }
+
+func (p *printer) operand(n ast.Expr) {
+	if v, ok := p.constant(n); ok {
+		p.value(v, p.typ(n))
+		return
+	}
+	switch n.Kind() {
+	case ast.IdentKind:
+		c := p.e.vars[n.AsIdent()].column
+		p.b.Write(p.d.loadBefore[c.Kind])
+		p.ref(c)
+		p.b.Write(p.d.loadAfter[c.Kind])
+	case ast.CallKind:
+		p.call(n)
+	default:
+		p.b.Fail(core.E("rules.SQL", "a part of the expression has no SQL form"))
+	}
+}
+
+// constant returns the value of a part that does not depend on the row.
+func (p *printer) constant(n ast.Expr) (ref.Val, bool) {
+	switch n.Kind() {
+	case ast.LiteralKind:
+		return n.AsLiteral(), true
+	case ast.IdentKind:
+		if _, ok := p.e.vars[n.AsIdent()]; ok {
+			return nil, false
+		}
+		v, ok := p.in.ResolveName(n.AsIdent())
+		if !ok {
+			return nil, false
+		}
+		return v.(ref.Val), true
+	}
+	plan, ok := p.e.constants[n.ID()]
+	if !ok || !p.fold {
+		return nil, false
+	}
+	program, err := plan()
+	if err != nil {
+		p.b.Fail(core.E("rules.SQL", err))
+		return null, true
+	}
+	v, _, err := program.Eval(&p.in)
+	if err != nil {
+		return null, true
+	}
+	return v, true
+}
+
+// value writes v, of that type, as an argument; NULL is a word, since the database could not tell its type.
+func (p *printer) value(v ref.Val, typ string) {
+	cast := p.d.cast[typ]
+	if missing(v) {
+		p.b.Write("NULL", cast)
+		return
+	}
+	p.b.Arg(p.d.bind(v)).Write(cast)
+}
+
+func (p *printer) call(n ast.Expr) {
+	c := n.AsCall()
+	name, args := c.FunctionName(), c.Args()
+	switch {
+	case name == operators.In:
+		p.in_(args[0], args[1])
+		return
+	case name == "isNull" && args[0].Kind() == ast.IdentKind:
+		if v, ok := p.e.vars[args[0].AsIdent()]; ok {
+			p.b.Write("(")
+			p.ref(v.column) // without a conversion, which an index would not have
+			p.b.Write(" IS NULL)")
+			return
+		}
+	case comparisons[name] != "":
+		p.compare(comparisons[name], args[0], args[1])
+		return
+	}
+	p.template(p.d.template(p.e.overloads[n.ID()]), args)
+}
+
+// template writes text with $1, $2 ... replaced by the arguments.
+func (p *printer) template(text string, args []ast.Expr) {
+	from := 0
+	for i := 0; i+1 < len(text); i++ {
+		if text[i] != '$' || text[i+1] < '1' || text[i+1] > '9' {
+			continue
+		}
+		p.b.Write(text[from:i])
+		p.operand(args[text[i+1]-'1'])
+		from = i + 2
+	}
+	p.b.Write(text[from:])
+}
+
+// comparisons are the operators that are printed by hand, for the sake of indexes.
+var comparisons = map[string]string{
+	operators.Equals: "=", operators.NotEquals: "<>",
+	operators.Less: "<", operators.LessEquals: "<=", operators.Greater: ">", operators.GreaterEquals: ">=",
+}
+
+var mirrored = map[string]string{"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+
+func (p *printer) compare(op string, l, r ast.Expr) {
+	if p.stored(op, l, r) || p.stored(mirrored[op], r, l) {
+		return
+	}
+	p.b.Write("(")
+	p.operand(l)
+	p.b.Write(" ", op, " ")
+	p.operand(r)
+	if op == "=" || op == "<>" {
+		p.b.Write(p.d.equality[p.typ(l)], ")")
+	} else {
+		p.b.Write(p.d.order[p.typ(l)], ")")
+	}
+}
+
+// stored compares a column with a column or a constant in the form in which the column is stored, where that form is not
+// the one of its type: a date with a day, a uuid with a uuid. It reports whether it did.
+func (p *printer) stored(op string, l, r ast.Expr) bool {
+	c := p.column(l)
+	if c == nil || !p.d.converts(c.Kind) {
+		return false
+	}
+	ordered := op != "=" && op != "<>"
+	if d := p.column(r); d != nil {
+		if ordered && !c.Kind.Info().Ordered || p.d.form(c.Kind) != p.d.form(d.Kind) {
+			return false
+		}
+		p.b.Write("(")
+		p.ref(c)
+		p.b.Write(" ", op, " ")
+		p.ref(d)
+		p.b.Write(")")
+		return true
+	}
+	v, ok := p.constant(r)
+	if !ok {
+		return false
+	}
+	switch v := v.(type) {
+	case types.Timestamp:
+		day := midnight(v.Time)
+		if !day.Equal(v.Time) { // a moment within a day: no day equals it
+			switch op {
+			case "<":
+				op = "<="
+			case ">=":
+				op = ">"
+			case "=", "<>":
+				return false
+			}
+		}
+		p.b.Write("(")
+		p.ref(c)
+		p.b.Write(" ", op, " ").Arg(day.Format(time.DateOnly)).Write(p.d.kindCast[c.Kind], ")")
+		return true
+	case types.String:
+		if ordered || !canonical(string(v)) {
+			return false
+		}
+		p.b.Write("(")
+		p.ref(c)
+		p.b.Write(" ", op, " ").Arg(string(v)).Write(p.d.kindCast[c.Kind], ")")
+		return true
+	}
+	return false
+}
+
+func (p *printer) column(n ast.Expr) *core.Column {
+	if n.Kind() != ast.IdentKind {
+		return nil
+	}
+	return p.e.vars[n.AsIdent()].column
+}
+
+// canonical reports whether s is a uuid in the form of core.ID: another text equals none.
+func canonical(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if i == 8 || i == 13 || i == 18 || i == 23 {
+			if c != '-' {
+				return false
+			}
+		} else if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// in_ writes a membership: in literals, or in a list of the caller as one argument.
+func (p *printer) in_(x, list ast.Expr) {
+	var items []any
+	if list.Kind() == ast.ListKind {
+		for _, item := range list.AsList().Elements() {
+			items = append(items, p.d.bind(item.AsLiteral()))
+		}
+	} else {
+		v, _ := p.in.ResolveName(list.AsIdent())
+		items = members(v)
+	}
+	c := p.column(x)
+	uuids := c != nil && p.d.converts(c.Kind) && p.typ(x) == "string"
+	if uuids {
+		items = onlyCanonical(items)
+	}
+	if len(items) == 0 {
+		p.nothing(x, c)
+		return
+	}
+	write := func() { p.operand(x) }
+	if uuids {
+		write = func() { p.ref(c) }
+	} else {
+		c = &core.Column{Kind: core.Text}
+	}
+	if list.Kind() != ast.ListKind {
+		p.b.Write("(")
+		p.b.Dialect().AnyOf(p.b, c, write, items)
+		p.b.Write(")")
+		return
+	}
+	cast := p.d.cast[p.typ(x)]
+	if uuids {
+		cast = p.d.kindCast[c.Kind]
+	}
+	p.b.Write("(")
+	write()
+	p.b.Write(p.d.equality[p.typ(x)], " IN (")
+	for i, item := range items {
+		if i > 0 {
+			p.b.Write(", ")
+		}
+		p.b.Arg(item).Write(cast)
+	}
+	p.b.Write("))")
+}
+
+// nothing writes what x in [] is: false, or NULL where x is.
+func (p *printer) nothing(x ast.Expr, c *core.Column) {
+	if c != nil && c.System && c.Required {
+		p.b.Write("FALSE")
+		return
+	}
+	p.b.Write("CASE WHEN ")
+	p.operand(x)
+	p.b.Write(" IS NOT NULL THEN FALSE END")
+}
+
+func members(v any) []any {
+	var out []any
+	switch l := v.(type) {
+	case idList:
+		for _, id := range l.ids {
+			out = append(out, string(id))
+		}
+	case interface{ Value() any }:
+		texts, _ := l.Value().([]string)
+		for _, s := range texts {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func onlyCanonical(items []any) []any {
+	out := items[:0]
+	for _, item := range items {
+		if s, ok := item.(string); ok && canonical(s) {
+			out = append(out, item)
+		}
+	}
+	return out
+}
+
+// bindText is how both databases take a value, except for booleans.
+func bindText(v ref.Val) any {
+	switch v := v.(type) {
+	case dec:
+		return plain(v.d)
+	case types.Timestamp:
+		return v.UTC().Format(core.TimeLayout)
+	}
+	return native(v)
+}
+
+func plain(d decimal.Decimal) string { return d.String() }

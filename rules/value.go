@@ -1,0 +1,157 @@
+package rules
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+	"cel.dev/cel-go/common/types/traits"
+	"github.com/shopspring/decimal"
+
+	"colonnade/core"
+)
+
+// wrap returns the CEL form of a value in the Go form of its kind.
+func wrap(v any) ref.Val {
+	switch v := v.(type) {
+	case nil:
+		return null
+	case string:
+		return types.String(v)
+	case int64:
+		return types.Int(v)
+	case decimal.Decimal:
+		return dec{v}
+	case bool:
+		return types.Bool(v)
+	case time.Time:
+		return types.Timestamp{Time: v}
+	case float64:
+		return types.Double(v)
+	case core.ID:
+		return types.String(v)
+	case json.RawMessage:
+		return types.String(v) // only isNull looks at it
+	}
+	return types.NewErr("no such overload: %T is not the form of a value", v)
+}
+
+// native returns the Go form of a scalar.
+func native(v ref.Val) any {
+	switch v := v.(type) {
+	case types.String:
+		return string(v)
+	case types.Int:
+		return int64(v)
+	case dec:
+		return v.d
+	case types.Bool:
+		return bool(v)
+	case types.Timestamp:
+		return v.Time
+	case types.Double:
+		return float64(v)
+	}
+	return nil
+}
+
+// idList is a list of the caller; an expression over a row only asks what it contains.
+type idList struct{ ids []core.ID }
+
+var (
+	_ ref.Val          = idList{}
+	_ traits.Container = idList{}
+)
+
+// Contains implements traits.Container.
+func (l idList) Contains(v ref.Val) ref.Val {
+	s, ok := v.(types.String)
+	return types.Bool(ok && slices.Contains(l.ids, core.ID(s)))
+}
+
+// Type implements ref.Val.
+func (l idList) Type() ref.Type { return types.ListType }
+
+// Value implements ref.Val.
+func (l idList) Value() any { return l.ids }
+
+// Equal implements ref.Val.
+func (l idList) Equal(ref.Val) ref.Val { return types.False }
+
+// ConvertToType implements ref.Val.
+func (l idList) ConvertToType(t ref.Type) ref.Val {
+	return types.NewErr("a list is no %s", t.TypeName())
+}
+
+// As brings v, a result of [Expr.Eval], into the Go form of the column k, for which [Expr.Fits] must hold: a decimal is
+// rounded half away from zero to the scale, and NULL when it has too many digits before the point; a moment becomes the
+// day that it is in.
+func (e *Expr) As(k *core.Column, v any) any {
+	switch k.Kind {
+	case core.Decimal:
+		return asDecimal(k, v)
+	case core.Float:
+		switch v := v.(type) {
+		case decimal.Decimal:
+			return v.InexactFloat64()
+		case int64:
+			return float64(v)
+		}
+	case core.Date:
+		if t, ok := v.(time.Time); ok {
+			return midnight(t)
+		}
+	}
+	return v
+}
+
+func asDecimal(k *core.Column, v any) any {
+	var d decimal.Decimal
+	switch v := v.(type) {
+	case decimal.Decimal:
+		d = v
+	case int64:
+		d = decimal.NewFromInt(v)
+	default:
+		return v
+	}
+	if k.Precision == 0 {
+		return d
+	}
+	d = d.Round(int32(k.Scale))
+	if d.Abs().Cmp(decimal.New(1, int32(k.Precision-k.Scale))) >= 0 {
+		return nil
+	}
+	if d.Exponent() != int32(-k.Scale) {
+		d = decimal.NewFromBigInt(d.Shift(int32(k.Scale)).BigInt(), int32(-k.Scale))
+	}
+	return d
+}
+
+// fits are the types of an expression that a column of a CEL type takes.
+var fits = map[string][]string{
+	"string": {"string"}, "int": {"int"}, "bool": {"bool"}, "timestamp": {"timestamp"},
+	"decimal": {"decimal", "int"}, "double": {"double", "decimal", "int"},
+}
+
+// Fits returns an error unless the column k takes the values of e.
+func (e *Expr) Fits(k *core.Column) error {
+	want := k.Kind.Info().CEL
+	if slices.Contains(fits[want], e.Type) {
+		return nil
+	}
+	msg := fmt.Sprintf("the expression is a %s, and the column is a %s", e.Type, want)
+	if want == "int" && e.Type == "decimal" {
+		msg += ": convert with int(x)"
+	}
+	return core.E("rules.Fits", core.Invalid, core.At{Table: e.table.Name, Column: k.Name, Line: 1, Pos: 1}, msg)
+}
+
+// ConvertToNative implements ref.Val.
+func (l idList) ConvertToNative(t reflect.Type) (any, error) {
+	return nil, fmt.Errorf("a list is no %v", t)
+}
