@@ -2,6 +2,7 @@ package authz
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"colonnade/core"
@@ -87,7 +88,8 @@ func (p *Policy) within(unit, of core.ID) bool {
 }
 
 // CheckGrant returns an error when the grant is no good grant for the schema, or gives more than c holds: a higher
-// level, more columns, other rows, or a condition over columns that c does not see.
+// level, more columns, other rows, or a condition over columns that c does not see. The role may be one that the policy
+// does not know yet.
 func (p *Policy) CheckGrant(c core.Caller, g Grant) error {
 	const op = "authz.CheckGrant"
 	if g.Role == Administrator {
@@ -118,6 +120,7 @@ func (p *Policy) mayGive(c core.Caller, h *held) error {
 		return core.E(op, core.Denied, core.At{Table: h.Table}, h.String()+": you cannot give a privilege that you do not hold")
 	}
 	leak := "" // a column that the grant would give away
+	narrower := false
 	for _, m := range mine {
 		if !give.within(term{m.Level, m.Condition}) {
 			continue
@@ -126,10 +129,13 @@ func (p *Policy) mayGive(c core.Caller, h *held) error {
 			leak = name
 			continue
 		}
-		if m.Condition != h.Condition {
-			return p.mayRead(c, h)
+		if m.Condition == h.Condition {
+			return nil
 		}
-		return nil
+		narrower = true
+	}
+	if narrower {
+		return p.mayRead(c, h)
 	}
 	if leak != "" {
 		return core.E(op, core.Denied, core.At{Table: h.Table, Column: leak}, h.String()+": you do not hold this column: hide it in the grant")
@@ -180,13 +186,13 @@ func (p *Policy) CheckRole(c core.Caller, role string) error {
 		if j == p.admin {
 			return core.E(op, core.Denied, fmt.Sprintf("role %q: only an administrator can make administrators", role))
 		}
-		for action := range p.actions[j] {
+		for _, action := range slices.Sorted(maps.Keys(p.actions[j])) {
 			if p.May(c, action) != nil {
 				return core.E(op, core.Denied, fmt.Sprintf("role %q: it holds the right to %s, which you do not hold", role, action))
 			}
 		}
-		for _, t := range p.tables {
-			if of := t.grants[j]; of != nil {
+		for _, name := range slices.Sorted(maps.Keys(p.tables)) {
+			if of := p.tables[name].grants[j]; of != nil {
 				for _, grants := range of {
 					for _, h := range grants {
 						if err := p.mayGive(c, h); err != nil {
@@ -224,11 +230,20 @@ func (p *Policy) CheckUser(c core.Caller, user core.ID) error {
 	return nil
 }
 
-// CheckTeam returns an error when c must not choose the members of the team: it holds a role that c could not hand out.
+// CheckTeam returns an error when c must not choose the members of the team: it holds a role that c could not hand out,
+// or its records belong to a unit that is not below that of c.
 func (p *Policy) CheckTeam(c core.Caller, team core.ID) error {
+	const op = "authz.CheckTeam"
+	t, ok := p.teamsByID[team]
+	if !ok {
+		return core.E(op, core.NotFound, core.At{Table: "_team"}, fmt.Sprintf("there is no team %s", team))
+	}
+	if err := p.CheckUnit(c, t.UnitID); err != nil {
+		return core.E(op, err)
+	}
 	for _, a := range p.assigned[ofTeam(team)] {
 		if err := p.CheckRole(c, p.names[a.role]); err != nil {
-			return core.E("authz.CheckTeam", err)
+			return core.E(op, err)
 		}
 	}
 	return nil

@@ -13,8 +13,18 @@ import (
 	"colonnade/core"
 )
 
-// The functions of the directory work within the transaction that they are given. They change what the database holds;
-// the caller checks who may do so (see [Policy.CheckRole] and its like), and publishes the policy that follows.
+// The functions of the directory work within the transaction that they are given. They change what the database holds.
+// Whoever calls them publishes the policy that follows, calls [Logins.Forget] after the commit, and checks before who
+// may do it, since nobody gives what they do not hold:
+//
+//	CreateUser, CreateUnit, CreateTeam   CheckUnit of the unit or the parent
+//	RenameUser, DisableUser, SetPassword CheckUser
+//	MoveUser, MoveUnit                   CheckUser or CheckUnit of what is moved, CheckUnit of where it goes
+//	AddMember, RemoveMember              CheckTeam and CheckUser
+//	AssignRole, UnassignRole             CheckRole, and CheckUser or CheckTeam
+//	InheritRole, DisinheritRole          CheckRole of both roles
+//	PutGrant, DropGrant                  CheckGrant, and CheckRole of the role
+//	DropRole                             CheckRole
 
 // lockDirectory has changes that must not cross each other wait for each other until the end of the transaction: two
 // that would close a circle together, or take away the last two administrators.

@@ -49,11 +49,12 @@ type Policy struct {
 	tables  map[string]*tablePolicy
 	actions []map[string]bool // by role
 
-	users    map[core.ID]*User
-	teams    map[core.ID][]core.ID // of a user
-	assigned map[string][]assigned // to a user or a team
-	parents  map[core.ID]core.ID
-	children map[core.ID][]core.ID
+	users     map[core.ID]*User
+	teamsByID map[core.ID]*Team
+	teams     map[core.ID][]core.ID // of a user
+	assigned  map[string][]assigned // to a user or a team
+	parents   map[core.ID]core.ID
+	children  map[core.ID][]core.ID
 
 	exprs   sync.Map // exprKey -> *rules.Expr
 	below   sync.Map // unit -> []core.ID
@@ -91,7 +92,7 @@ func NewPolicy(s *core.Schema, set *rules.Set, d *Data) (*Policy, error) {
 	const op = "authz.NewPolicy"
 	p := &Policy{
 		set: set, roles: map[string]int{}, tables: map[string]*tablePolicy{},
-		users: map[core.ID]*User{}, teams: map[core.ID][]core.ID{}, assigned: map[string][]assigned{},
+		users: map[core.ID]*User{}, teamsByID: map[core.ID]*Team{}, teams: map[core.ID][]core.ID{}, assigned: map[string][]assigned{},
 		parents: map[core.ID]core.ID{}, children: map[core.ID][]core.ID{},
 	}
 	p.sets.Store(&map[string]*roleSet{})
@@ -125,6 +126,9 @@ func (p *Policy) addDirectory(d *Data) {
 	}
 	for i := range d.Users {
 		p.users[d.Users[i].ID] = &d.Users[i]
+	}
+	for i := range d.Teams {
+		p.teamsByID[d.Teams[i].ID] = &d.Teams[i]
 	}
 	for _, m := range d.Members {
 		p.teams[m.UserID] = append(p.teams[m.UserID], m.TeamID)
@@ -206,11 +210,14 @@ func (p *Policy) addRule(r *Rule) error {
 	if err != nil {
 		return err
 	}
+	role, err := p.role(g.Role)
+	if err != nil {
+		return core.E("authz.addRule", core.At{Table: g.Table}, err)
+	}
 	h, err := p.check(g, p.compile)
 	if err != nil {
 		return err
 	}
-	role := p.roles[g.Role]
 	if g.Action != "" {
 		if p.actions[role] == nil {
 			p.actions[role] = map[string]bool{}
@@ -233,9 +240,6 @@ func (p *Policy) check(g Grant, compile func(*core.Table, string) (*rules.Expr, 
 	fail := func(at core.At, kind core.ErrKind, msg string) error {
 		at.Table = g.Table
 		return core.E(op, kind, at, g.String()+": "+msg)
-	}
-	if _, err := p.role(g.Role); err != nil {
-		return nil, err
 	}
 	if g.Action != "" {
 		names := make([]string, len(Actions))

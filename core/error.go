@@ -55,6 +55,13 @@ type Error struct {
 // (the cause). What E is not told it takes from a wrapped *Error; without a kind anywhere the kind is Internal.
 // E returns nil when its only argument is a nil error.
 func E(op string, args ...any) error {
+	if len(args) == 1 && args[0] == nil {
+		return nil
+	}
+	return newError(op, args)
+}
+
+func newError(op string, args []any) *Error {
 	e := &Error{Op: op}
 	for _, a := range args {
 		switch a := a.(type) {
@@ -67,9 +74,6 @@ func E(op string, args ...any) error {
 		case error:
 			e.Err = a
 		case nil:
-			if len(args) == 1 {
-				return nil
-			}
 		default:
 			panic(fmt.Sprintf("core.E: %T is no part of an error", a))
 		}
@@ -149,17 +153,25 @@ func (e *Error) Public() string {
 	return msg
 }
 
-// AsError returns err as an *Error; a foreign error becomes one of kind Internal.
+// AsError returns err as an *Error, nil for nil; a foreign error becomes one of kind Internal.
 func AsError(err error) *Error {
+	if err == nil {
+		return nil
+	}
 	var e *Error
 	if errors.As(err, &e) {
 		return e
 	}
-	return E("core.AsError", err).(*Error)
+	return newError("core.AsError", []any{err})
 }
 
-// KindOf returns the kind of err, Internal where it has none.
-func KindOf(err error) ErrKind { return AsError(err).Kind }
+// KindOf returns the kind of err, Internal where it has none, and "" for nil.
+func KindOf(err error) ErrKind {
+	if err == nil {
+		return ""
+	}
+	return AsError(err).Kind
+}
 
 func first[T comparable](a, b T) T {
 	var zero T

@@ -44,6 +44,9 @@ func TestErrors(t *testing.T) {
 	if err := core.E("x.Do", nil); err != nil {
 		t.Errorf("of no error it makes %v", err)
 	}
+	if core.KindOf(nil) != "" || core.AsError(nil) != nil {
+		t.Error("no error has a kind")
+	}
 	if !errors.Is(core.E("x.Do", inner), cause) {
 		t.Error("the cause is lost")
 	}

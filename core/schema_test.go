@@ -59,7 +59,7 @@ func TestRefusals(t *testing.T) {
 		{"relation taken", []core.Table{table("item", text("parent"), lookup("parent_id", "item"))}, core.Exists, `item.parent_id: the relation would be item.parent, which is taken: name it with relation and inverse`},
 		{"inverse taken", []core.Table{table("item", text("x"), with(lookup("parent_id", "item"), func(c *core.Column) { c.Inverse = "x" }))}, core.Exists, `item.parent_id: the relation would be item.x, which is taken: name it with relation and inverse`},
 		{"key of nothing", []core.Table{{Name: "item", Keys: []core.Key{{Name: "k"}}}}, core.Invalid, `item: key k names no column`},
-		{"key of an unknown column", []core.Table{{Name: "item", Columns: []core.Column{text("name")}, Keys: []core.Key{{Name: "k", Columns: []string{"nmae"}}}}}, core.Invalid, `item.nmae: there is no such column; did you mean name?`},
+		{"key of an unknown column", []core.Table{{Name: "item", Columns: []core.Column{text("name")}, Keys: []core.Key{{Name: "k", Columns: []string{"namme"}}}}}, core.Invalid, `item.namme: there is no such column; did you mean name?`},
 		{"key of JSON", []core.Table{{Name: "item", Columns: []core.Column{{Name: "a", Kind: core.JSON}}, Keys: []core.Key{{Name: "k", Columns: []string{"a"}}}}}, core.Invalid, `item.a: a calculated, JSON or long text column cannot be part of a key`},
 		{"key twice", []core.Table{{Name: "item", Columns: []core.Column{text("a")}, Keys: []core.Key{{Name: "k", Columns: []string{"a"}}, {Name: "k", Columns: []string{"a"}}}}}, core.Exists, `item: the table has two keys named k`},
 		{"column twice in a key", []core.Table{{Name: "item", Columns: []core.Column{text("a")}, Keys: []core.Key{{Name: "k", Columns: []string{"a", "a"}}}}}, core.Invalid, `item.a: key k names the column twice`},
@@ -213,7 +213,7 @@ func TestNormalize(t *testing.T) {
 	if got := string(item.AppendJSON(nil, nil)); got != "null" {
 		t.Error(got)
 	}
-	if err := item.Normalize(core.Record{"nmae": "x"}); core.AsError(err).Public() != "item.nmae: there is no such column; did you mean name?" {
+	if err := item.Normalize(core.Record{"namme": "x"}); core.AsError(err).Public() != "item.namme: there is no such column; did you mean name?" {
 		t.Error(err)
 	}
 	if err := item.Normalize(core.Record{"price": "x"}); core.AsError(err).Public() != `item.price: "x" is no number` {
@@ -233,7 +233,7 @@ func TestNormalize(t *testing.T) {
 
 func TestSuggest(t *testing.T) {
 	have := []string{"name", "first_name", "email", "phone", "x"}
-	for name, want := range map[string]string{"nmae": "name", "fist_name": "first_name", "e_mail": "email", "completely_different": "", "": "x", "name": "name", "telephone": "phone"} {
+	for name, want := range map[string]string{"namme": "name", "fist_name": "first_name", "e_mail": "email", "completely_different": "", "": "x", "name": "name", "telephone": "phone"} {
 		if got := core.Suggest(name, have); got != want {
 			t.Errorf("%q: %q, want %q", name, got, want)
 		}

@@ -118,15 +118,23 @@ func TestParseText(t *testing.T) {
 func anything(t *rapid.T) any {
 	return rapid.OneOf(
 		rapid.Just[any](nil), rapid.Bool().AsAny(), rapid.Int64().AsAny(), rapid.Int().AsAny(), rapid.Int32().AsAny(), rapid.Float64().AsAny(), rapid.String().AsAny(),
-		rapid.Custom(func(t *rapid.T) any { return json.Number(rapid.StringMatching(`-?(0|[1-9][0-9]{0,40})(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,9})?`).Draw(t, "n")) }),
+		rapid.Custom(func(t *rapid.T) any {
+			return json.Number(rapid.StringMatching(`-?(0|[1-9][0-9]{0,40})(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,9})?`).Draw(t, "n"))
+		}),
 		rapid.StringMatching(`-?[0-9]{1,40}(\.[0-9]{1,12})?`).AsAny(), rapid.StringMatching(`[0-9]{4}-[01][0-9]-[0-3][0-9](T[0-2][0-9]:[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-][01][0-9]:00))?`).AsAny(),
 		rapid.StringMatching(`[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}`).AsAny(),
-		rapid.Custom(func(t *rapid.T) any { return time.Unix(rapid.Int64Range(-1<<37, 1<<38).Draw(t, "s"), rapid.Int64Range(0, 999999999).Draw(t, "ns")) }),
-		rapid.Custom(func(t *rapid.T) any { return decimal.New(rapid.Int64().Draw(t, "d"), rapid.Int32Range(-50, 50).Draw(t, "e")) }),
+		rapid.Custom(func(t *rapid.T) any {
+			return time.Unix(rapid.Int64Range(-1<<37, 1<<38).Draw(t, "s"), rapid.Int64Range(0, 999999999).Draw(t, "ns"))
+		}),
+		rapid.Custom(func(t *rapid.T) any {
+			return decimal.New(rapid.Int64().Draw(t, "d"), rapid.Int32Range(-50, 50).Draw(t, "e"))
+		}),
 		rapid.SliceOf(rapid.Byte()).AsAny(), rapid.Custom(func(t *rapid.T) any { return json.RawMessage(rapid.SliceOf(rapid.Byte()).Draw(t, "raw")) }),
 		rapid.Custom(func(t *rapid.T) any { return [16]byte{0: rapid.Byte().Draw(t, "b")} }),
 		rapid.Custom(func(t *rapid.T) any { return []any{rapid.Int64().Draw(t, "i"), rapid.String().Draw(t, "s"), nil} }),
-		rapid.Custom(func(t *rapid.T) any { return map[string]any{rapid.String().Draw(t, "k"): rapid.Float64().Draw(t, "f"), "a": []any{true, nil}} }),
+		rapid.Custom(func(t *rapid.T) any {
+			return map[string]any{rapid.String().Draw(t, "k"): rapid.Float64().Draw(t, "f"), "a": []any{true, nil}}
+		}),
 		rapid.SampledFrom([]any{"red", "green", "", "1e400", "Infinity", "-0", struct{}{}, "null"}),
 	).Draw(t, "value")
 }

@@ -7,7 +7,6 @@ import (
 	gql "github.com/graphql-go/graphql"
 
 	"colonnade/core"
-	"colonnade/tables"
 )
 
 // action is an action as a field of mutation_root.
@@ -46,7 +45,7 @@ func (b *builder) declareAction(a *core.Action) error {
 		return err
 	}
 	b.mutation[a.Name] = &gql.Field{Type: required(typ), Args: args, Description: a.Doc}
-	b.mutationRoots[a.Name] = &root{kind: call, action: out}
+	b.mutationRoots[a.Name] = &root{kind: callAction, action: out}
 	return nil
 }
 
@@ -54,7 +53,10 @@ func (b *builder) declareAction(a *core.Action) error {
 func (b *builder) inputType(owner, base string, c *core.Column) (gql.Input, error) {
 	var typ gql.Input
 	switch {
-	case c.Kind == core.Object && len(c.Fields) > 0:
+	case c.Kind == core.Object:
+		if len(c.Fields) == 0 {
+			return nil, noFields(owner, c)
+		}
 		if err := claim(b.names, "type", owner, core.At{}, base+"_input"); err != nil {
 			return nil, err
 		}
@@ -68,8 +70,6 @@ func (b *builder) inputType(owner, base string, c *core.Column) (gql.Input, erro
 			fields[f.Name] = &gql.InputObjectFieldConfig{Type: t, Description: columnDoc(f)}
 		}
 		typ = gql.NewInputObject(gql.InputObjectConfig{Name: base + "_input", Fields: fields, Description: c.Doc})
-	case c.Kind == core.Object:
-		typ = scalars["jsonb"].Scalar
 	default:
 		typ = columnType(c)
 	}
@@ -82,6 +82,10 @@ func (b *builder) inputType(owner, base string, c *core.Column) (gql.Input, erro
 	return typ, nil
 }
 
+func noFields(owner string, c *core.Column) error {
+	return core.E("graphql.declareAction", core.Invalid, core.At{Column: c.Name}, owner+" has an object without fields: name them, or make it a "+string(core.JSON))
+}
+
 func (b *builder) outputObject(owner, name string, columns []core.Column) (*gql.Object, error) {
 	if err := claim(b.names, "type", owner, core.At{}, name); err != nil {
 		return nil, err
@@ -91,14 +95,15 @@ func (b *builder) outputObject(owner, name string, columns []core.Column) (*gql.
 		c := &columns[i]
 		var typ gql.Output
 		switch {
-		case c.Kind == core.Object && len(c.Fields) > 0:
+		case c.Kind == core.Object:
+			if len(c.Fields) == 0 {
+				return nil, noFields(owner, c)
+			}
 			o, err := b.outputObject(owner, name+"_"+c.Name, c.Fields)
 			if err != nil {
 				return nil, err
 			}
 			typ = o
-		case c.Kind == core.Object:
-			typ = scalars["jsonb"].Scalar
 		default:
 			typ = columnType(c)
 		}
@@ -114,15 +119,16 @@ func (b *builder) outputObject(owner, name string, columns []core.Column) (*gql.
 }
 
 // compileCall compiles a call of an action.
-func (c *compiler) compileCall(a *action, f *selected, in object) (*step, error) {
-	raw := make(map[string]any, len(in))
-	for _, m := range in {
+func (c *compiler) compileCall(a *action, f *selected, args object) (*step, error) {
+	raw := make(map[string]any, len(args))
+	for _, m := range args {
 		v, _ := plain(m.value)
 		raw[m.name] = v
 	}
 	values, err := core.ParseInput(a.Input, raw)
 	if err != nil {
-		return nil, c.refuse(f, "args", core.AsError(err).Public())
+		e := core.AsError(err)
+		return nil, inField(f, within("."+e.Column, &inputError{msg: e.Msg, kind: e.Kind}))
 	}
 	var picks []pick
 	if picks, err = c.picks(a.Name+"_output", a.output, f); err != nil {
@@ -130,9 +136,9 @@ func (c *compiler) compileCall(a *action, f *selected, in object) (*step, error)
 	}
 	return &step{
 		key: f.key, field: f, alone: a.Alone, define: a.Define,
-		run: func(ctx context.Context, snap *tables.Snapshot, dst []byte) ([]byte, error) {
+		run: func(ctx context.Context, in scope, dst []byte) ([]byte, error) {
 			const op = "graphql.call"
-			if err := snap.Policy.May(core.CallerFrom(ctx), a.Privilege); err != nil {
+			if err := in.snap.Policy.May(core.CallerFrom(ctx), a.Privilege); err != nil {
 				return dst, core.E(op, err)
 			}
 			out, err := a.Run(ctx, core.Call{In: values})
@@ -211,9 +217,6 @@ func appendPicks(b []byte, picks []pick, r map[string]any) (_ []byte, err error)
 // append appends a value of the column, whatever Go form of it the action used.
 func (p *pick) append(b []byte, v any) (_ []byte, err error) {
 	if p.inner == nil {
-		if p.column.Kind == core.Object { // any value
-			return core.AppendValue(b, v), nil
-		}
 		if v, err = p.column.Parse(v); err != nil {
 			return b, err
 		}

@@ -337,7 +337,7 @@ func inList(isList bool, i int, err error) error {
 	return err
 }
 
-// literal is a literal as JSON would give it; an enum value is a [name].
+// literal is a literal as JSON would give it; an enum value is an [enumName].
 func literal(v *ast.Value, vars variables) (any, error) {
 	switch v.Kind {
 	case ast.IntValue, ast.FloatValue:
@@ -349,7 +349,7 @@ func literal(v *ast.Value, vars variables) (any, error) {
 	case ast.NullValue:
 		return nil, nil
 	case ast.EnumValue:
-		return name(v.Raw), nil
+		return enumName(v.Raw), nil
 	case ast.Variable:
 		return vars[v.Raw], nil
 	case ast.ListValue:

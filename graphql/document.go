@@ -39,11 +39,15 @@ var (
 // suggestUpTo is how many errors are few enough to look for what may have been meant, which takes time.
 const suggestUpTo = 3
 
-// parse returns the document of a text. What is wrong with it is one error or more, never more than maxErrors.
-func (a *api) parse(text string, l Limits) (*document, []wireError) {
+// parse returns the document of a text. What is wrong with it is one error or more, never more than maxErrors. A
+// stranger learns no name from it that he does not know.
+func (a *api) parse(text string, l Limits, stranger bool) (*document, []wireError) {
 	if d, ok := a.documents.get(text); ok {
 		if msg := l.check(d.size); msg != "" {
 			return nil, []wireError{limitError(msg)}
+		}
+		if stranger && !onlyTypename(d.QueryDocument) {
+			return nil, []wireError{signIn()}
 		}
 		return d, nil
 	}
@@ -60,6 +64,9 @@ func (a *api) parse(text string, l Limits) (*document, []wireError) {
 	}
 	if measure(doc, &s); l.check(s) != "" {
 		return nil, []wireError{limitError(l.check(s))}
+	}
+	if stranger && !onlyTypename(doc) {
+		return nil, []wireError{signIn()}
 	}
 	if errs := a.validate(doc); len(errs) > 0 {
 		return nil, validationErrors(errs)

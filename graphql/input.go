@@ -36,8 +36,8 @@ var operators = []struct {
 	{"_starts_with", tables.StartsWith, texts, "Begins with it."},
 }
 
-func everything(string) bool  { return true }
-func ordered(s string) bool   { return s != "Boolean" && s != "jsonb" }
+func everything(string) bool   { return true }
+func ordered(s string) bool    { return s != "Boolean" && s != "jsonb" }
 func texts(scalar string) bool { return scalar == "String" }
 
 // compareOps finds an operator by its name.
@@ -149,9 +149,9 @@ func (b *builder) declareWrites(r *rows) error {
 		b.mutation[name] = &gql.Field{Type: typ, Args: together(args...), Description: doc}
 		b.mutationRoots[name] = &root{kind: kind, rows: r}
 	}
-	add("insert_"+n, insert, r.response, "Creates records of "+n+".", inserting,
+	add("insert_"+n, writeInsert, r.response, "Creates records of "+n+".", inserting,
 		gql.FieldConfigArgument{"objects": {Type: required(listOf(insertInput))}})
-	add("insert_"+n+"_one", insertOne, r.object, "Creates a record of "+n+".", inserting,
+	add("insert_"+n+"_one", writeInsertOne, r.object, "Creates a record of "+n+".", inserting,
 		gql.FieldConfigArgument{"object": {Type: required(insertInput)}})
 	if len(changing) > 0 {
 		pk := gql.NewInputObject(gql.InputObjectConfig{Name: n + "_pk_columns_input", Fields: gql.InputObjectConfigFieldMap{"id": {Type: key.Type}}})
@@ -160,14 +160,14 @@ func (b *builder) declareWrites(r *rows) error {
 			many[name] = &gql.InputObjectFieldConfig{Type: a.Type, Description: a.Description}
 		}
 		updates := gql.NewInputObject(gql.InputObjectConfig{Name: n + "_updates", Fields: many, Description: "One of several updates."})
-		add("update_"+n, update, r.response, "Changes records of "+n+".", changing, gql.FieldConfigArgument{"where": where, "at_most": atMost})
-		add("update_"+n+"_by_pk", updateByPK, r.object, "Changes a record of "+n+"; null when there is none with that id in your reach.", changing,
+		add("update_"+n, writeUpdate, r.response, "Changes records of "+n+".", changing, gql.FieldConfigArgument{"where": where, "at_most": atMost})
+		add("update_"+n+"_by_pk", writeUpdateByPK, r.object, "Changes a record of "+n+"; null when there is none with that id in your reach.", changing,
 			gql.FieldConfigArgument{"pk_columns": {Type: required(pk)}, "if_version": ifVersion})
-		add("update_"+n+"_many", updateMany, gql.NewList(r.response), "Changes records of "+n+" in several ways, in order.",
+		add("update_"+n+"_many", writeUpdateMany, gql.NewList(r.response), "Changes records of "+n+" in several ways, in order.",
 			gql.FieldConfigArgument{"updates": {Type: required(listOf(updates))}})
 	}
-	add("delete_"+n, remove, r.response, "Deletes records of "+n+".", gql.FieldConfigArgument{"where": where, "at_most": atMost})
-	add("delete_"+n+"_by_pk", removeByPK, r.object, "Deletes a record of "+n+" and returns it as it was; null when there is none with that id in your reach.",
+	add("delete_"+n, writeDelete, r.response, "Deletes records of "+n+".", gql.FieldConfigArgument{"where": where, "at_most": atMost})
+	add("delete_"+n+"_by_pk", writeDeleteByPK, r.object, "Deletes a record of "+n+" and returns it as it was; null when there is none with that id in your reach.",
 		gql.FieldConfigArgument{"id": key, "if_version": ifVersion})
 	return nil
 }

@@ -16,8 +16,16 @@ type step struct {
 	nullable bool // an error leaves null in its place, and the others as they are
 	alone    bool
 	define   bool
-	run      func(ctx context.Context, snap *tables.Snapshot, dst []byte) ([]byte, error)
+	run      runFunc
 }
+
+// scope is what a step runs in: a snapshot and, where there are writes, a unit of work, which ctx carries too.
+type scope struct {
+	snap *tables.Snapshot
+	tx   *tables.Tx
+}
+
+type runFunc func(ctx context.Context, in scope, dst []byte) ([]byte, error)
 
 // query answers a query operation: each root field is one statement, in the order of the document.
 func (e *Engine) query(ctx context.Context, a *api, snap *tables.Snapshot, op *ast.OperationDefinition, vars variables, l Limits) Response {
@@ -37,7 +45,7 @@ func (e *Engine) query(ctx context.Context, a *api, snap *tables.Snapshot, op *a
 		}
 		out = append(core.AppendString(out, s.key), ':')
 		start := len(out)
-		if out, err = s.run(ctx, snap, out); err == nil {
+		if out, err = s.run(ctx, scope{snap: snap}, out); err == nil {
 			continue
 		}
 		errs = append(errs, e.executionError(ctx, s, err))
@@ -62,7 +70,7 @@ func (c *compiler) compile(op *ast.OperationDefinition, one func(*selected) (*st
 			if op.Operation == ast.Mutation {
 				name = c.api.ast.Mutation.Name
 			}
-			steps[i] = &step{key: f.key, field: f, run: func(_ context.Context, _ *tables.Snapshot, dst []byte) ([]byte, error) {
+			steps[i] = &step{key: f.key, field: f, run: func(_ context.Context, _ scope, dst []byte) ([]byte, error) {
 				return core.AppendString(dst, name), nil
 			}}
 		} else if steps[i], err = one(f); err != nil {
@@ -89,11 +97,11 @@ func (c *compiler) compileRead(store *tables.Store, f *selected) (*step, error) 
 	}
 	q := tables.Query{Table: r.rows.table.Name}
 	switch r.kind {
-	case byPK:
+	case readByPK:
 		id, _ := args.get("id")
 		q.Form, q.Where = tables.One, tables.ByID(core.ID(id.(string)))
 		err = c.selectRecord(&q, r.rows, f)
-	case aggregate:
+	case readAggregate:
 		q.Form = tables.Aggregate
 		if err = c.list(&q, r.rows, args); err == nil {
 			err = c.selectAggregate(&q, r.rows, f)
@@ -107,8 +115,8 @@ func (c *compiler) compileRead(store *tables.Store, f *selected) (*step, error) 
 		return nil, inField(f, err)
 	}
 	c.rows = saturate(c.rows + rowsOf(&q, 1))
-	return &step{key: f.key, field: f, nullable: r.kind == byPK, run: func(ctx context.Context, snap *tables.Snapshot, dst []byte) ([]byte, error) {
-		return store.Query(ctx, snap, q, dst)
+	return &step{key: f.key, field: f, nullable: r.kind == readByPK, run: func(ctx context.Context, in scope, dst []byte) ([]byte, error) {
+		return store.Query(ctx, in.snap, q, dst)
 	}}, nil
 }
 

@@ -170,9 +170,9 @@ func (b *builder) declareQueries(r *rows) {
 		b.query[name] = f
 		b.queryRoots[name] = &root{kind: kind, rows: r}
 	}
-	add(n, list, &gql.Field{Type: required(listOf(r.object)), Args: r.args(), Description: "Records of " + n + "."})
-	add(n+"_aggregate", aggregate, &gql.Field{Type: required(r.aggregate), Args: r.args(), Description: "Values over records of " + n + "."})
-	add(n+"_by_pk", byPK, &gql.Field{
+	add(n, readList, &gql.Field{Type: required(listOf(r.object)), Args: r.args(), Description: "Records of " + n + "."})
+	add(n+"_aggregate", readAggregate, &gql.Field{Type: required(r.aggregate), Args: r.args(), Description: "Values over records of " + n + "."})
+	add(n+"_by_pk", readByPK, &gql.Field{
 		Type: r.object, Description: "The record of " + n + " with that id, or null.",
 		Args: gql.FieldConfigArgument{"id": {Type: required(scalars["uuid"].Scalar)}},
 	})

@@ -27,7 +27,7 @@ var scalars = map[string]scalar{
 	"jsonb":       custom("jsonb", "Any JSON value.", "https://www.rfc-editor.org/rfc/rfc8259", core.JSON),
 }
 
-// scalar is one row of the table of scalars. parse takes a string, a bool, a json.Number, a [name], an [object] or an
+// scalar is one row of the table of scalars. parse takes a string, a bool, a json.Number, an [enumName], an [object] or an
 // []any, never nil, and returns the value or what is wrong with it.
 type scalar struct {
 	*gql.Scalar
@@ -35,8 +35,8 @@ type scalar struct {
 	parse       func(v any) (any, string)
 }
 
-// name is an enum value as a literal, which no scalar takes.
-type name string
+// enumName is an enum value as a literal, which no scalar takes.
+type enumName string
 
 func custom(name, doc, specifiedBy string, k core.Kind) scalar {
 	kind := core.Column{Kind: k}
@@ -63,7 +63,7 @@ func custom(name, doc, specifiedBy string, k core.Kind) scalar {
 // plain returns v with Go maps in place of our objects; ok is false when there is an enum value in it.
 func plain(v any) (out any, ok bool) {
 	switch v := v.(type) {
-	case name:
+	case enumName:
 		return v, false
 	case object:
 		m := make(map[string]any, len(v))
@@ -139,7 +139,7 @@ func describe(v any) string {
 		return strconv.Quote(cut(v))
 	case json.Number:
 		return cut(string(v))
-	case name:
+	case enumName:
 		return cut(string(v))
 	}
 	return fmt.Sprint(v)

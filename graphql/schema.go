@@ -36,17 +36,17 @@ type root struct {
 type rootKind int
 
 const (
-	list rootKind = iota
-	byPK
-	aggregate
-	insert
-	insertOne
-	update
-	updateByPK
-	updateMany
-	remove
-	removeByPK
-	call
+	readList rootKind = iota
+	readByPK
+	readAggregate
+	writeInsert
+	writeInsertOne
+	writeUpdate
+	writeUpdateByPK
+	writeUpdateMany
+	writeDelete
+	writeDeleteByPK
+	callAction
 )
 
 // builder declares the types of one schema.

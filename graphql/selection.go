@@ -4,8 +4,6 @@ import (
 	"strconv"
 
 	"github.com/vektah/gqlparser/v2/ast"
-
-	"colonnade/core"
 )
 
 const typename = "__typename"
@@ -143,11 +141,6 @@ func (c *compiler) wanted(directives ast.DirectiveList) (bool, error) {
 }
 
 var ifType = required(scalars["Boolean"].Scalar)
-
-// refuse is the error for a field whose input cannot be used.
-func (c *compiler) refuse(f *selected, where, msg string) error {
-	return &inputError{path: "." + f.key + "." + where, msg: msg, kind: core.Invalid, pos: f.field.Position}
-}
 
 // inField gives an error of an argument the place of its field.
 func inField(f *selected, err error) error {

@@ -29,7 +29,7 @@ func (e *Engine) mutation(ctx context.Context, a *api, snap *tables.Snapshot, op
 		return refused(requestError(err)), nil
 	}
 	if len(steps) == 1 && steps[0].alone {
-		out, err := runSteps(ctx, steps, snap, nil)
+		out, err := runSteps(ctx, steps, scope{snap: snap})
 		if err != nil {
 			return failed([]wireError{e.executionError(ctx, steps[0], err)}), nil
 		}
@@ -42,7 +42,7 @@ func (e *Engine) mutation(ctx context.Context, a *api, snap *tables.Snapshot, op
 			return errMoved
 		}
 		var err error
-		out, err = runSteps(ctx, steps, nil, tx)
+		out, err = runSteps(ctx, steps, scope{tx: tx})
 		return err
 	})
 	if errors.Is(err, errMoved) {
@@ -67,32 +67,23 @@ type stepError struct {
 func (e *stepError) Error() string { return e.step.key + ": " + e.err.Error() }
 func (e *stepError) Unwrap() error { return e.err }
 
-func runSteps(ctx context.Context, steps []*step, snap *tables.Snapshot, tx *tables.Tx) ([]byte, error) {
+func runSteps(ctx context.Context, steps []*step, in scope) ([]byte, error) {
 	out := append(make([]byte, 0, 1024), `{"data":{`...)
 	for i, s := range steps {
 		if i > 0 {
 			out = append(out, ',')
 		}
 		out = append(core.AppendString(out, s.key), ':')
-		if tx != nil {
-			snap = tx.Snapshot() // a step before this one may have changed it
+		if in.tx != nil {
+			in.snap = in.tx.Snapshot() // a step before this one may have changed it
 		}
 		var err error
-		if out, err = s.run(withTx(ctx, tx), snap, out); err != nil {
+		if out, err = s.run(ctx, in, out); err != nil {
 			return nil, &stepError{s, err}
 		}
 	}
 	return append(out, '}'), nil
 }
-
-type txKey struct{}
-
-// withTx hands the unit of work to the steps; tables finds it in the context by itself.
-func withTx(ctx context.Context, tx *tables.Tx) context.Context {
-	return context.WithValue(ctx, txKey{}, tx)
-}
-
-func txFrom(ctx context.Context) *tables.Tx { return ctx.Value(txKey{}).(*tables.Tx) }
 
 func checkAlone(steps []*step) error {
 	if len(steps) < 2 {
@@ -112,7 +103,7 @@ func (c *compiler) compileWrite(store *tables.Store, f *selected) (*step, error)
 	if err != nil {
 		return nil, inField(f, err)
 	}
-	if r.kind == call {
+	if r.kind == callAction {
 		return c.compileCall(r.action, f, args)
 	}
 	w := &write{store: store, c: c, rows: r.rows, args: args}
@@ -131,54 +122,52 @@ type write struct {
 	args  object
 }
 
-type runFunc = func(ctx context.Context, snap *tables.Snapshot, dst []byte) ([]byte, error)
-
 func (w *write) compile(kind rootKind, f *selected) (runFunc, error) {
 	switch kind {
-	case insert:
+	case writeInsert:
 		objects, _ := w.args.get("objects")
 		in, err := w.insert(objects.([]any))
 		if err != nil {
 			return nil, err
 		}
-		return w.respond(f, len(in.Rows), func(ctx context.Context, _ func([]core.ID) error) (tables.Result, error) {
-			return txFrom(ctx).Insert(ctx, in)
+		return w.respond(f, len(in.Rows), func(ctx context.Context, tx *tables.Tx, _ func([]core.ID) error) (tables.Result, error) {
+			return tx.Insert(ctx, in)
 		})
-	case insertOne:
+	case writeInsertOne:
 		one, _ := w.args.get("object")
 		in, err := w.insert([]any{one})
 		if err != nil {
 			return nil, err
 		}
-		return w.respondOne(f, func(ctx context.Context, _ func([]core.ID) error) (tables.Result, error) {
-			return txFrom(ctx).Insert(ctx, in)
+		return w.respondOne(f, func(ctx context.Context, tx *tables.Tx, _ func([]core.ID) error) (tables.Result, error) {
+			return tx.Insert(ctx, in)
 		})
-	case update:
+	case writeUpdate:
 		u, err := w.update(w.args)
 		if err != nil {
 			return nil, err
 		}
 		return w.respond(f, guess(u.AtMost), updater(u))
-	case updateByPK:
+	case writeUpdateByPK:
 		u, err := w.update(w.args)
 		if err != nil {
 			return nil, err
 		}
 		return w.respondOne(f, updater(u))
-	case updateMany:
+	case writeUpdateMany:
 		return w.updateMany(f)
-	case remove, removeByPK:
+	case writeDelete, writeDeleteByPK:
 		d := tables.Remove{Table: w.rows.table.Name}
 		var err error
 		if d.Where, d.IfVersion, d.AtMost, err = w.target(w.args); err != nil {
 			return nil, err
 		}
-		run := func(ctx context.Context, before func([]core.ID) error) (tables.Result, error) {
+		run := func(ctx context.Context, tx *tables.Tx, before func([]core.ID) error) (tables.Result, error) {
 			d := d
 			d.Before = before
-			return txFrom(ctx).Delete(ctx, d)
+			return tx.Delete(ctx, d)
 		}
-		if kind == removeByPK {
+		if kind == writeDeleteByPK {
 			return w.respondOne(f, run)
 		}
 		return w.respond(f, guess(d.AtMost), run)
@@ -195,11 +184,11 @@ func guess(atMost int) int {
 }
 
 // doFunc writes. A delete calls before while the records are still there; the others leave them to be read.
-type doFunc func(ctx context.Context, before func([]core.ID) error) (tables.Result, error)
+type doFunc func(ctx context.Context, tx *tables.Tx, before func([]core.ID) error) (tables.Result, error)
 
 func updater(u tables.Update) doFunc {
-	return func(ctx context.Context, _ func([]core.ID) error) (tables.Result, error) {
-		return txFrom(ctx).Update(ctx, u)
+	return func(ctx context.Context, tx *tables.Tx, _ func([]core.ID) error) (tables.Result, error) {
+		return tx.Update(ctx, u)
 	}
 }
 
@@ -308,14 +297,14 @@ func (w *write) updateMany(f *selected) (runFunc, error) {
 		}
 		all = append(all, one)
 	}
-	return func(ctx context.Context, snap *tables.Snapshot, dst []byte) ([]byte, error) {
+	return func(ctx context.Context, in scope, dst []byte) ([]byte, error) {
 		dst = append(dst, '[')
 		for i, one := range all {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
 			var err error
-			if dst, err = one(ctx, snap, dst); err != nil {
+			if dst, err = one(ctx, in, dst); err != nil {
 				return dst, core.E("graphql.updateMany", core.At{Item: i + 1}, err)
 			}
 		}
@@ -330,13 +319,13 @@ func (w *write) respondOne(f *selected, do doFunc) (runFunc, error) {
 		return nil, err
 	}
 	back.query.Form = tables.One
-	return func(ctx context.Context, snap *tables.Snapshot, dst []byte) ([]byte, error) {
+	return func(ctx context.Context, in scope, dst []byte) ([]byte, error) {
 		answer, start := dst, len(dst)
 		read := func(ids []core.ID) (err error) {
-			answer, err = back.one(ctx, snap, answer, ids)
+			answer, err = back.one(ctx, in.snap, answer, ids)
 			return err
 		}
-		res, err := do(ctx, read)
+		res, err := do(ctx, in.tx, read)
 		if err == nil && len(answer) == start && res.Deleted == 0 && len(res.IDs) > 0 {
 			err = read(res.IDs)
 		}
@@ -364,19 +353,19 @@ func (w *write) respond(f *selected, n int, do doFunc) (runFunc, error) {
 			}
 		}
 	}
-	return func(ctx context.Context, snap *tables.Snapshot, dst []byte) ([]byte, error) {
+	return func(ctx context.Context, in scope, dst []byte) ([]byte, error) {
 		returned := make([][]byte, len(fields))
 		read := func(ids []core.ID) (err error) {
 			for i, back := range backs {
 				if back != nil && returned[i] == nil {
-					if returned[i], err = back.list(ctx, snap, nil, ids); err != nil {
+					if returned[i], err = back.list(ctx, in.snap, nil, ids); err != nil {
 						return err
 					}
 				}
 			}
 			return nil
 		}
-		res, err := do(ctx, read)
+		res, err := do(ctx, in.tx, read)
 		if err == nil && res.Deleted == 0 {
 			err = read(res.IDs)
 		}

@@ -65,7 +65,7 @@ func compileRule(env *cel.Env, t *core.Table, source core.Rule) (rule, error) {
 			return r, err
 		}
 		if r.when.Type != "bool" {
-			return r, core.E(op, core.Invalid, core.At{Line: 1, Pos: 1}, "the condition is a "+r.when.Type+", and should be true or false")
+			return r, core.E(op, core.Invalid, core.At{Line: 1, Pos: 1}, "the condition is "+aWord(r.when.Type)+", and should be true or false")
 		}
 	}
 	for i, d := range source.Do {

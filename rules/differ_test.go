@@ -35,8 +35,8 @@ func TestDiffer(t *testing.T) {
 		d.round(t, seed)
 		seed++
 	}
-	t.Logf("%d comparisons on each of %d databases, %d of them NULL; %d expressions, %d more refused", d.compared, len(d.w.dbs), d.nulls, d.expressions, d.refused)
-	if d.refused > d.expressions/3 || d.nulls > d.compared*2/3 {
+	t.Logf("%d comparisons on each of %d databases, %d of them NULL; %d expressions, %d more refused", d.compared, len(d.w.dbs), d.nulls/len(d.w.dbs), d.expressions, d.refused)
+	if d.refused > d.expressions/3 || d.nulls/len(d.w.dbs) > d.compared*2/3 {
 		t.Error("the generator makes too many expressions that say nothing")
 	}
 }

@@ -24,7 +24,6 @@ const (
 	maxWeight = 10_000  // nodes of the SQL, in which some operands stand more than once
 	maxDigits = 1_000   // of a decimal, on each side of the point
 	maxCost   = 100_000 // of an evaluation with loops
-	maxMemory = 1_000_000
 )
 
 // null is NULL: see the comment of the package.

@@ -48,7 +48,10 @@ func sentence(message string, names []string) string {
 		if m[1] == "<EOF>" {
 			return "the expression ends too early"
 		}
-		return fmt.Sprintf("%q is not expected here", m[1])
+		return fmt.Sprintf("%q is not expected here", strings.TrimSpace(m[1]))
+	}
+	if message == "invalid int literal" {
+		return "a whole number has at most 64 bits"
 	}
 	message, _, _ = strings.Cut(message, "\n")
 	return strings.ReplaceAll(message, "google.protobuf.Timestamp", "timestamp")
@@ -65,52 +68,105 @@ func unknownName(name string, names []string) string {
 	case "has", "all", "exists", "exists_one", "map", "filter":
 		return name + " works in flows only; to test a column, use isNull"
 	}
+	msg := "there is nothing called " + name
 	all := slices.Clone(names)
 	for _, f := range Functions {
 		all = append(all, f.Name)
 	}
-	msg := "there is no column or function " + name
-	if near := core.Suggest(name, all); near != "" {
+	near := elsewhere[strings.ToLower(name)]
+	if near == "" {
+		near = core.Suggest(name, all)
+	}
+	if near != "" {
+		if index()[near] != nil {
+			near += "()"
+		}
 		msg += "; did you mean " + near + "?"
 	}
 	return msg
+}
+
+// elsewhere are names that functions have in other languages.
+var elsewhere = map[string]string{
+	"length": "size", "len": "size", "char_length": "size", "lowerascii": "lower", "tolower": "lower", "tolowercase": "lower", "upperascii": "upper",
+	"toupper": "upper", "touppercase": "upper", "ifnull": "coalesce", "nvl": "coalesce", "isblank": "isNull", "is_null": "isNull", "substr": "substring",
+	"concat": "string", "least": "min", "greatest": "max", "ceiling": "ceil", "trunc": "int", "current_date": "today", "current_timestamp": "now",
+	"dateadd": "addDays", "datediff": "daysBetween",
+}
+
+// words are the types as authors call them.
+var words = map[string]string{"string": "text", "int": "integer", "double": "float", "bool": "boolean", "dyn": "anything"}
+
+func word(typ string) string {
+	typ = strings.ReplaceAll(typ, "google.protobuf.Timestamp", "timestamp")
+	if item, ok := strings.CutPrefix(typ, "list("); ok {
+		return "list of " + word(strings.TrimSuffix(item, ")"))
+	}
+	if w, ok := words[typ]; ok {
+		return w
+	}
+	return typ
+}
+
+func wordsOf(types []string) []string {
+	out := make([]string, len(types))
+	for i, t := range types {
+		out[i] = word(t)
+	}
+	return out
+}
+
+// aWord is word with its article.
+func aWord(typ string) string {
+	w := word(typ)
+	if strings.ContainsRune("aeiou", rune(w[0])) {
+		return "an " + w
+	}
+	return "a " + w
 }
 
 const noNull = "there is no null: test with isNull(x), replace with coalesce(x, y)"
 
 // mismatch explains that a function does not take the types.
 func mismatch(function, types string) string {
-	types = strings.ReplaceAll(strings.Trim(types, "()"), "google.protobuf.Timestamp", "timestamp")
-	types = strings.ReplaceAll(types, "double", "float")
+	target, rest, member := strings.Cut(types, ".(")
+	args := strings.Split(strings.Trim(types, "()"), ", ")
+	if strings.HasPrefix(types, "(") && strings.Contains(types, "list(") {
+		args = strings.Split(strings.TrimSuffix(strings.TrimPrefix(types, "("), ")"), ", ")
+	}
+	if member {
+		args = []string{target}
+		if rest = strings.TrimSuffix(rest, ")"); rest != "" {
+			args = append(args, strings.Split(rest, ", ")...)
+		}
+	}
+	args = wordsOf(args)
 	name := strings.Trim(strings.ReplaceAll(function, "@in", "in"), "_")
 	if function == "_?_:_" {
-		return "the condition before ? is a boolean, and both sides of : have one type; here they are " + types
-	}
-	args := strings.Split(types, ", ")
-	if m := strings.Split(types, ".("); len(m) == 2 {
-		args = append([]string{m[0]}, strings.Split(m[1], ", ")...)
+		return "the condition before ? is a boolean, and both sides of : have one type; here they are " + strings.Join(args, ", ")
 	}
 	msg := name + " does not take " + strings.Join(args, ", ")
-	if strings.HasPrefix(function, "_") && len(args) == 2 || function == "@in" && len(args) == 2 {
+	if (strings.HasPrefix(function, "_") || function == "@in") && len(args) == 2 {
 		msg = args[0] + " " + name + " " + args[1] + " does not work"
 	}
 	if f := index()[function]; f != nil && !strings.Contains(function, "_") && len(f.Overloads) <= 4 {
 		var takes []string
 		for _, o := range f.Overloads {
 			before, _, _ := strings.Cut(o.Signature, ": ")
-			takes = append(takes, "("+strings.ReplaceAll(strings.ReplaceAll(before, "double", "float"), "dyn", "anything")+")")
+			takes = append(takes, "("+strings.Join(wordsOf(strings.Split(before, ", ")), ", ")+")")
 		}
 		msg += "; it takes " + strings.Join(takes, " or ")
 	}
+	has := func(w string) bool { return slices.Contains(args, w) }
 	switch {
-	case strings.Contains(types, "float"):
-		msg += "; make a float exact with decimal(x)"
-	case slices.Contains(args, "timestamp"):
-		msg += "; move a date with addDays, compare it with date('2024-12-31')"
-	case strings.Contains(types, "string") && (strings.Contains(types, "int") || strings.Contains(types, "decimal")):
-		msg += "; convert with string(x), int(x) or decimal(x)"
-	case strings.Contains(types, "json"):
+	case has("json"):
 		msg += "; a JSON column can only be tested with isNull"
+	case has("float"):
+		msg += "; make a float exact with decimal(x)"
+	case has("timestamp"):
+		msg += "; move a date with addDays, compare it with date('2024-12-31')"
+	case has("text") && (has("integer") || has("decimal")):
+		msg += "; convert with string(x), int(x) or decimal(x)"
 	}
 	return msg
 }

@@ -59,6 +59,9 @@ func compile(env *cel.Env, t *core.Table, source string, o Options) (*Expr, erro
 	if len(source) > maxSource {
 		return nil, core.E(op, core.Invalid, at, "the expression is too long: at most 10,000 bytes")
 	}
+	if strings.TrimSpace(source) == "" {
+		return nil, core.E(op, core.Invalid, at, "the expression is empty")
+	}
 	checked, err := check(env, t, source, o)
 	if err != nil {
 		return nil, core.E(op, at, err)
@@ -81,7 +84,7 @@ func compile(env *cel.Env, t *core.Table, source string, o Options) (*Expr, erro
 	slices.Sort(e.OldColumns)
 	e.Type = typeName(e.ast.GetType(e.ast.Expr().ID()))
 	if celTypes[e.Type] == nil || e.Type == "json" || e.Type == "dyn" {
-		return nil, core.E(op, core.Invalid, at, "the result is a "+e.Type+", and should be a text, a number, a boolean or a date")
+		return nil, core.E(op, core.Invalid, core.At{Table: t.Name, Line: 1, Pos: 1}, "the result is "+aWord(e.Type)+", and should be a text, a number, a boolean or a date")
 	}
 	if e.program, err = env.PlanProgram(e.ast, cel.EvalOptions(cel.OptOptimize)); err != nil {
 		return nil, core.E(op, at, err)
@@ -184,9 +187,9 @@ func (in *row) ResolveName(name string) (any, bool) {
 	case "caller.unit":
 		return types.String(in.caller.Unit), true
 	case "caller.below":
-		return idList{in.caller.Below}, true
+		return newIDList(in.caller.Below), true
 	case "caller.teams":
-		return idList{in.caller.Teams}, true
+		return newIDList(in.caller.Teams), true
 	case "caller.roles":
 		return types.NewStringList(types.DefaultTypeAdapter, in.caller.Roles), true
 	case nowName:

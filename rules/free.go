@@ -51,7 +51,7 @@ var freeEnv = sync.OnceValues(func() (*cel.Env, error) {
 	}
 	for name, f := range loose {
 		result := cel.DynType
-		if comparisons[name] != "" {
+		if comparisons[name] != "" || name == operators.In {
 			result = cel.BoolType
 		}
 		opts = append(opts, cel.Function(looseName(name), cel.Overload(looseName(name), []*cel.Type{cel.DynType, cel.DynType}, result, cel.BinaryBinding(f))))
@@ -92,106 +92,6 @@ var freeOverloads = map[string][]Overload{
 	"timestamp": {{Signature: "timestamp: timestamp", call: func(v ref.Val) ref.Val { return v }}},
 }
 
-// orNullName is a function that no source can spell.
-const orNullName = "@or_null"
-
-// looseName is the name of an operator of [loose].
-func looseName(operator string) string { return "@" + operator }
-
-// loose are the operators that take any two numbers. Other values they leave to CEL.
-var loose = map[string]func(a, b ref.Val) ref.Val{
-	operators.Add: exact(operators.Add, func(a, b ref.Val) ref.Val {
-		if x, ok := a.(traits.Adder); ok {
-			return x.Add(b)
-		}
-		return types.MaybeNoSuchOverloadErr(a)
-	}),
-	operators.Subtract: exact(operators.Subtract, func(a, b ref.Val) ref.Val {
-		if x, ok := a.(traits.Subtractor); ok {
-			return x.Subtract(b)
-		}
-		return types.MaybeNoSuchOverloadErr(a)
-	}),
-	operators.Multiply: exact(operators.Multiply, func(a, b ref.Val) ref.Val {
-		if x, ok := a.(traits.Multiplier); ok {
-			return x.Multiply(b)
-		}
-		return types.MaybeNoSuchOverloadErr(a)
-	}),
-	operators.Divide: exact(operators.Divide, func(a, b ref.Val) ref.Val {
-		if x, ok := a.(traits.Divider); ok {
-			return x.Divide(b)
-		}
-		return types.MaybeNoSuchOverloadErr(a)
-	}),
-	operators.Less:          looseOrder(func(c types.Int) bool { return c < 0 }),
-	operators.LessEquals:    looseOrder(func(c types.Int) bool { return c <= 0 }),
-	operators.Greater:       looseOrder(func(c types.Int) bool { return c > 0 }),
-	operators.GreaterEquals: looseOrder(func(c types.Int) bool { return c >= 0 }),
-	operators.Equals:        equal,
-}
-
-// exact computes with decimals where one of the numbers is one, or where they are of two types.
-func exact(operator string, otherwise func(a, b ref.Val) ref.Val) func(a, b ref.Val) ref.Val {
-	return func(a, b ref.Val) ref.Val {
-		if a.Type() == b.Type() && a.Type() != decimalType {
-			return otherwise(a, b)
-		}
-		_, ok := toDecimal(a)
-		_, ok2 := toDecimal(b)
-		if !ok || !ok2 {
-			return otherwise(a, b)
-		}
-		return exactly[operator](a, b)
-	}
-}
-
-// exactly are the operators of decimals.
-var exactly = func() map[string]func(a, b ref.Val) ref.Val {
-	out := map[string]func(a, b ref.Val) ref.Val{}
-	for _, row := range operatorTable {
-		for _, o := range row.Overloads {
-			if f, ok := o.call.(func(a, b ref.Val) ref.Val); ok && o.Signature == "decimal, decimal: decimal" {
-				out[row.Name] = f
-			}
-		}
-	}
-	return out
-}()
-
-func looseOrder(holds func(types.Int) bool) func(a, b ref.Val) ref.Val {
-	return func(a, b ref.Val) ref.Val {
-		if c, ok := compare(a, b); ok {
-			return types.Bool(holds(types.Int(c)))
-		}
-		x, ok := a.(traits.Comparer)
-		if !ok {
-			return types.MaybeNoSuchOverloadErr(a)
-		}
-		c := x.Compare(b)
-		if c, ok := c.(types.Int); ok {
-			return types.Bool(holds(c))
-		}
-		return c
-	}
-}
-
-// equal compares any two values; numbers of any types by value.
-func equal(a, b ref.Val) ref.Val {
-	if _, ok := a.(dec); !ok {
-		a, b = b, a
-	}
-	return types.Equal(a, b)
-}
-
-// orNull lets a list or map hold a NULL, which would otherwise make all of it unknown.
-func orNull(v ref.Val) ref.Val {
-	if types.IsUnknown(v) {
-		return types.NullValue
-	}
-	return v
-}
-
 // CompileFree checks source, in which the names and caller are variables of any type.
 func CompileFree(names []string, source string) (*Free, error) {
 	const op = "rules.CompileFree"
@@ -224,11 +124,23 @@ func CompileFree(names []string, source string) (*Free, error) {
 	if issues.Err() != nil {
 		return nil, core.E(op, explain(issues, all))
 	}
-	program, err := env.PlanProgram(checked.NativeRep(), cel.EvalOptions(cel.OptOptimize), cel.CostLimit(maxCost), cel.MemoryLimit(maxMemory))
+	program, err := env.PlanProgram(checked.NativeRep(), cel.EvalOptions(cel.OptOptimize), cel.CostTracking(sizes{}), cel.CostLimit(maxCost))
 	if err != nil {
 		return nil, core.E(op, core.Invalid, "the expression cannot be planned: a regular expression in it may not be valid", err)
 	}
 	return &Free{Source: source, names: all, program: program}, nil
+}
+
+// sizes charges a call by what it makes: one, and one for every ten characters.
+type sizes struct{}
+
+// CallCost implements cost.ActualCostEstimator.
+func (sizes) CallCost(_, _ string, _ []ref.Val, result ref.Val) *uint64 {
+	n := uint64(1)
+	if s, ok := result.(types.String); ok {
+		n += uint64(len(s)) / 10
+	}
+	return &n
 }
 
 // loosen compares any numbers, lets lists and maps hold NULL, and refuses the literal null.
@@ -285,7 +197,8 @@ func (f *Free) Eval(vars map[string]any, c core.Caller) (any, error) {
 	out, _, err := f.program.Eval(in)
 	switch {
 	case err == nil:
-		return thaw(out, 0)
+		budget := maxItems
+		return thaw(out, 0, &budget)
 	case strings.Contains(err.Error(), "limit exceeded"):
 		return nil, core.E(op, core.Limit, "the expression needs too much time or memory: loop over shorter lists", err)
 	case out == nil:
@@ -391,20 +304,23 @@ func (a adapter) NativeToValue(v any) ref.Val {
 	return a.Adapter.NativeToValue(v)
 }
 
-// maxThaw is how deep a result may be nested.
-const maxThaw = 100
+// maxThaw is how deep a result may be nested, maxItems how many values it may hold.
+const (
+	maxThaw  = 100
+	maxItems = 100_000
+)
 
 // thaw returns the JSON-like form of a result.
-func thaw(v ref.Val, depth int) (any, error) {
-	if depth > maxThaw {
-		return nil, core.E("rules.Eval", core.Limit, "the result is nested too deeply")
+func thaw(v ref.Val, depth int, budget *int) (any, error) {
+	if *budget--; depth > maxThaw || *budget < 0 {
+		return nil, core.E("rules.Eval", core.Limit, "the result is too large: at most 100,000 values, nested 100 deep")
 	}
 	switch v := v.(type) {
 	case traits.Mapper:
 		out := map[string]any{}
 		for it := v.Iterator(); it.HasNext() == types.True; {
 			key := it.Next()
-			item, err := thaw(v.Get(key), depth+1)
+			item, err := thaw(v.Get(key), depth+1, budget)
 			if err != nil {
 				return nil, err
 			}
@@ -414,7 +330,7 @@ func thaw(v ref.Val, depth int) (any, error) {
 	case traits.Lister:
 		out := []any{}
 		for it := v.Iterator(); it.HasNext() == types.True; {
-			item, err := thaw(it.Next(), depth+1)
+			item, err := thaw(it.Next(), depth+1, budget)
 			if err != nil {
 				return nil, err
 			}

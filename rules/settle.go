@@ -205,7 +205,7 @@ func (b *builder) align(args []ast.Expr) error {
 	for i, x := range args {
 		y, ok := b.convert(x, want)
 		if !ok {
-			return refuse(b.a, x, "a float meets a "+b.typ(x)+" that is no literal: make the float exact with decimal(x)")
+			return refuse(b.a, x, "a float meets "+aWord(b.typ(x))+" that is no literal: make the float exact with decimal(x)")
 		}
 		args[i] = y
 	}
@@ -267,7 +267,7 @@ func (b *builder) settleIn(args []ast.Expr) error {
 		}
 		y, ok := b.convert(x, want)
 		if !ok {
-			return refuse(b.a, x, "the list holds a "+b.typ(x)+", and the value is a "+want)
+			return refuse(b.a, x, "the list holds "+aWord(b.typ(x))+", and the value is "+aWord(want))
 		}
 		items[i] = y
 	}
@@ -332,7 +332,7 @@ func (b *builder) literal(e ast.Expr, name string, args []ast.Expr) error {
 		}
 		value := f.Overloads[i].call.(func(ref.Val) ref.Val)(v)
 		if types.IsUnknown(value) {
-			return refuse(b.a, x, strconv.Quote(string(v))+" is no "+name)
+			return refuse(b.a, x, strconv.Quote(string(v))+" is no "+strings.Replace(name, "dec", "number", 1))
 		}
 		e.SetKindCase(b.f.NewLiteral(e.ID(), value))
 	}

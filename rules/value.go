@@ -3,7 +3,6 @@ package rules
 import (
 	"encoding/json"
 	"fmt"
-	"reflect"
 	"slices"
 	"time"
 
@@ -59,32 +58,26 @@ func native(v ref.Val) any {
 	return nil
 }
 
-// idList is a list of the caller; an expression over a row only asks what it contains.
-type idList struct{ ids []core.ID }
+// idList is a list of ids of the caller that answers what it contains without a copy of itself.
+type idList struct {
+	traits.Lister // what an expression over a row does not ask
+	ids           []core.ID
+}
 
-var (
-	_ ref.Val          = idList{}
-	_ traits.Container = idList{}
-)
+func newIDList(in []core.ID) idList {
+	if len(in) == 0 {
+		return idList{Lister: noIDs}
+	}
+	// Before a call CEL looks at the type of the first item.
+	return idList{Lister: types.NewStringList(types.DefaultTypeAdapter, []string{string(in[0])}), ids: in}
+}
+
+var noIDs = types.NewStringList(types.DefaultTypeAdapter, nil)
 
 // Contains implements traits.Container.
 func (l idList) Contains(v ref.Val) ref.Val {
 	s, ok := v.(types.String)
 	return types.Bool(ok && slices.Contains(l.ids, core.ID(s)))
-}
-
-// Type implements ref.Val.
-func (l idList) Type() ref.Type { return types.ListType }
-
-// Value implements ref.Val.
-func (l idList) Value() any { return l.ids }
-
-// Equal implements ref.Val.
-func (l idList) Equal(ref.Val) ref.Val { return types.False }
-
-// ConvertToType implements ref.Val.
-func (l idList) ConvertToType(t ref.Type) ref.Val {
-	return types.NewErr("a list is no %s", t.TypeName())
 }
 
 // As brings v, a result of [Expr.Eval], into the Go form of the column k, for which [Expr.Fits] must hold: a decimal is
@@ -144,14 +137,9 @@ func (e *Expr) Fits(k *core.Column) error {
 	if slices.Contains(fits[want], e.Type) {
 		return nil
 	}
-	msg := fmt.Sprintf("the expression is a %s, and the column is a %s", e.Type, want)
+	msg := fmt.Sprintf("the expression is %s, and the column is %s", aWord(e.Type), aWord(want))
 	if want == "int" && e.Type == "decimal" {
 		msg += ": convert with int(x)"
 	}
 	return core.E("rules.Fits", core.Invalid, core.At{Table: e.table.Name, Column: k.Name, Line: 1, Pos: 1}, msg)
-}
-
-// ConvertToNative implements ref.Val.
-func (l idList) ConvertToNative(t reflect.Type) (any, error) {
-	return nil, fmt.Errorf("a list is no %v", t)
 }

@@ -14,7 +14,7 @@ import (
 
 // AccessActions returns the actions that administer users, units, teams, roles and keys.
 func (s *Store) AccessActions(l *authz.Logins) []core.Action {
-	a := access{s}
+	a := access{s, l}
 	return []core.Action{
 		a.putRole(), a.dropRole(), a.grant(), a.revoke(), a.assignRole(), a.unassignRole(),
 		a.createUser(), a.disableUser(), a.createUnit(), a.createTeam(), a.addMember(), a.removeMember(),
@@ -23,7 +23,10 @@ func (s *Store) AccessActions(l *authz.Logins) []core.Action {
 }
 
 // access makes actions that change the policy.
-type access struct{ store *Store }
+type access struct {
+	store  *Store
+	logins *authz.Logins
+}
 
 var grantInput = []core.Column{
 	text("table", "The table."),
@@ -79,6 +82,7 @@ func (a access) action(name, doc string, input, output []core.Column, example co
 // change runs f in a unit of work that changes the policy.
 func (a access) change(ctx context.Context, name string, f func(ctx context.Context, tx *Tx, g *gorm.DB) (core.Record, error)) (out core.Record, err error) {
 	err = a.store.Tx(ctx, TxOptions{Define: true}, func(ctx context.Context, tx *Tx) error {
+		tx.AfterCommit(a.logins.Forget)
 		return tx.ChangePolicy(ctx, func() error {
 			out, err = f(ctx, tx, tx.DB().Gorm(ctx))
 			return err

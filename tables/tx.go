@@ -144,3 +144,10 @@ func (tx *Tx) bump(ctx context.Context, key string, version int64) error {
 	_, err := tx.db.Exec(ctx, b)
 	return err
 }
+
+// ChangeAccess runs f, which writes users, roles or grants for the system, in a unit of work of its own.
+func (s *Store) ChangeAccess(ctx context.Context, f func(*db.Tx) error) error {
+	return s.Tx(ctx, TxOptions{Define: true}, func(ctx context.Context, tx *Tx) error {
+		return tx.ChangePolicy(ctx, func() error { return f(tx.db) })
+	})
+}

@@ -2,6 +2,7 @@ package db
 
 import (
 	"strings"
+	"unsafe"
 
 	"colonnade/core"
 )
@@ -16,7 +17,7 @@ type Builder struct {
 }
 
 // New returns an empty statement in the dialect d.
-func New(d Dialect) *Builder { return &Builder{d: d, text: make([]byte, 0, 512)} }
+func New(d Dialect) *Builder { return &Builder{d: d, text: make([]byte, 0, 1024)} }
 
 // Dialect returns the dialect of b.
 func (b *Builder) Dialect() Dialect { return b.d }
@@ -94,8 +95,8 @@ func (b *Builder) Fail(err error) *Builder {
 // Err returns the first error.
 func (b *Builder) Err() error { return b.err }
 
-// String returns the text.
-func (b *Builder) String() string { return string(b.text) }
+// String returns the text, without a copy: what was written is never written over.
+func (b *Builder) String() string { return unsafe.String(unsafe.SliceData(b.text), len(b.text)) }
 
 // Args returns the arguments in order.
 func (b *Builder) Args() []any { return b.args }

@@ -135,8 +135,11 @@ func (db *DB) classify(err error) error { return classify(db.Dialect, err) }
 
 // classify leaves our own errors as they are and has the dialect name the others.
 func classify(d Dialect, err error) error {
-	var e *core.Error
-	if err == nil || errors.As(err, &e) {
+	if err == nil {
+		return nil
+	}
+	var e *core.Error // which makes errors.As allocate it
+	if errors.As(err, &e) {
 		return err
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {

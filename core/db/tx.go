@@ -24,6 +24,9 @@ type Tx struct {
 // Tx runs f in a transaction. When f returns nil the transaction is committed, durably, before Tx returns nil, and
 // then what [Tx.AfterCommit] was given is called. Otherwise nothing of it remains.
 //
+// f returns the error of a statement that failed, unless it ran in a [Tx.Savepoint]: PostgreSQL refuses what follows it,
+// and the commit; SQLite would go on.
+//
 // Tx must not be called from within f: pass the transaction on.
 func (db *DB) Tx(ctx context.Context, o TxOptions, f func(*Tx) error) error {
 	var tx *Tx

@@ -130,20 +130,25 @@ func isCode(err error, code string) bool {
 	return errors.As(err, &pg) && pg.Code == code
 }
 
-// admin runs statements outside any database under test.
-func admin(statements ...string) error {
+// admin runs a statement outside any database under test, on one connection that stays open.
+func admin(statement string) error {
+	adminConn.Lock()
+	defer adminConn.Unlock()
 	ctx := context.Background()
-	c, err := pgx.Connect(ctx, os.Getenv(PostgresEnv))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = c.Close(ctx) }()
-	for _, s := range statements {
-		if _, err := c.Exec(ctx, s); err != nil {
+	if adminConn.c == nil || adminConn.c.IsClosed() {
+		c, err := pgx.Connect(ctx, os.Getenv(PostgresEnv))
+		if err != nil {
 			return err
 		}
+		adminConn.c = c
 	}
-	return nil
+	_, err := adminConn.c.Exec(ctx, statement, pgx.QueryExecModeSimpleProtocol)
+	return err
+}
+
+var adminConn struct {
+	sync.Mutex
+	c *pgx.Conn
 }
 
 // postgresTemplate returns the name of the template for the present migrations. Test binaries run side by side, so it

@@ -41,12 +41,12 @@ var encoders = map[uint32]encoder{
 // row writes one row as JSON in the form of its shape.
 type row struct {
 	encode []encoder
-	before [][]byte // what stands before each value: keys and constants
-	after  []byte
+	text   []byte // what stands between the values: keys and constants
+	before []int  // the end, in text, of what stands before each value
 }
 
 func newRow(s *db.Shape, fields []pgconn.FieldDescription) (*row, error) {
-	r := &row{encode: make([]encoder, len(fields)), before: make([][]byte, 0, len(fields))}
+	r := &row{encode: make([]encoder, len(fields)), text: make([]byte, 0, 24*len(s.Fields)), before: make([]int, 0, len(fields))}
 	for i, f := range fields {
 		e, ok := encoders[f.DataTypeOID]
 		if !ok {
@@ -54,29 +54,26 @@ func newRow(s *db.Shape, fields []pgconn.FieldDescription) (*row, error) {
 		}
 		r.encode[i] = e
 	}
-	var text []byte
 	if !s.Bare {
-		text = append(text, '{')
+		r.text = append(r.text, '{')
 	}
 	for i := range s.Fields {
 		f := &s.Fields[i]
 		if i > 0 {
-			text = append(text, ',')
+			r.text = append(r.text, ',')
 		}
 		if !s.Bare {
-			text = append(core.AppendString(text, f.Key), ':')
+			r.text = append(core.AppendString(r.text, f.Key), ':')
 		}
 		if f.Text != "" {
-			text = core.AppendString(text, f.Text)
+			r.text = core.AppendString(r.text, f.Text)
 			continue
 		}
-		r.before = append(r.before, text)
-		text = nil
+		r.before = append(r.before, len(r.text))
 	}
 	if !s.Bare {
-		text = append(text, '}')
+		r.text = append(r.text, '}')
 	}
-	r.after = text
 	if len(r.before) != len(fields) {
 		return nil, fmt.Errorf("the statement has %d columns, the answer %d", len(fields), len(r.before))
 	}
@@ -84,8 +81,10 @@ func newRow(s *db.Shape, fields []pgconn.FieldDescription) (*row, error) {
 }
 
 func (r *row) append(b []byte, values [][]byte) ([]byte, error) {
+	from := 0
 	for i, v := range values {
-		b = append(b, r.before[i]...)
+		b = append(b, r.text[from:r.before[i]]...)
+		from = r.before[i]
 		if v == nil {
 			b = append(b, "null"...)
 			continue
@@ -95,7 +94,7 @@ func (r *row) append(b []byte, values [][]byte) ([]byte, error) {
 			return b, err
 		}
 	}
-	return append(b, r.after...), nil
+	return append(b, r.text[from:]...), nil
 }
 
 func short(v []byte, n int) error {

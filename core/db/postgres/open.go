@@ -66,9 +66,9 @@ func (Dialect) Open(ctx context.Context, source string, o db.Options) (db.Engine
 	if err != nil {
 		return nil, core.E(op, err)
 	}
-	if err := pool.Ping(ctx); err != nil {
+	if err := check(ctx, pool, o.Log); err != nil {
 		pool.Close()
-		return nil, core.E(op, core.Unavailable, fmt.Sprintf("the database at %s:%d does not let us in: %v", config.ConnConfig.Host, config.ConnConfig.Port, reason(err)), err)
+		return nil, core.E(op, err)
 	}
 	e := &engine{pool: pool, sql: stdlib.OpenDBFromPool(pool), log: o.Log, pending: map[string]bool{}, notify: make(chan struct{}, 1)}
 	e.gorm, err = gorm.Open(postgres.New(postgres.Config{Conn: e.sql}), &gorm.Config{Logger: logger.Discard, SkipDefaultTransaction: true, DisableAutomaticPing: true})
@@ -80,6 +80,27 @@ func (Dialect) Open(ctx context.Context, source string, o db.Options) (db.Engine
 	e.stop = stop
 	e.running.Go(func() { e.notifier(background) })
 	return e, nil
+}
+
+// check finds out whether the database answers, and is one that we can use.
+func check(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) error {
+	const op = "postgres.check"
+	var version int
+	var encoding string
+	var folds bool
+	err := pool.QueryRow(ctx, `SELECT current_setting('server_version_num')::int, current_setting('server_encoding'), lower('Ä' COLLATE "default") = 'ä'`).Scan(&version, &encoding, &folds)
+	config := pool.Config().ConnConfig
+	switch {
+	case err != nil:
+		return core.E(op, core.Unavailable, fmt.Sprintf("the database at %s:%d does not let us in: %v", config.Host, config.Port, reason(err)), err)
+	case version < 14_00_00:
+		return core.E(op, core.Invalid, fmt.Sprintf("the server is PostgreSQL %d: it must be 14 or later", version/10000))
+	case encoding != "UTF8":
+		return core.E(op, core.Invalid, fmt.Sprintf("the encoding of the database is %s: make it with ENCODING 'UTF8'", encoding))
+	case !folds:
+		log.WarnContext(ctx, "postgres: the locale of the database knows no letters but a to z; search that ignores case finds no others")
+	}
+	return nil
 }
 
 // reason returns what the server said, without the connection string.

@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 
@@ -56,7 +57,7 @@ func TestTerminate(t *testing.T) {
 	count := func() (n int64, err error) {
 		return n, d.Query(ctx, statement("SELECT count(*) FROM note"), func(scan func(...any) error) error { return scan(&n) })
 	}
-	for i := range 5 {
+	for i := range 2 {
 		id := int64(i)
 		var wait sync.WaitGroup
 		for range 6 { // several connections are open
@@ -121,7 +122,8 @@ func TestLocks(t *testing.T) {
 	for _, order := range [][2]int64{{1, 2}, {2, 1}} { // a deadlock
 		go func() {
 			errs <- d.Tx(ctx, db.TxOptions{}, func(tx *db.Tx) error {
-				err := update(tx, order[0])
+				_, err := tx.Exec(ctx, statement("SET LOCAL deadlock_timeout = '10ms'"))
+				err = errors.Join(err, update(tx, order[0]))
 				both.Done()
 				both.Wait()
 				return errors.Join(err, update(tx, order[1]))
@@ -148,3 +150,23 @@ func TestLocks(t *testing.T) {
 }
 
 func statement(text ...string) *db.Builder { return db.New(postgres.Dialect{}).Write(text...) }
+
+// TestEncoding refuses a database that cannot hold every text.
+func TestEncoding(t *testing.T) {
+	needServer(t)
+	d := dbtest.Postgres(t)
+	source := d.Engine().(interface{ Pool() *pgxpool.Pool }).Pool().Config().ConnConfig
+	name := source.Database + "_latin"
+	if _, err := d.Exec(t.Context(), statement("CREATE DATABASE ", name, " TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if _, err := d.Exec(context.Background(), statement("DROP DATABASE ", name, " WITH (FORCE)")); err != nil {
+			t.Error(err)
+		}
+	}()
+	_, err := db.Open(t.Context(), postgres.Dialect{}, strings.Replace(source.ConnString(), source.Database, name, 1), db.Options{})
+	if core.KindOf(err) != core.Invalid || !strings.Contains(core.AsError(err).Public(), "ENCODING 'UTF8'") {
+		t.Error(err)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"colonnade/core"
 	"colonnade/core/db"
@@ -49,6 +50,7 @@ func (c *conn) prepare(ctx context.Context, dc driver.Conn, text string) (driver
 		delete(c.stmts, c.order[0])
 		c.order = c.order[1:]
 	}
+	text = strings.Clone(text) // and not the buffer that it was written in
 	c.stmts[text] = s
 	c.order = append(c.order, text)
 	return s, nil

@@ -73,16 +73,14 @@ func (e *engine) serve() {
 	w := writer{engine: e, conn: &conn{}}
 	var next *job
 	for {
-		j := next
-		next = nil
-		if j == nil {
+		if next == nil {
 			select {
-			case j = <-e.queue:
+			case next = <-e.queue:
 			case <-e.stop:
 				return
 			}
 		}
-		next = w.group(j)
+		next = w.group(next)
 	}
 }
 

@@ -37,7 +37,7 @@ CREATE INDEX "_flow_schedule_slot" ON "_flow_schedule" (slot);
 CREATE TABLE "_flow_run" (
   id uuid PRIMARY KEY,
   flow_id uuid NOT NULL REFERENCES "_flow" (id),
-  flow text COLLATE "C" NOT NULL,
+  flow_name text COLLATE "C" NOT NULL,
   version bigint NOT NULL,
   status text COLLATE "C" NOT NULL,
   trigger_kind text COLLATE "C" NOT NULL,

@@ -37,7 +37,7 @@ CREATE INDEX "_flow_schedule_slot" ON "_flow_schedule" (slot);
 CREATE TABLE "_flow_run" (
   id TEXT PRIMARY KEY,
   flow_id TEXT NOT NULL REFERENCES "_flow" (id),
-  flow TEXT NOT NULL,
+  flow_name TEXT NOT NULL,
   version INTEGER NOT NULL,
   status TEXT NOT NULL,
   trigger_kind TEXT NOT NULL,

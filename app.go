@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+
+	"colonnade/authz"
+	"colonnade/core"
+	"colonnade/core/db"
+	"colonnade/flows"
+	"colonnade/graphql"
+	"colonnade/plugins"
+	"colonnade/tables"
+	"colonnade/web"
+)
+
+// app is the whole program, wired bottom up. Read it to learn what depends on what.
+type app struct {
+	db     *db.DB
+	store  *tables.Store
+	logins *authz.Logins
+	flows  *flows.Service
+	api    *graphql.Engine
+	web    *web.Server
+
+	actions []core.Action // everything callable
+
+	stopWatch  context.CancelFunc
+	background sync.WaitGroup
+}
+
+func newApp(ctx context.Context, c *config, log *slog.Logger) (*app, error) {
+	dialect, source := c.database()
+	database, err := db.Open(ctx, dialect, source, db.Options{Log: log})
+	if err != nil {
+		return nil, err
+	}
+	a := &app{db: database}
+	if err := a.wire(ctx, c, log); err != nil {
+		_ = database.Close()
+		return nil, err
+	}
+	return a, nil
+}
+
+func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error) {
+	a.store = tables.New(a.db, tables.Options{
+		Builtin: append(flows.Tables(), plugins.Tables()...),
+		Wake:    func() { a.flows.Wake() },
+		Log:     log,
+	})
+	a.logins = authz.NewLogins(a.db, authz.LoginOptions{Log: log, Change: a.store.ChangeAccess})
+
+	actions := append(a.store.Actions(), a.store.AccessActions(a.logins)...)
+	actions = append(actions, plugins.Builtin(a.store)...)
+	if a.flows, err = flows.New(a.store, actions, flows.Options{Log: log}); err != nil {
+		return err
+	}
+	actions = append(actions, a.flows.Actions()...)
+	a.actions = actions
+	a.api = graphql.New(a.store, actions, graphql.Options{Log: log, Dev: c.Dev})
+	if err := a.store.Load(ctx); err != nil {
+		return err
+	}
+	proxies, err := c.proxies()
+	if err != nil {
+		return err
+	}
+	a.web = web.New(web.Options{
+		Engine: a.api, Logins: a.logins, Log: log, Dev: c.Dev, Public: c.Public, Hosts: split(c.Hosts), Proxies: proxies,
+		Policy: func() *authz.Policy { return a.store.Snapshot().Policy },
+		Reload: a.store.Load, Ping: a.db.Ping,
+	})
+	return nil
+}
+
+// start begins to work and to listen.
+func (a *app) start(ctx context.Context, addr string) error {
+	watching, stop := context.WithCancel(ctx)
+	a.stopWatch = stop
+	a.background.Go(func() { a.store.Watch(watching) })
+	if err := a.flows.Start(ctx); err != nil {
+		return err
+	}
+	return a.web.Start(addr)
+}
+
+// stop ends everything in the reverse order: requests, flows, database. What runs is finished, within limits of time.
+func (a *app) stop(ctx context.Context) error {
+	err := a.web.Stop(ctx)
+	a.flows.Stop()
+	if a.stopWatch != nil {
+		a.stopWatch()
+	}
+	a.background.Wait()
+	if bad := a.db.Close(); err == nil {
+		err = bad
+	}
+	return core.E("main.stop", err)
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"colonnade/core"
+	"colonnade/core/db"
+	"colonnade/core/db/postgres"
+	"colonnade/core/db/sqlite"
+)
+
+// config is everything that an operator sets. A flag comes before its environment variable.
+type config struct {
+	Data     string // COLONNADE_DATA: the folder of the embedded database
+	Database string // COLONNADE_DATABASE: a PostgreSQL URL; the embedded database when empty
+	Addr     string // COLONNADE_ADDR
+	Hosts    string // COLONNADE_HOSTS: names that the server is reached by, separated by commas
+	Proxies  string // COLONNADE_PROXIES: networks of trusted proxies, separated by commas
+	Public   bool   // COLONNADE_PUBLIC=1: may listen beyond the loopback address
+	LogLevel string // COLONNADE_LOG: debug, info, warn, error
+	Dev      bool
+	AddrFile string
+	KeyFile  string
+}
+
+// flags declares the options of a command on c.
+func (c *config) flags(name string, out io.Writer) *flag.FlagSet {
+	f := flag.NewFlagSet("colonnade "+name, flag.ContinueOnError)
+	f.SetOutput(out)
+	f.StringVar(&c.Data, "data", env("COLONNADE_DATA", "data"), "folder of the embedded database (COLONNADE_DATA)")
+	f.StringVar(&c.Database, "database", env("COLONNADE_DATABASE", ""), "postgres://... instead of the embedded database (COLONNADE_DATABASE)")
+	f.StringVar(&c.Addr, "addr", env("COLONNADE_ADDR", "127.0.0.1:8080"), "address to listen on; port 0 takes a free one (COLONNADE_ADDR)")
+	f.StringVar(&c.Hosts, "hosts", env("COLONNADE_HOSTS", ""), "names that the server is reached by, separated by commas (COLONNADE_HOSTS)")
+	f.StringVar(&c.Proxies, "proxies", env("COLONNADE_PROXIES", ""), "networks of proxies to trust, such as 10.0.0.0/8, separated by commas (COLONNADE_PROXIES)")
+	f.BoolVar(&c.Public, "public", env("COLONNADE_PUBLIC", "") == "1", "may listen beyond the loopback address (COLONNADE_PUBLIC=1)")
+	f.StringVar(&c.LogLevel, "log", env("COLONNADE_LOG", "warn"), "debug, info, warn or error (COLONNADE_LOG)")
+	f.BoolVar(&c.Dev, "dev", false, "for development: make an administrator and an API key when there is no user, show internal errors")
+	f.StringVar(&c.AddrFile, "addr-file", "", "write the address to this file once the server listens")
+	f.StringVar(&c.KeyFile, "key-file", "", "with --dev, write the API key to this file")
+	return f
+}
+
+func env(name, otherwise string) string {
+	if v, ok := os.LookupEnv(name); ok {
+		return v
+	}
+	return otherwise
+}
+
+// parse reads the options and checks them together.
+func (c *config) parse(f *flag.FlagSet, args []string) error {
+	const op = "main.parse"
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	if f.NArg() > 0 {
+		return core.E(op, core.Invalid, fmt.Sprintf("%q is no option: see --help", f.Arg(0)))
+	}
+	if c.Database != "" && !strings.HasPrefix(c.Database, "postgres://") && !strings.HasPrefix(c.Database, "postgresql://") {
+		return core.E(op, core.Invalid, "--database takes a URL such as postgres://user:password@localhost:5432/name")
+	}
+	if c.KeyFile != "" && !c.Dev {
+		return core.E(op, core.Invalid, "--key-file goes with --dev")
+	}
+	if _, err := c.level(); err != nil {
+		return err
+	}
+	_, err := c.proxies()
+	return err
+}
+
+func (c *config) level() (slog.Level, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		return l, core.E("main.level", core.Invalid, fmt.Sprintf("--log takes debug, info, warn or error, not %q", c.LogLevel))
+	}
+	return l, nil
+}
+
+func (c *config) proxies() ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, s := range split(c.Proxies) {
+		p, err := netip.ParsePrefix(s)
+		if err != nil {
+			return nil, core.E("main.proxies", core.Invalid, fmt.Sprintf("--proxies takes networks such as 10.0.0.0/8, not %q", s))
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+func split(list string) []string {
+	var out []string
+	for s := range strings.SplitSeq(list, ",") {
+		if s = strings.TrimSpace(s); s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// database returns the dialect and the source of the database.
+func (c *config) database() (db.Dialect, string) {
+	if c.Database != "" {
+		return postgres.Dialect{}, c.Database
+	}
+	return sqlite.Dialect{}, filepath.Join(c.Data, "colonnade.db")
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+
+	"colonnade/core"
+	"colonnade/rules"
+)
+
+var update = flag.Bool("update", false, "write what the program says into the files that tests compare it with")
+
+// TestReference keeps the reference pages what the descriptions in the program say. -update writes them.
+func TestReference(t *testing.T) {
+	golden(t, "docs/reference/functions.md", functionPage())
+	a, err := newApp(t.Context(), &config{Data: t.TempDir()}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := a.stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}()
+	golden(t, "docs/reference/actions.md", actionPage(a.actions))
+}
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(name, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(name)
+	if err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%s is stale (%v): run go test . -run TestReference -update", name, err)
+	}
+}
+
+func functionPage() []byte {
+	var b bytes.Buffer
+	b.WriteString("# Functions of the expression language\n\nMade from the function table of package rules; the examples run in the tests, in memory and on both databases.\n")
+	for _, f := range rules.Functions {
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n", f.Name, f.Doc)
+		for _, e := range f.Examples {
+			fmt.Fprintf(&b, "    %s\n", e)
+		}
+	}
+	return b.Bytes()
+}
+
+func actionPage(actions []core.Action) []byte {
+	var b bytes.Buffer
+	b.WriteString("# Actions\n\nEach is a GraphQL mutation and a step of flows. Made from their descriptions.\n")
+	for _, a := range actions {
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n", a.Name, a.Doc)
+		if a.Privilege != "" {
+			fmt.Fprintf(&b, "Needs the right `%s`. ", a.Privilege)
+		}
+		if a.Alone {
+			b.WriteString("Long work: the only root field of its mutation. ")
+		}
+		b.WriteString("\n\n| argument | kind | |\n|---|---|---|\n")
+		columnRows(&b, "", a.Input)
+		b.WriteString("\n| answer | kind | |\n|---|---|---|\n")
+		columnRows(&b, "", a.Output)
+		for _, e := range a.Examples {
+			fmt.Fprintf(&b, "\n%s\n\n```json\n%s\n```\n", e.Doc, core.AppendValue(nil, map[string]any(e.In)))
+		}
+	}
+	return b.Bytes()
+}
+
+func columnRows(b *bytes.Buffer, prefix string, columns []core.Column) {
+	for _, c := range columns {
+		kind := string(c.Kind)
+		if c.List {
+			kind = "list of " + kind
+		}
+		if c.Required {
+			kind += ", required"
+		}
+		fmt.Fprintf(b, "| %s%s | %s | %s |\n", prefix, c.Name, kind, strings.ReplaceAll(c.Doc, "|", "\\|"))
+		columnRows(b, prefix+c.Name+".", c.Fields)
+	}
+}

@@ -1,0 +1,187 @@
+package flows
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"colonnade/core"
+	"colonnade/rules"
+)
+
+// check looks up the actions of the steps and compiles their expressions. The definition is ready to run then.
+func (d *definition) check(actions map[string]*core.Action) error {
+	return d.checkSteps(d.steps, d.scope(), actions)
+}
+
+// compile returns the condition of the trigger for the tables of the schema; nil without one.
+func (e *event) compile(schema *core.Schema) (*rules.Expr, error) {
+	t, err := schema.Table(e.table)
+	if err != nil {
+		return nil, e.at.problem("", "there is no table %s: %s", e.table, core.AsError(err).Msg)
+	}
+	if t.Builtin {
+		return nil, e.at.problem("", "table %s is kept by Colonnade and has no events: choose another", e.table)
+	}
+	if e.when == "" {
+		return nil, nil
+	}
+	x, err := rules.Compile(t, e.when, rules.Options{Old: true, Memory: true})
+	if err != nil {
+		err := core.AsError(err)
+		return nil, e.whenAt.within(err.Line, err.Pos).problem("", "when: %s", message(err))
+	}
+	if x.Type != "bool" {
+		return nil, e.whenAt.problem("", "when is a condition, and not a %s: compare it with something", x.Type)
+	}
+	return x, nil
+}
+
+func (d *definition) scope() *scope {
+	s := &scope{trigger: []string{"kind"}}
+	t := &d.trigger
+	switch {
+	case t.event != nil && t.event.batched:
+		s.trigger = append(s.trigger, "table", "at", "records")
+	case t.event != nil:
+		s.trigger = append(s.trigger, "table", "op", "at", "actor", "record", "old", "records")
+	case t.cron != nil:
+		s.trigger = append(s.trigger, "at")
+	default:
+		s.trigger = append(s.trigger, "at", "input")
+		for _, c := range t.manual.input {
+			s.inputs = append(s.inputs, c.Name)
+		}
+	}
+	return s
+}
+
+func (d *definition) checkSteps(list []*step, s *scope, actions map[string]*core.Action) error {
+	for _, st := range list {
+		if err := d.checkStep(st, s, actions); err != nil {
+			return err
+		}
+		if st.id != "" && (st.kind == "action" || st.kind == "for_each") {
+			s.steps = append(s.steps, st.id)
+		}
+	}
+	return nil
+}
+
+func (d *definition) checkStep(st *step, s *scope, actions map[string]*core.Action) error {
+	if st.cond != nil {
+		if err := st.cond.compile(s, st.path); err != nil {
+			return err
+		}
+	}
+	for _, f := range st.values {
+		if err := f.value.compile(s, st.path); err != nil {
+			return err
+		}
+	}
+	switch st.kind {
+	case "action":
+		return d.checkAction(st, actions)
+	case "set":
+		for _, f := range st.values {
+			if !contains(s.vars, f.name) {
+				s.vars = append(s.vars, f.name)
+			}
+		}
+	case "if":
+		for _, branch := range [][]*step{st.then, st.els} {
+			if err := d.checkSteps(branch, s, actions); err != nil {
+				return err
+			}
+		}
+	case "for_each":
+		if contains(s.names(), st.as) || st.as == "caller" {
+			return st.at.problem(st.path, "the name %s is taken here: choose another with as", st.as)
+		}
+		before := len(s.steps)
+		s.items = append(s.items, st.as)
+		err := d.checkSteps(st.body, s, actions)
+		s.items = s.items[:len(s.items)-1]
+		s.steps = s.steps[:before] // what they returned ends with the item
+		return err
+	}
+	return nil
+}
+
+func (d *definition) checkAction(st *step, actions map[string]*core.Action) error {
+	a, ok := actions[st.action]
+	if !ok {
+		all := slices.Sorted(maps.Keys(actions))
+		return st.at.problem(st.path, "there is no action %s%s; there are: %s", st.action, guess(st.action, all), strings.Join(all, ", "))
+	}
+	st.actionSpec = a
+	return checkFields(st.values, a.Input, st.at, st.path, "action "+a.Name)
+}
+
+// checkFields compares values with the columns that they are for.
+func checkFields(fields []field, columns []core.Column, at place, path, what string) error {
+	names := make([]string, len(columns))
+	for i, c := range columns {
+		names[i] = c.Name
+	}
+	for _, f := range fields {
+		i := slices.Index(names, f.name)
+		if i < 0 {
+			return f.value.at.problem(path, "%s takes no %s%s; it takes: %s", what, f.name, guess(f.name, names), strings.Join(names, ", "))
+		}
+		if err := f.value.fits(&columns[i], path); err != nil {
+			return err
+		}
+	}
+	for _, c := range columns {
+		if !c.Required {
+			continue
+		}
+		i := slices.IndexFunc(fields, func(f field) bool { return f.name == c.Name })
+		if i < 0 {
+			return at.problem(path, "%s needs %s (%s): add it to with", what, c.Name, c.Kind)
+		}
+		if v := fields[i].value; v.fixed() && v.list == nil && v.object == nil && v.literal == nil {
+			return v.at.problem(path, "%s needs %s, and it is empty", what, c.Name)
+		}
+	}
+	return nil
+}
+
+// fits checks what is known of v before it runs.
+func (v *value) fits(c *core.Column, path string) error {
+	switch {
+	case v.isExpr:
+		return nil
+	case c.List && v.list != nil:
+		one := *c
+		one.List = false
+		for _, item := range v.list {
+			if err := item.fits(&one, path); err != nil {
+				return err
+			}
+		}
+		return nil
+	case c.Kind == core.Object && v.object != nil:
+		return checkFields(v.object, c.Fields, v.at, path, c.Name)
+	case !v.fixed() && c.Kind != core.JSON:
+		return v.at.problem(path, "%s is a %s, and not %s", c.Name, c.Kind, v.form())
+	case !v.fixed():
+		return nil
+	}
+	plain, err := v.eval(nil, core.Caller{})
+	if err != nil {
+		return err
+	}
+	if _, err := c.Parse(plain); err != nil {
+		return v.at.problem(path, "%s: %s", c.Name, core.AsError(err).Msg)
+	}
+	return nil
+}
+
+func (v *value) form() string {
+	if v.list != nil {
+		return "a list"
+	}
+	return "an object"
+}

@@ -1,0 +1,677 @@
+package flows
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"colonnade/core"
+)
+
+// The limits of a definition.
+const (
+	maxDefinition = 256 << 10 // bytes
+	maxSteps      = 500
+	maxNesting    = 10
+)
+
+// definition is a flow as it is written, before anything is looked up.
+type definition struct {
+	name, doc string
+	runAs     string
+	enabled   bool
+	trigger   trigger
+	retry     retry
+	timeout   time.Duration
+	steps     []*step
+	source    string
+	at        place // of run_as
+}
+
+type retry struct {
+	attempts int
+	backoff  time.Duration
+}
+
+// trigger is what starts a flow: exactly one of the three.
+type trigger struct {
+	event  *event
+	cron   *schedule
+	manual *manual
+}
+
+func (t *trigger) kind() string {
+	switch {
+	case t.event != nil:
+		return "event"
+	case t.cron != nil:
+		return "cron"
+	}
+	return "manual"
+}
+
+type event struct {
+	table   string
+	at      place
+	on      []core.Op
+	when    string
+	whenAt  place
+	batched bool
+	max     int
+	wait    time.Duration
+}
+
+type manual struct{ input []core.Column }
+
+// step is one of the four kinds.
+type step struct {
+	kind string // action, if, for_each, set
+	id   string
+	path string // unique in the flow
+	at   place
+
+	action string // action
+	values []field
+
+	cond       *value // if; for_each: the list
+	then, els  []*step
+	as         string // for_each
+	body       []*step
+	keepGoing  bool
+	actionSpec *core.Action // set by check
+}
+
+// name is what people call the step.
+func (s *step) name() string {
+	switch {
+	case s.id != "":
+		return s.id
+	case s.kind == "action":
+		return s.action
+	}
+	return s.kind
+}
+
+type field struct {
+	name  string
+	value *value
+}
+
+// place is where something stands in the text.
+type place struct{ line, column int }
+
+// problem is an error at a place of the text.
+func (p place) problem(path, format string, args ...any) error {
+	msg := fmt.Sprintf(format, args...)
+	if path != "" {
+		msg = "step " + path + ": " + msg
+	}
+	return core.E("flows.definition", core.Invalid, core.At{Line: p.line, Pos: p.column}, msg)
+}
+
+// parse reads the text of a definition.
+func parse(source string) (*definition, error) {
+	if len(source) > maxDefinition {
+		return nil, core.E("flows.parse", core.Limit, "the definition is longer than 256 KB: split the flow")
+	}
+	dec := yaml.NewDecoder(strings.NewReader(source))
+	var doc, more yaml.Node
+	if err := dec.Decode(&doc); err != nil {
+		if errors.Is(err, io.EOF) {
+			return nil, place{1, 1}.problem("", "the definition is empty: it needs name, trigger and steps")
+		}
+		return nil, syntax(err)
+	}
+	if err := dec.Decode(&more); !errors.Is(err, io.EOF) {
+		return nil, place{max(1, more.Line), 1}.problem("", "there is a second document: put each flow by itself")
+	}
+	d := &definition{enabled: true, retry: retry{5, time.Second}, timeout: time.Hour, source: source}
+	r := reader{d: d}
+	r.flow(doc.Content[0])
+	if r.err != nil {
+		return nil, r.err
+	}
+	return d, nil
+}
+
+// syntax gives an error of the YAML library its place: it says "yaml: line 3: did not find ...".
+func syntax(err error) error {
+	msg := strings.TrimPrefix(err.Error(), "yaml: ")
+	p := place{1, 1}
+	if rest, ok := strings.CutPrefix(msg, "line "); ok {
+		if n, text, ok := strings.Cut(rest, ": "); ok {
+			if line, err := strconv.Atoi(n); err == nil {
+				p.line, msg = line, text
+			}
+		}
+	}
+	return p.problem("", "this is no YAML: %s; check the indentation, and put quotes around text with ': ', ' #', { or [", msg)
+}
+
+// reader turns nodes into a definition. The first error sticks.
+type reader struct {
+	d     *definition
+	err   error
+	count int // of steps
+	ids   []string
+}
+
+func (r *reader) fail(n *yaml.Node, path, format string, args ...any) {
+	if r.err == nil {
+		r.err = at(n).problem(path, format, args...)
+	}
+}
+
+func at(n *yaml.Node) place { return place{n.Line, n.Column} }
+
+// members calls each for the entries of a mapping, whose keys must be among those allowed.
+func (r *reader) members(n *yaml.Node, path, what string, allowed []string, each func(key string, v *yaml.Node)) bool {
+	if n.Kind != yaml.MappingNode {
+		r.fail(n, path, "%s is written as %s: ..., and not as %s", what, allowed[0], form(n))
+		return false
+	}
+	return r.entries(n, path, func(k, v *yaml.Node) {
+		if !slices.Contains(allowed, k.Value) {
+			r.fail(k, path, "%s has no %q%s; there are: %s", what, k.Value, guess(k.Value, allowed), strings.Join(allowed, ", "))
+			return
+		}
+		each(k.Value, v)
+	})
+}
+
+// entries calls each for the entries of a mapping, none of which is there twice.
+func (r *reader) entries(n *yaml.Node, path string, each func(k, v *yaml.Node)) bool {
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(n.Content) && r.err == nil; i += 2 {
+		k, v := n.Content[i], n.Content[i+1]
+		if k.Kind != yaml.ScalarNode {
+			r.fail(k, path, "a key is a word, and not %s", form(k))
+			return false
+		}
+		if seen[k.Value] {
+			r.fail(k, path, "%q is there twice: remove one", k.Value)
+			return false
+		}
+		seen[k.Value] = true
+		if v.Kind == yaml.AliasNode || v.Anchor != "" {
+			r.fail(v, path, "anchors and aliases are no part of a definition: write the value out")
+			return false
+		}
+		each(k, v)
+	}
+	return r.err == nil
+}
+
+func guess(word string, have []string) string {
+	if near := core.Suggest(word, have); near != "" {
+		return " (did you mean " + near + "?)"
+	}
+	return ""
+}
+
+func form(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "an object"
+	case yaml.SequenceNode:
+		return "a list"
+	case yaml.AliasNode:
+		return "an alias"
+	}
+	if n.Tag == "!!null" {
+		return "nothing"
+	}
+	return strconv.Quote(n.Value)
+}
+
+var flowKeys = []string{"name", "doc", "run_as", "enabled", "trigger", "retry", "timeout", "steps"}
+
+func (r *reader) flow(n *yaml.Node) {
+	d := r.d
+	var hasTrigger, hasSteps bool
+	ok := r.members(n, "", "a flow", flowKeys, func(key string, v *yaml.Node) {
+		switch key {
+		case "name":
+			d.name = r.text(v, "", key)
+			if err := core.CheckName("flow", d.name); err != nil && r.err == nil {
+				r.fail(v, "", "%s", core.AsError(err).Msg)
+			}
+		case "doc":
+			d.doc = r.text(v, "", key)
+		case "run_as":
+			d.runAs, d.at = r.text(v, "", key), at(v)
+		case "enabled":
+			d.enabled = r.boolean(v, "", key)
+		case "trigger":
+			hasTrigger = true
+			r.trigger(v)
+		case "retry":
+			r.retry(v)
+		case "timeout":
+			d.timeout = r.duration(v, "", key, time.Second, 24*time.Hour)
+		case "steps":
+			hasSteps = true
+			d.steps = r.steps(v, "", "steps", 0)
+		}
+	})
+	switch {
+	case !ok:
+	case d.name == "":
+		r.fail(n, "", "the flow has no name: add name: my_flow")
+	case !hasTrigger:
+		r.fail(n, "", "the flow has no trigger: add trigger: {manual: {}}, or event or cron")
+	case !hasSteps:
+		r.fail(n, "", "the flow has no steps: add steps: with at least one")
+	}
+}
+
+func (r *reader) trigger(n *yaml.Node) {
+	t := &r.d.trigger
+	kinds := []string{"event", "cron", "manual"}
+	ok := r.members(n, "", "trigger", kinds, func(key string, v *yaml.Node) {
+		switch key {
+		case "event":
+			t.event = r.event(v)
+		case "cron":
+			t.cron = r.cron(v)
+		case "manual":
+			t.manual = r.manual(v)
+		}
+	})
+	if ok && len(n.Content) != 2 {
+		r.fail(n, "", "trigger names %d things: name one of %s", len(n.Content)/2, strings.Join(kinds, ", "))
+	}
+}
+
+func (r *reader) event(n *yaml.Node) *event {
+	e := &event{}
+	ok := r.members(n, "", "event", []string{"table", "on", "when", "batch"}, func(key string, v *yaml.Node) {
+		switch key {
+		case "table":
+			e.table, e.at = r.text(v, "", key), at(v)
+		case "on":
+			for _, op := range r.list(v, "", key) {
+				o := core.Op(r.choice(op, "", key, string(core.Create), string(core.Update), string(core.Delete)))
+				if slices.Contains(e.on, o) {
+					r.fail(op, "", "on names %s twice", o)
+				}
+				e.on = append(e.on, o)
+			}
+			if len(v.Content) == 0 {
+				r.fail(v, "", "on is empty: name create, update or delete")
+			}
+		case "when":
+			e.when, e.whenAt = r.text(v, "", key), inside(v)
+		case "batch":
+			e.batched, e.max, e.wait = true, 500, 200*time.Millisecond
+			r.members(v, "", "batch", []string{"max", "wait"}, func(key string, v *yaml.Node) {
+				if key == "max" {
+					e.max = r.integer(v, "", key, 1, 1000)
+				} else {
+					e.wait = r.duration(v, "", key, 0, time.Minute)
+				}
+			})
+		}
+	})
+	if ok && e.table == "" {
+		r.fail(n, "", "event names no table: add table: ...")
+	}
+	if e.on == nil {
+		e.on = []core.Op{core.Create, core.Update, core.Delete}
+	}
+	return e
+}
+
+func (r *reader) cron(n *yaml.Node) *schedule {
+	var spec, zone *yaml.Node
+	s := &schedule{}
+	ok := r.members(n, "", "cron", []string{"spec", "zone", "overlap", "catch_up"}, func(key string, v *yaml.Node) {
+		switch key {
+		case "spec":
+			spec = v
+			r.text(v, "", key)
+		case "zone":
+			zone = v
+			r.text(v, "", key)
+		case "overlap":
+			s.queue = r.choice(v, "", key, "skip", "queue") == "queue"
+		case "catch_up":
+			s.catchUp = r.choice(v, "", key, "skip", "once") == "once"
+		}
+	})
+	if !ok {
+		return nil
+	}
+	if spec == nil {
+		r.fail(n, "", "cron has no spec: add spec: \"30 2 * * *\"")
+		return nil
+	}
+	name, zoneAt := "UTC", spec
+	if zone != nil {
+		name, zoneAt = zone.Value, zone
+	}
+	if err := s.parse(spec.Value, name); err != nil {
+		p := spec
+		if errors.Is(err, errZone) {
+			p = zoneAt
+		}
+		r.fail(p, "", "%s", core.AsError(err).Msg)
+	}
+	return s
+}
+
+var inputKeys = []string{"name", "kind", "doc", "required", "list", "options"}
+
+func (r *reader) manual(n *yaml.Node) *manual {
+	m := &manual{}
+	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
+		return m
+	}
+	r.members(n, "", "manual", []string{"input"}, func(_ string, v *yaml.Node) {
+		for _, item := range r.list(v, "", "input") {
+			c := core.Column{}
+			ok := r.members(item, "", "an input", inputKeys, func(key string, v *yaml.Node) { r.input(&c, key, v) })
+			switch {
+			case !ok:
+			case c.Name == "":
+				r.fail(item, "", "the input has no name")
+			case c.Kind == "":
+				r.fail(item, "", "input %s has no kind: add kind: text", c.Name)
+			case c.Kind == core.Choice && len(c.Options) == 0:
+				r.fail(item, "", "input %s is a choice without options: add options: [a, b]", c.Name)
+			case slices.ContainsFunc(m.input, func(x core.Column) bool { return x.Name == c.Name }):
+				r.fail(item, "", "input %s is there twice", c.Name)
+			}
+			m.input = append(m.input, c)
+		}
+	})
+	return m
+}
+
+func (r *reader) input(c *core.Column, key string, v *yaml.Node) {
+	switch key {
+	case "name":
+		c.Name = r.text(v, "", key)
+		if err := core.CheckName("input", c.Name); err != nil && r.err == nil {
+			r.fail(v, "", "%s", core.AsError(err).Msg)
+		}
+	case "kind":
+		var kinds []string
+		for _, k := range core.Kinds() {
+			if k != core.Lookup {
+				kinds = append(kinds, string(k))
+			}
+		}
+		c.Kind = core.Kind(r.choice(v, "", key, kinds...))
+	case "doc":
+		c.Doc = r.text(v, "", key)
+	case "required":
+		c.Required = r.boolean(v, "", key)
+	case "list":
+		c.List = r.boolean(v, "", key)
+	case "options":
+		for _, o := range r.list(v, "", key) {
+			c.Options = append(c.Options, core.Option{Value: r.text(o, "", key)})
+		}
+	}
+}
+
+func (r *reader) retry(n *yaml.Node) {
+	r.members(n, "", "retry", []string{"attempts", "backoff"}, func(key string, v *yaml.Node) {
+		if key == "attempts" {
+			r.d.retry.attempts = r.integer(v, "", key, 1, 100)
+		} else {
+			r.d.retry.backoff = r.duration(v, "", key, 10*time.Millisecond, time.Hour)
+		}
+	})
+}
+
+func (r *reader) steps(n *yaml.Node, path, what string, depth int) []*step {
+	items := r.list(n, path, what)
+	if r.err == nil && len(items) == 0 {
+		r.fail(n, path, "%s is empty: add a step", what)
+	}
+	if r.err == nil && depth > maxNesting {
+		r.fail(n, path, "steps are nested deeper than %d levels: split the flow", maxNesting)
+	}
+	var out []*step
+	for i, item := range items {
+		if r.err != nil {
+			return nil
+		}
+		if r.count++; r.count > maxSteps {
+			r.fail(item, path, "the flow has more than %d steps: split it", maxSteps)
+			return nil
+		}
+		out = append(out, r.step(item, path, i+1, depth))
+	}
+	return out
+}
+
+// stepKeys are the keys of each kind of step; the first names the kind.
+var stepKeys = [][]string{
+	{"action", "id", "with"},
+	{"if", "id", "then", "else"},
+	{"for_each", "id", "steps"},
+	{"set", "id"},
+}
+
+func (r *reader) step(n *yaml.Node, parent string, number, depth int) *step {
+	s := &step{at: at(n)}
+	keys := keysOf(n)
+	s.path = strconv.Itoa(number)
+	if id := keys["id"]; id != nil {
+		s.id = r.text(id, "", "id")
+		if err := core.CheckName("step", s.id); err != nil && r.err == nil {
+			r.fail(id, "", "%s", core.AsError(err).Msg)
+		}
+		if slices.Contains(r.ids, s.id) {
+			r.fail(id, "", "two steps have the id %s: choose another", s.id)
+		}
+		r.ids = append(r.ids, s.id)
+		s.path = s.id
+	}
+	if parent != "" {
+		s.path = parent + "." + s.path
+	}
+	for _, k := range stepKeys {
+		if keys[k[0]] == nil {
+			continue
+		}
+		if s.kind = k[0]; r.members(n, s.path, "a step with "+s.kind, k, func(key string, v *yaml.Node) { r.member(s, key, v, depth) }) {
+			r.complete(s, n)
+		}
+		return s
+	}
+	r.fail(n, s.path, "a step is one of action, if, for_each, set: add one of these keys")
+	return s
+}
+
+func keysOf(n *yaml.Node) map[string]*yaml.Node {
+	out := map[string]*yaml.Node{}
+	if n.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			out[n.Content[i].Value] = n.Content[i+1]
+		}
+	}
+	return out
+}
+
+func (r *reader) member(s *step, key string, v *yaml.Node, depth int) {
+	switch key {
+	case "action":
+		s.action = r.text(v, s.path, key)
+	case "with", "set":
+		s.values = r.fields(v, s.path, key)
+	case "if":
+		s.cond = &value{source: r.text(v, s.path, key), isExpr: true, at: inside(v)}
+	case "then":
+		s.then = r.steps(v, s.path+".then", "then", depth+1)
+	case "else":
+		s.els = r.steps(v, s.path+".else", "else", depth+1)
+	case "steps":
+		s.body = r.steps(v, s.path+".steps", "steps", depth+1)
+	case "for_each":
+		s.as = "item"
+		r.members(v, s.path, "for_each", []string{"in", "as", "on_error"}, func(key string, v *yaml.Node) {
+			switch key {
+			case "in":
+				s.cond = &value{source: r.text(v, s.path, key), isExpr: true, at: inside(v)}
+			case "as":
+				s.as = r.text(v, s.path, key)
+				if err := core.CheckName("item", s.as); err != nil && r.err == nil {
+					r.fail(v, s.path, "%s", core.AsError(err).Msg)
+				}
+			case "on_error":
+				s.keepGoing = r.choice(v, s.path, key, "stop", "continue") == "continue"
+			}
+		})
+	}
+}
+
+func (r *reader) complete(s *step, n *yaml.Node) {
+	switch {
+	case s.kind == "if" && s.then == nil && s.els == nil:
+		r.fail(n, s.path, "the step does nothing: add then: or else:")
+	case s.kind == "for_each" && s.cond == nil:
+		r.fail(n, s.path, "for_each names no list: add in: trigger.records")
+	case s.kind == "for_each" && s.body == nil:
+		r.fail(n, s.path, "for_each does nothing: add steps:")
+	case s.kind == "set" && len(s.values) == 0:
+		r.fail(n, s.path, "set sets nothing: add name: value")
+	}
+}
+
+func (r *reader) text(n *yaml.Node, path, what string) string {
+	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
+		r.fail(n, path, "%s is a text, and not %s", what, form(n))
+		return ""
+	}
+	if n.Value == "" {
+		r.fail(n, path, "%s is empty", what)
+	}
+	return n.Value
+}
+
+func (r *reader) boolean(n *yaml.Node, path, what string) bool {
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!bool" {
+		r.fail(n, path, "%s is true or false, and not %s", what, form(n))
+	}
+	return strings.EqualFold(n.Value, "true")
+}
+
+func (r *reader) integer(n *yaml.Node, path, what string, least, most int) int {
+	i, err := strconv.Atoi(n.Value)
+	if n.Kind != yaml.ScalarNode || err != nil || i < least || i > most {
+		r.fail(n, path, "%s is a whole number from %d to %d, and not %s", what, least, most, form(n))
+	}
+	return i
+}
+
+func (r *reader) duration(n *yaml.Node, path, what string, least, most time.Duration) time.Duration {
+	d, err := time.ParseDuration(n.Value)
+	if n.Kind != yaml.ScalarNode || err != nil || d < least || d > most {
+		r.fail(n, path, "%s is a time like 200ms, 30s, 5m or 1h, from %s to %s, and not %s", what, least, most, form(n))
+	}
+	return d
+}
+
+func (r *reader) choice(n *yaml.Node, path, what string, of ...string) string {
+	if n.Kind != yaml.ScalarNode || !slices.Contains(of, n.Value) {
+		r.fail(n, path, "%s is one of %s, and not %s", what, strings.Join(of, ", "), form(n))
+	}
+	return n.Value
+}
+
+func (r *reader) list(n *yaml.Node, path, what string) []*yaml.Node {
+	if n.Kind != yaml.SequenceNode {
+		r.fail(n, path, "%s is a list, and not %s", what, form(n))
+		return nil
+	}
+	for _, item := range n.Content {
+		if item.Kind == yaml.AliasNode || item.Anchor != "" {
+			r.fail(item, path, "anchors and aliases are no part of a definition: write the value out")
+		}
+	}
+	return n.Content
+}
+
+func (r *reader) fields(n *yaml.Node, path, what string) []field {
+	if n.Kind != yaml.MappingNode {
+		r.fail(n, path, "%s is an object of names and values, and not %s", what, form(n))
+		return nil
+	}
+	var out []field
+	r.entries(n, path, func(k, v *yaml.Node) {
+		if what == "set" {
+			if err := core.CheckName("variable", k.Value); err != nil {
+				r.fail(k, path, "%s", core.AsError(err).Msg)
+			}
+		}
+		out = append(out, field{k.Value, r.value(v, path)})
+	})
+	return out
+}
+
+func (r *reader) value(n *yaml.Node, path string) *value {
+	v := &value{at: at(n)}
+	switch n.Kind {
+	case yaml.MappingNode:
+		v.object = r.object(n, path)
+	case yaml.SequenceNode:
+		v.list = []*value{}
+		for _, item := range r.list(n, path, "the value") {
+			v.list = append(v.list, r.value(item, path))
+		}
+	default:
+		r.scalar(v, n, path)
+	}
+	return v
+}
+
+func (r *reader) object(n *yaml.Node, path string) []field {
+	out := []field{}
+	r.entries(n, path, func(k, v *yaml.Node) { out = append(out, field{k.Value, r.value(v, path)}) })
+	return out
+}
+
+func (r *reader) scalar(v *value, n *yaml.Node, path string) {
+	switch n.Tag {
+	case "!!null":
+	case "!!bool":
+		v.literal = strings.EqualFold(n.Value, "true")
+	case "!!int", "!!float":
+		if !json.Valid([]byte(n.Value)) {
+			r.fail(n, path, "%s is written as a number that JSON does not know: write it like 12 or 1.5, or put quotes around a text", n.Value)
+		}
+		v.literal = json.Number(n.Value)
+	case "!!str", "!!timestamp":
+		if source, ok := strings.CutPrefix(n.Value, "="); ok {
+			v.source, v.isExpr, v.at = source, true, inside(n)
+			v.at.column++
+			return
+		}
+		v.literal = n.Value
+	default:
+		r.fail(n, path, "the value has the type %s, which is no part of a definition", n.Tag)
+	}
+}
+
+// inside is where the text of a scalar begins: behind the quote, or on the line after | or >.
+func inside(n *yaml.Node) place {
+	p := at(n)
+	switch n.Style {
+	case yaml.DoubleQuotedStyle, yaml.SingleQuotedStyle:
+		p.column++
+	case yaml.LiteralStyle, yaml.FoldedStyle:
+		p = place{p.line + 1, 1}
+	}
+	return p
+}

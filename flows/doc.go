@@ -1,0 +1,48 @@
+// Package flows runs what app builders automate: a trigger starts a run, and a run is steps, each of which is remembered.
+// A [Service] keeps the definitions, starts the runs and works on them.
+//
+// A run exists if and only if its cause committed. It acts with the rights of one user, which are looked up anew at
+// each step. A crash at any point resumes at the step: what an action does in our database happens exactly once, because
+// the memory of the step is written in the same transaction; an action that works alone is run at least once, with the same key.
+//
+// It never reads or writes a record but through package tables, and it never knows a database by name.
+//
+// # Definitions
+//
+// A definition is YAML, or JSON, which is a part of YAML:
+//
+//	name: thank_customers
+//	doc: Thanks for good reviews.
+//	run_as: flow-author@example.com      # whose rights it has; who saved it when left out
+//	enabled: true
+//	trigger:
+//	  event: {table: review, on: [create], when: "rating >= 4 && old.rating < 4", batch: {max: 500, wait: 200ms}}
+//	  # or cron: {spec: "30 2 * * *", zone: Europe/Berlin, overlap: skip, catch_up: once}
+//	  # or manual: {input: [{name: since, kind: date, required: true}]}
+//	retry: {attempts: 5, backoff: 1s}
+//	timeout: 10m
+//	steps:
+//	  - id: model
+//	    action: classify_train
+//	    with: {table: review, note: ="trained at " + string(now())}
+//	  - if: steps.model.accuracy > 0.8
+//	    then: [...]
+//	    else: [...]
+//	  - for_each: {in: trigger.records, as: item, on_error: continue}
+//	    steps: [...]
+//	  - set: {total: =vars.total + 1}
+//
+// A value in with and set stands for itself, unless it is a text that begins with "=": the rest is an expression, the
+// whole value of which is taken, whatever its type. This holds inside lists and objects too; a text that really begins with "=" is written
+// as an expression: '="=x"'. The keys if and in are always expressions, and when is a condition over the columns of the
+// table, with old for the record before the change.
+//
+// Expressions see:
+//
+//	trigger   kind; of an event: table, op, at, actor, record, old, or with batch: records; of cron: at; of manual: input
+//	steps     what the actions before returned, by the id of the step; of for_each: count and failed
+//	vars      what set steps set; this is also the output of the run
+//
+// and inside for_each the item under its name. Moments and dates are texts in them, as in JSON: compare them with
+// timestamp(x).
+package flows

@@ -1,0 +1,178 @@
+package graphql
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"colonnade/core"
+	"colonnade/tables"
+)
+
+// Options of an [Engine]; the zero value works.
+type Options struct {
+	Log       *slog.Logger                 // slog.Default when nil
+	Limits    Limits                       // for who signed in
+	Anonymous Limits                       // for who did not
+	Timeout   time.Duration                // of one request; 30 s when 0
+	RequestID func(context.Context) string // names a request in the log and in the answer to an internal error; a new id when nil
+	Dev       bool                         // internal errors are shown in full
+}
+
+// Engine answers GraphQL requests.
+type Engine struct {
+	store   *tables.Store
+	actions []core.Action
+	o       Options
+	api     func(*tables.Snapshot) *api
+	last    atomic.Pointer[api]
+}
+
+// Request is one GraphQL request, as it came in JSON.
+type Request struct {
+	Query         string          `json:"query"`
+	Variables     json.RawMessage `json:"variables"`
+	OperationName string          `json:"operationName"`
+	Extensions    json.RawMessage `json:"extensions"`
+}
+
+// Response is the answer to a request.
+type Response struct {
+	Body []byte // the complete JSON, which may be shared: do not change it
+	Kind Kind
+}
+
+// Kind says how a request ended, from which the status of HTTP follows.
+type Kind int
+
+// The kinds of an answer.
+const (
+	OK           Kind = iota
+	PartialError      // it was executed, and fields failed: there is data, if only null
+	RequestError      // it was refused as it is: there is no data
+	NotAllowed        // it would write, where only reading is allowed: there is no data
+)
+
+// New returns an engine over the store, for which it must be called before the store is loaded. From then on a schema
+// that GraphQL cannot express is refused before the database keeps it. The actions have different names.
+func New(store *tables.Store, actions []core.Action, o Options) *Engine {
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = 30 * time.Second
+	}
+	if o.RequestID == nil {
+		o.RequestID = func(context.Context) string { return string(core.NewID()) }
+	}
+	o.Limits = o.Limits.or(defaultLimits)
+	o.Anonymous = o.Anonymous.or(anonymousLimits)
+	e := &Engine{store: store, actions: actions, o: o}
+	e.api = tables.Derive(store, e.derive)
+	return e
+}
+
+// derive returns the API of a snapshot. Snapshots of one schema, which differ in their policies, share one.
+func (e *Engine) derive(snap *tables.Snapshot) (*api, error) {
+	if a := e.last.Load(); a != nil && a.schema == snap.Schema {
+		return a, nil
+	}
+	a, err := build(snap.Schema, e.actions)
+	if err != nil {
+		return nil, err
+	}
+	e.last.Store(a)
+	return a, nil
+}
+
+// SDL returns the API of a snapshot in the schema definition language.
+func (e *Engine) SDL(snap *tables.Snapshot) string { return e.api(snap).sdl() }
+
+// retries is how often a mutation is compiled anew because the schema has just changed.
+const retries = 3
+
+// Do answers a request for the caller of ctx. With readOnly, a mutation is not executed.
+func (e *Engine) Do(ctx context.Context, r Request, readOnly bool) (res Response) {
+	defer func() {
+		if p := recover(); p != nil {
+			err := core.E("graphql.Do", core.Internal, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+			res = failed([]wireError{e.executionError(ctx, nil, err)})
+		}
+	}()
+	ctx, cancel := context.WithTimeout(ctx, e.o.Timeout)
+	defer cancel()
+	for i := 0; ; i++ {
+		res, err := e.do(ctx, r, readOnly)
+		if err == nil {
+			return res
+		}
+		if !errors.Is(err, errMoved) || i == retries {
+			return failed([]wireError{e.executionError(ctx, nil, core.E("graphql.Do", core.Conflict, "the schema has just changed: try again", err))})
+		}
+	}
+}
+
+func (e *Engine) do(ctx context.Context, r Request, readOnly bool) (Response, error) {
+	snap := e.store.Snapshot()
+	a := e.api(snap)
+	caller := core.CallerFrom(ctx)
+	limits := e.o.Limits
+	if caller.Anonymous() {
+		limits = e.o.Anonymous
+	}
+	doc, errs := a.parse(r.Query, limits, caller.Anonymous() && len(caller.Roles) == 0)
+	if errs != nil {
+		return refused(errs...), nil
+	}
+	op, problem := doc.operation(r.OperationName)
+	if problem != "" {
+		return refused(requestError(wrong("%s", problem))), nil
+	}
+	if doc.size.introspection > 0 && caller.Anonymous() {
+		return refused(signIn()), nil
+	}
+	if op.Operation == ast.Mutation && readOnly {
+		res := refused(requestError(wrong("a mutation cannot be sent this way: use POST")))
+		res.Kind = NotAllowed
+		return res, nil
+	}
+	if doc.size.introspection > 0 && onlyIntrospection(op) {
+		return e.introspect(ctx, a, snap, op, r, limits)
+	}
+	vars, err := a.coerceVariables(op, r.Variables)
+	if err != nil {
+		return refused(requestError(err)), nil
+	}
+	if op.Operation == ast.Mutation {
+		return e.mutation(ctx, a, snap, op, vars, limits)
+	}
+	return e.query(ctx, a, snap, op, vars, limits), nil
+}
+
+// introspect answers a request for types, which has one answer as long as the schema stays.
+func (e *Engine) introspect(ctx context.Context, a *api, snap *tables.Snapshot, op *ast.OperationDefinition, r Request, l Limits) (Response, error) {
+	key := r.Query + "\x00" + r.OperationName + "\x00" + string(r.Variables)
+	if body, ok := a.introspections.get(key); ok {
+		return Response{Body: body, Kind: OK}, nil
+	}
+	vars, err := a.coerceVariables(op, r.Variables)
+	if err != nil {
+		return refused(requestError(err)), nil
+	}
+	res := e.query(ctx, a, snap, op, vars, l)
+	if res.Kind == OK {
+		a.introspections.put(key, res.Body, cap(res.Body))
+	}
+	return res, nil
+}
+
+func signIn() wireError {
+	return wireError{Message: "sign in first", Extensions: extensions{Code: codes[core.Unknown], Kind: core.Unknown}}
+}

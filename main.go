@@ -1,0 +1,85 @@
+// Colonnade is a self-hosted low-code backend: tables defined at run time, business rules, role-based security and a
+// GraphQL API, with durable flows and plugins on top, in one binary.
+//
+// This package is the binary: configuration, wiring, run.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"syscall"
+
+	"colonnade/core"
+)
+
+// command is what the first argument names.
+type command struct {
+	name, doc string
+	run       func(ctx context.Context, args []string, out io.Writer) error
+}
+
+func commands() []command {
+	return []command{
+		{"demo", "build the coffee example in a new database and show what comes out; --once ends then", runDemo},
+		{"serve", "run the server", runServe},
+		{"version", "print the version", func(_ context.Context, _ []string, out io.Writer) error {
+			_, err := fmt.Fprintln(out, "colonnade", version())
+			return err
+		}},
+	}
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.Stdout)
+	if err == nil || errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	fmt.Fprintln(os.Stderr, "colonnade:", explain(err))
+	os.Exit(1)
+}
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	all := commands()
+	if len(args) > 0 {
+		if i := slices.IndexFunc(all, func(c command) bool { return c.name == args[0] }); i >= 0 {
+			return all[i].run(ctx, args[1:], out)
+		}
+	}
+	var b strings.Builder
+	b.WriteString("usage: colonnade <command> [options]\n\n")
+	for _, c := range all {
+		fmt.Fprintf(&b, "  %-8s  %s\n", c.name, c.doc)
+	}
+	b.WriteString("\ncolonnade <command> --help lists the options of a command.\n")
+	if len(args) == 0 || args[0] == "help" || args[0] == "--help" || args[0] == "-h" {
+		_, err := io.WriteString(out, b.String())
+		return err
+	}
+	return core.E("main.run", core.Invalid, fmt.Sprintf("there is no command %q\n\n%s", args[0], b.String()))
+}
+
+// explain is what a person at the terminal reads of an error.
+func explain(err error) string {
+	var e *core.Error
+	if errors.As(err, &e) && e.Kind != core.Internal {
+		return e.Public()
+	}
+	return err.Error()
+}
+
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "in development"
+}

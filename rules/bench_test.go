@@ -1,0 +1,80 @@
+package rules
+
+import (
+	"testing"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"colonnade/core"
+	"colonnade/core/db"
+	"colonnade/core/db/postgres"
+)
+
+const benchSource = "state == 'open' && price * 1.19 > 100 && coalesce(amount, 0) < 50 && due < today()"
+
+var benchRecord = core.Record{"state": "open", "price": decimal.RequireFromString("129.99"), "amount": nil, "due": time.Date(2024, 5, 1, 0, 0, 0, 0, time.UTC)}
+
+func benchExpr(b *testing.B, source string) *Expr {
+	e, err := Compile(&orders, source, Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return e
+}
+
+func BenchmarkCompile(b *testing.B) {
+	for b.Loop() {
+		benchExpr(b, benchSource)
+	}
+}
+
+func BenchmarkEval(b *testing.B) {
+	for name, source := range map[string]string{"rule": benchSource, "owner": "closed_by == caller.user", "decimal": "price * amount"} {
+		b.Run(name, func(b *testing.B) {
+			e := benchExpr(b, source)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := e.Eval(benchRecord, nil, core.Caller{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkFree(b *testing.B) {
+	f, err := CompileFree([]string{"trigger"}, "trigger.state == 'open' && trigger.price * 1.19 > 100 && coalesce(trigger.amount, 0) < 50 && trigger.due < today()")
+	if err != nil {
+		b.Fatal(err)
+	}
+	vars := map[string]any{"trigger": benchRecord}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := f.Eval(vars, core.Caller{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkSQL(b *testing.B) {
+	e := benchExpr(b, benchSource)
+	b.ReportAllocs()
+	for b.Loop() {
+		s := db.New(postgres.Dialect{})
+		e.SQL(s, func(c *core.Column) { s.Name("w", c.Name) }, core.Caller{})
+	}
+}
+
+func BenchmarkNewSet(b *testing.B) {
+	table := orders
+	for _, name := range []string{"a", "b", "c"} {
+		table.Rules = append(table.Rules, core.Rule{Name: name, When: benchSource, Do: []core.Deed{{Do: "set", Column: "amount", Value: "amount + 1"}}})
+	}
+	s := schema(b, table)
+	for b.Loop() {
+		if _, err := NewSet(s); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/tools/txtar"
+
+	"colonnade/core"
+	"colonnade/core/db/dbtest"
+)
+
+// TestScenarios runs testdata/*.txtar against the whole program, over HTTP, on every database. A scenario is a list of
+// files, read from the top:
+//
+//	as NAME ROLE...   a GraphQL document, sent by that user; "admin" is the administrator, others are created on first sight
+//	variables         JSON, for the document before
+//	answer            what comes back; every uuid is written <id 1>, <id 2> ... by first appearance, every moment <time>
+//	absent            lines that the answer must not contain
+//	drain             waits until no flow has anything to do
+//
+// A document may name <id 1> too. -update writes the answers of this run into the files.
+func TestScenarios(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no scenarios", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			eachDatabase(t, func(t *testing.T, c *config) { newScenario(t, c).run(t, file) })
+		})
+	}
+}
+
+// scenario is one run of a file against one program.
+type scenario struct {
+	app  *app
+	url  string
+	keys map[string]string // by user
+	ids  []string          // by first appearance
+}
+
+// eachDatabase runs f with the configuration of each database that is there.
+func eachDatabase(t *testing.T, f func(t *testing.T, c *config)) {
+	t.Run("sqlite", func(t *testing.T) { f(t, &config{Dev: true, Data: t.TempDir()}) })
+	if dbtest.HasPostgres() {
+		t.Run("postgres", func(t *testing.T) { f(t, &config{Dev: true, Database: dbtest.PostgresDSN(t)}) })
+	}
+}
+
+func newScenario(t *testing.T, c *config) *scenario {
+	t.Helper()
+	a, err := newApp(t.Context(), c, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := a.stop(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	})
+	key, err := a.administrator(t.Context(), "admin@example.com", "a password for tests")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.start(t.Context(), "127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	return &scenario{app: a, url: "http://" + a.web.Addr() + "/graphql", keys: map[string]string{"admin": key}}
+}
+
+func (s *scenario) run(t *testing.T, file string) {
+	ar, err := txtar.ParseFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var user, query string
+	var variables json.RawMessage
+	var answer []byte
+	send := func() {
+		if query != "" {
+			answer = s.mask(s.send(t, user, query, variables))
+			query, variables = "", nil
+		}
+	}
+	for i := range ar.Files {
+		f := &ar.Files[i]
+		words := strings.Fields(f.Name)
+		switch words[0] {
+		case "as":
+			send()
+			user, query = words[1], s.unmask(string(f.Data))
+			s.sure(t, user, words[2:])
+		case "variables":
+			variables = json.RawMessage(s.unmask(string(f.Data)))
+		case "answer":
+			send()
+			if *update {
+				f.Data = answer
+			} else if !bytes.Equal(answer, f.Data) {
+				t.Errorf("%s, file %d: %s got\n%s\nwant\n%s", file, i+1, user, answer, f.Data)
+			}
+		case "absent":
+			send()
+			for line := range strings.Lines(string(f.Data)) {
+				if line = strings.TrimSpace(line); line != "" && bytes.Contains(answer, []byte(line)) {
+					t.Errorf("%s, file %d: the answer contains %q:\n%s", file, i+1, line, answer)
+				}
+			}
+		case "drain":
+			send()
+			if err := s.app.flows.Drain(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		default:
+			t.Fatalf("%s: what is %q?", file, f.Name)
+		}
+	}
+	send()
+	if *update {
+		if err := os.WriteFile(file, txtar.Format(ar), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// sure makes the user, with the roles, when it is not there yet.
+func (s *scenario) sure(t *testing.T, user string, roles []string) {
+	t.Helper()
+	if _, ok := s.keys[user]; ok {
+		return
+	}
+	vars, err := json.Marshal(map[string]any{"name": user, "email": user + "@example.com", "roles": append([]string{}, roles...)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := s.send(t, "admin", `mutation($name: String!, $email: String!, $roles: [String!]) {
+		create_user(name: $name, email: $email, roles: $roles) { id }
+		create_api_key(name: "test", user: $email) { secret }
+	}`, vars)
+	var answer struct {
+		Data struct {
+			Key struct{ Secret string } `json:"create_api_key"`
+		}
+	}
+	if err := json.Unmarshal(out, &answer); err != nil || answer.Data.Key.Secret == "" {
+		t.Fatalf("creating %s: %s", user, out)
+	}
+	s.keys[user] = answer.Data.Key.Secret
+}
+
+func (s *scenario) send(t *testing.T, user, query string, variables json.RawMessage) []byte {
+	t.Helper()
+	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url, bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if user != "nobody" {
+		req.Header.Set("Authorization", "Bearer "+s.keys[user])
+	}
+	client := http.Client{Timeout: time.Minute}
+	res, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	out, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+var (
+	uuidPattern = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
+	timePattern = regexp.MustCompile(`"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00"`)
+	maskPattern = regexp.MustCompile(`<id (\d+)>`)
+)
+
+// mask makes an answer the same in every run.
+func (s *scenario) mask(raw []byte) []byte {
+	var out bytes.Buffer
+	if err := json.Indent(&out, raw, "", "  "); err != nil {
+		return raw
+	}
+	text := uuidPattern.ReplaceAllStringFunc(out.String(), func(id string) string {
+		if id == string(core.SystemID) || id == string(core.RootUnit) {
+			return id
+		}
+		for i, have := range s.ids {
+			if have == id {
+				return fmt.Sprintf("<id %d>", i+1)
+			}
+		}
+		s.ids = append(s.ids, id)
+		return fmt.Sprintf("<id %d>", len(s.ids))
+	})
+	return []byte(timePattern.ReplaceAllString(text, `"<time>"`) + "\n")
+}
+
+func (s *scenario) unmask(text string) string {
+	return maskPattern.ReplaceAllStringFunc(text, func(m string) string {
+		var n int
+		if _, err := fmt.Sscanf(m, "<id %d>", &n); err != nil || n < 1 || n > len(s.ids) {
+			return m
+		}
+		return s.ids[n-1]
+	})
+}

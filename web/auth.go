@@ -1,0 +1,245 @@
+package web
+
+import (
+	"encoding/json"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"colonnade/authz"
+	"colonnade/core"
+)
+
+// A session travels in a cookie, or as a bearer token like an API key does.
+//
+// The cookie is __Host-sid: Secure, for this host only, not to be set from a sibling domain. Browsers refuse that name
+// over plain HTTP, also on localhost in some; so a browser on the machine of the server itself gets a plain "sid".
+const (
+	cookieSecure = "__Host-sid"
+	cookieLocal  = "sid"
+)
+
+const authBodyLimit = 16 << 10 // bytes
+
+// authenticate returns the caller of the request, who is anonymous without a token. A token that is not good is an
+// error, whatever the route: who sends one wants to be somebody.
+func (s *Server) authenticate(c *fiber.Ctx) (core.Caller, error) {
+	const op = "web.authenticate"
+	cause := core.Cause{Kind: "api"}
+	token, cookie := s.token(c)
+	if token == "" {
+		if c.Get(fiber.HeaderAuthorization) != "" {
+			return core.Caller{}, core.E(op, core.Unknown, "the Authorization header must be Bearer, then a token or an API key")
+		}
+		return core.Caller{Cause: cause}, nil
+	}
+	if cookie {
+		if err := sameSite(c, true); err != nil {
+			return core.Caller{}, err
+		}
+	}
+	who, err := s.callerOf(c, token, cause)
+	if err != nil && cookie && core.KindOf(err) == core.Unknown {
+		s.setCookie(c, authz.Session{})
+	}
+	return who, err
+}
+
+func (s *Server) callerOf(c *fiber.Ctx, token string, cause core.Cause) (core.Caller, error) {
+	user, err := s.o.Logins.Authenticate(c.UserContext(), token)
+	if err != nil {
+		return core.Caller{}, err
+	}
+	return s.o.Policy().Caller(user, cause)
+}
+
+// token returns the token of the request, and whether it came as a cookie, which browsers send unasked.
+// An Authorization header goes before cookies.
+func (s *Server) token(c *fiber.Ctx) (token string, cookie bool) {
+	if a := c.Get(fiber.HeaderAuthorization); a != "" {
+		scheme, token, _ := strings.Cut(a, " ")
+		if !strings.EqualFold(scheme, "Bearer") {
+			return "", false
+		}
+		return strings.TrimSpace(token), false
+	}
+	if token := c.Cookies(cookieSecure); token != "" {
+		return token, true
+	}
+	if s.local(c) {
+		return c.Cookies(cookieLocal), true
+	}
+	return "", false
+}
+
+// sameSite refuses a request that a page of another site has the browser make. Browsers say in Sec-Fetch-Site, older
+// ones in Origin, where a request comes from. strict refuses a POST that says nothing, as is right when a cookie came
+// with it.
+func sameSite(c *fiber.Ctx, strict bool) error {
+	const op = "web.sameSite"
+	foreign := core.E(op, core.Denied, "the request comes from a page of another site")
+	switch site := c.Get("Sec-Fetch-Site"); site {
+	case "same-origin", "none":
+		return nil
+	case "":
+	default:
+		return foreign
+	}
+	if origin := c.Get(fiber.HeaderOrigin); origin != "" {
+		u, err := url.Parse(origin)
+		if err != nil || u.Host == "" || !strings.EqualFold(u.Host, string(c.Request().Header.Host())) {
+			return foreign
+		}
+		return nil
+	}
+	if strict && c.Method() == fiber.MethodPost {
+		return core.E(op, core.Denied, "a POST with a cookie must say where it comes from: send Origin, or a bearer token instead of the cookie")
+	}
+	return nil
+}
+
+// local reports whether the request is plain HTTP from this machine to this machine. A proxy on this machine that tells
+// of HTTPS is believed, trusted or not: it only makes the cookie stricter.
+func (s *Server) local(c *fiber.Ctx) bool {
+	if c.Get(fiber.HeaderXForwardedProto) == "https" || !s.connected(c).IsLoopback() {
+		return false
+	}
+	host := strings.ToLower(hostOnly(string(c.Request().Header.Host())))
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// setCookie sends the session to the browser; the zero session takes it away.
+func (s *Server) setCookie(c *fiber.Ctx, in authz.Session) {
+	k := &fiber.Cookie{Name: cookieSecure, Value: in.Token, Path: "/", Expires: in.Ends, Secure: true, HTTPOnly: true, SameSite: "Lax"}
+	if s.local(c) {
+		k.Name, k.Secure = cookieLocal, false
+	}
+	if in.Token == "" {
+		k.Expires = time.Unix(1, 0)
+	}
+	c.Cookie(k)
+}
+
+// decode reads the JSON body of a form.
+func decode(c *fiber.Ctx, into any) error {
+	const op = "web.decode"
+	if err := jsonBody(c); err != nil {
+		return err
+	}
+	if err := sameSite(c, false); err != nil {
+		return err
+	}
+	body := c.Request().Body()
+	if len(body) > authBodyLimit {
+		return core.E(op, fiber.NewError(fiber.StatusRequestEntityTooLarge))
+	}
+	if _, err := scanObject(body); err != nil {
+		return core.E(op, core.Invalid, "the body must be a JSON object: "+err.Error())
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return core.E(op, core.Invalid, "the members of the JSON object must be text")
+	}
+	return nil
+}
+
+type signIn struct {
+	Email    string `json:"email"`
+	Password string `json:"password"`
+}
+
+// login begins a session: as a cookie, or as a token for a program that asks with the header "X-Token: 1".
+func (s *Server) login(c *fiber.Ctx) error {
+	var in signIn
+	if err := decode(c, &in); err != nil {
+		return err
+	}
+	return s.begin(c, in)
+}
+
+func (s *Server) begin(c *fiber.Ctx, in signIn) error {
+	const op = "web.login"
+	session, err := s.o.Logins.Login(c.UserContext(), in.Email, in.Password, s.peer(c))
+	if err != nil {
+		return core.E(op, err)
+	}
+	who, err := s.o.Policy().Caller(session.User, core.Cause{Kind: "api"})
+	if err != nil {
+		return core.E(op, err)
+	}
+	out := signedIn{User: personOf(who), Ends: &session.Ends}
+	if c.Get("X-Token") == "1" && c.Get("Sec-Fetch-Site") == "" { // a browser keeps the token out of reach of scripts
+		out.Token = session.Token
+	} else {
+		s.setCookie(c, session)
+	}
+	return answer(c, out)
+}
+
+// setup makes the first administrator, and signs in as that.
+func (s *Server) setup(c *fiber.Ctx) error {
+	const op = "web.setup"
+	var in struct {
+		Token string `json:"token"`
+		Name  string `json:"name"`
+		signIn
+	}
+	if err := decode(c, &in); err != nil {
+		return err
+	}
+	if _, err := s.o.Logins.CreateFirstAdministrator(c.UserContext(), in.Token, in.Name, in.Email, in.Password); err != nil {
+		return core.E(op, err)
+	}
+	if err := s.o.Reload(c.UserContext()); err != nil {
+		return core.E(op, err)
+	}
+	return s.begin(c, in.signIn)
+}
+
+// logout ends the session of the request. An API key stays: it is revoked, not signed out.
+func (s *Server) logout(c *fiber.Ctx) error {
+	if err := jsonBody(c); err != nil {
+		return err
+	}
+	token, cookie := s.token(c)
+	if err := s.o.Logins.Logout(c.UserContext(), token); err != nil {
+		return core.E("web.logout", err)
+	}
+	if cookie {
+		s.setCookie(c, authz.Session{})
+	}
+	return answer(c, signedIn{})
+}
+
+// me tells who is signed in.
+func (s *Server) me(c *fiber.Ctx) error {
+	return answer(c, signedIn{User: personOf(core.CallerFrom(c.UserContext()))})
+}
+
+type signedIn struct {
+	User  *person    `json:"user"`
+	Ends  *time.Time `json:"ends,omitempty"`
+	Token string     `json:"token,omitempty"`
+}
+
+type person struct {
+	ID    core.ID  `json:"id"`
+	Name  string   `json:"name"`
+	Roles []string `json:"roles"`
+}
+
+func personOf(who core.Caller) *person {
+	return &person{ID: who.User, Name: who.Name, Roles: append([]string{}, who.Roles...)}
+}
+
+func answer(c *fiber.Ctx, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return core.E("web.answer", err)
+	}
+	c.Set(fiber.HeaderContentType, mediaJSON.contentType())
+	return c.Send(b)
+}

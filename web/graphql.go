@@ -1,0 +1,127 @@
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"github.com/gofiber/fiber/v2"
+
+	"colonnade/core"
+	"colonnade/graphql"
+)
+
+// GraphQL over HTTP, as the specification of that name and the audits of graphql-http have it.
+
+const graphqlPath = "/graphql"
+
+func (s *Server) postGraphQL(c *fiber.Ctx) error {
+	m, err := form(c)
+	if err != nil {
+		return err
+	}
+	if err := jsonBody(c); err != nil {
+		return err
+	}
+	r, err := parseRequest(c.Request().Body())
+	if err != nil {
+		return err
+	}
+	return s.run(c, m, r, false)
+}
+
+func (s *Server) getGraphQL(c *fiber.Ctx) error {
+	const op = "web.getGraphQL"
+	m, err := form(c)
+	if err != nil {
+		return err
+	}
+	r := graphql.Request{Query: c.Query("query"), OperationName: c.Query("operationName")}
+	if r.Query == "" {
+		return core.E(op, core.Invalid, errNoQuery)
+	}
+	for name, to := range map[string]*json.RawMessage{"variables": &r.Variables, "extensions": &r.Extensions} {
+		text := c.Query(name)
+		if text == "" || text == "null" {
+			continue
+		}
+		if _, err := scanObject([]byte(text)); err != nil {
+			return core.E(op, core.Invalid, fmt.Sprintf("%s must be a JSON object: %v", name, err))
+		}
+		*to = json.RawMessage(text)
+	}
+	return s.run(c, m, r, true)
+}
+
+// form returns the form of the answer, or the error that says that there is none to please the client.
+func form(c *fiber.Ctx) (media, error) {
+	m, ok := negotiate(c.Get(fiber.HeaderAccept))
+	if !ok {
+		return "", fiber.NewError(fiber.StatusNotAcceptable, "the answer is application/json or application/graphql-response+json: accept one")
+	}
+	return m, nil
+}
+
+// run has the engine answer. The answer is sent as it is, without a copy.
+func (s *Server) run(c *fiber.Ctx, m media, r graphql.Request, readOnly bool) error {
+	out := s.do(c.UserContext(), r, readOnly)
+	switch {
+	case out.Kind == graphql.NotAllowed:
+		c.Set(fiber.HeaderAllow, fiber.MethodPost)
+		c.Status(fiber.StatusMethodNotAllowed)
+	case out.Kind == graphql.RequestError && m == mediaGraphQL:
+		c.Status(fiber.StatusBadRequest)
+	}
+	c.Set(fiber.HeaderContentType, m.contentType())
+	return c.Send(out.Body)
+}
+
+const errNoQuery = "query is missing: send the GraphQL document as a string"
+
+// parseRequest reads the body of a request. What it returns keeps nothing of the body, which fasthttp uses again.
+// Members that it does not know are ignored, as the specification wants; of equal ones the last counts.
+func parseRequest(body []byte) (r graphql.Request, err error) {
+	const op = "web.parseRequest"
+	members, err := scanObject(body)
+	if err != nil {
+		return r, core.E(op, core.Invalid, "the body must be a JSON object: "+err.Error())
+	}
+	query := false
+	for _, m := range members {
+		null := string(m.value) == "null"
+		switch m.name {
+		case "query", "operationName":
+			if !null && m.value[0] != '"' {
+				return r, core.E(op, core.Invalid, m.name+" must be a string")
+			}
+			text := ""
+			if !null {
+				if text, err = unquote(m.value); err != nil {
+					return r, core.E(op, core.Invalid, m.name+": "+err.Error())
+				}
+			}
+			if m.name == "query" {
+				r.Query, query = text, !null
+			} else {
+				r.OperationName = text
+			}
+		case "variables", "extensions":
+			if !null && m.value[0] != '{' {
+				return r, core.E(op, core.Invalid, m.name+" must be an object")
+			}
+			var raw json.RawMessage
+			if !null {
+				raw = bytes.Clone(m.value)
+			}
+			if m.name == "variables" {
+				r.Variables = raw
+			} else {
+				r.Extensions = raw
+			}
+		}
+	}
+	if !query {
+		return r, core.E(op, core.Invalid, errNoQuery)
+	}
+	return r, nil
+}

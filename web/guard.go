@@ -1,0 +1,169 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"colonnade/core"
+)
+
+// policyCSP is what a page may load and do. GraphiQL has one of its own.
+const policyCSP = "default-src 'self'; script-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+
+// securityHeaders are on every answer. A page may replace the first.
+var securityHeaders = [][2]string{
+	{fiber.HeaderContentSecurityPolicy, policyCSP},
+	{fiber.HeaderXContentTypeOptions, "nosniff"},
+	{fiber.HeaderReferrerPolicy, "no-referrer"},
+	{fiber.HeaderXFrameOptions, "DENY"},
+	{"Permissions-Policy", "accelerometer=(), camera=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), payment=(), usb=()"},
+	{"Cross-Origin-Opener-Policy", "same-origin"},
+	{"Cross-Origin-Resource-Policy", "same-origin"},
+	{fiber.HeaderCacheControl, "no-store"},
+}
+
+func setHeaders(c *fiber.Ctx) {
+	for _, h := range securityHeaders {
+		c.Set(h[0], h[1])
+	}
+}
+
+type requestKey struct{}
+
+// RequestID returns the id under which the request of ctx is logged and answered, "" outside of requests.
+func RequestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestKey{}).(string)
+	return id
+}
+
+// frame is around every request: id, headers, deadline, panic, access log. A client that leaves is not noticed by
+// fasthttp, so that the deadline is the only end of work that nobody waits for.
+func (s *Server) frame(c *fiber.Ctx) (err error) {
+	begin := time.Now()
+	setHeaders(c)
+	if s.secure(c) {
+		c.Set(fiber.HeaderStrictTransportSecurity, "max-age=31536000")
+	}
+	id := string(core.NewID()) // ours, never the client's: it goes into the log
+	c.Set(fiber.HeaderXRequestID, id)
+	ctx, cancel := context.WithTimeout(context.WithValue(s.base, requestKey{}, id), s.o.Timeout)
+	defer cancel()
+	c.SetUserContext(ctx)
+	defer func() {
+		if p := recover(); p != nil {
+			err = core.E("web.frame", fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+		}
+		if err != nil {
+			err = s.answerError(c, err)
+		}
+		s.logAccess(c, begin)
+	}()
+	return c.Next()
+}
+
+func (s *Server) logAccess(c *fiber.Ctx, begin time.Time) {
+	level := slog.LevelDebug
+	if s.o.Dev {
+		level = slog.LevelInfo
+	}
+	if !s.o.Log.Enabled(c.UserContext(), level) {
+		return
+	}
+	s.o.Log.Log(c.UserContext(), level, "web: request",
+		"method", c.Method(), "path", c.Path(), "status", c.Response().StatusCode(), "bytes", len(c.Response().Body()),
+		"took", time.Since(begin), "peer", s.peer(c), "user", core.CallerFrom(c.UserContext()).User, "request_id", RequestID(c.UserContext()))
+}
+
+// guard refuses what no honest client sends: a request that two servers would read differently, and one for a foreign
+// host, which is how a page of a stranger reaches a server behind the firewall of its reader (DNS rebinding).
+func (s *Server) guard(c *fiber.Ctx) error {
+	const op = "web.guard"
+	if uri := c.Request().Header.RequestURI(); len(uri) == 0 || uri[0] != '/' {
+		return core.E(op, core.Invalid, "the request line needs a path that begins with a slash")
+	}
+	var length, coding, hosts int
+	for line := range bytes.Lines(c.Request().Header.RawHeaders()) {
+		name, _, _ := bytes.Cut(line, []byte{':'})
+		switch name = bytes.TrimSpace(name); {
+		case bytes.EqualFold(name, []byte("Content-Length")):
+			length++
+		case bytes.EqualFold(name, []byte("Transfer-Encoding")):
+			coding++
+		case bytes.EqualFold(name, []byte("Host")):
+			hosts++
+		}
+	}
+	if length > 0 && coding > 0 {
+		c.Response().SetConnectionClose()
+		return core.E(op, core.Invalid, "a request has Content-Length or Transfer-Encoding, not both")
+	}
+	host := string(c.Request().Header.Host())
+	if hosts != 1 || host == "" {
+		c.Response().SetConnectionClose()
+		return core.E(op, core.Invalid, "a request needs one Host header")
+	}
+	if s.hosts != nil && !s.hosts[strings.ToLower(hostOnly(host))] && !strings.HasPrefix(c.Path(), healthPath) { // probes name the machine
+		return fiber.NewError(fiber.StatusMisdirectedRequest, "this server does not answer for the host: add its name to the configuration")
+	}
+	return c.Next()
+}
+
+// hostOnly returns a host without the port and without brackets.
+func hostOnly(host string) string {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		return h
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+}
+
+// peer returns the address that the request comes from: that of the connection, or what a trusted proxy says.
+func (s *Server) peer(c *fiber.Ctx) string {
+	at := s.connected(c)
+	if !s.trusts(at) {
+		return at.String()
+	}
+	// Each proxy appends the peer that it saw, so that the last one who is no proxy of ours is the first to believe.
+	hops := strings.Split(strings.Join(c.GetReqHeaders()[fiber.HeaderXForwardedFor], ","), ",")
+	for i := len(hops) - 1; i >= 0 && s.trusts(at); i-- {
+		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			break
+		}
+		at = hop.Unmap()
+	}
+	return at.String()
+}
+
+// connected returns the address at the other end of the connection.
+func (s *Server) connected(c *fiber.Ctx) netip.Addr {
+	ip, _ := netip.AddrFromSlice(c.Context().RemoteIP())
+	return ip.Unmap()
+}
+
+func (s *Server) trusts(ip netip.Addr) bool {
+	for _, p := range s.o.Proxies {
+		if p.Contains(ip) {
+			return true
+		}
+	}
+	return false
+}
+
+// secure reports whether the client came over HTTPS, as a trusted proxy tells.
+func (s *Server) secure(c *fiber.Ctx) bool {
+	return c.Get(fiber.HeaderXForwardedProto) == "https" && s.trusts(s.connected(c))
+}
+
+func isClosed(err error) bool {
+	return errors.Is(err, net.ErrClosed) || strings.Contains(err.Error(), "use of closed network connection")
+}

@@ -1,0 +1,62 @@
+package web
+
+import (
+	"github.com/gofiber/fiber/v2"
+
+	"colonnade/core"
+)
+
+// access says whom a route lets in. The zero value lets in nobody.
+type access int
+
+const (
+	anyone  access = iota + 1 // the caller is not even looked at
+	caller                    // anonymous too, but who sends a token must send a good one; the engine decides on rights
+	session                   // who is signed in
+)
+
+// route is one way in. Every route is in the list of [Server.routes] and says whom it lets in.
+type route struct {
+	method, path string
+	access       access
+	handler      fiber.Handler
+}
+
+func (s *Server) routes() []route {
+	return []route{
+		{"GET", "/", anyone, s.home},
+		{"GET", "/graphql", caller, s.getGraphQL},
+		{"POST", "/graphql", caller, s.postGraphQL},
+		{"GET", "/graphiql", anyone, s.graphiql}, // sends to /login who is not signed in
+		{"GET", "/login", anyone, s.loginPage},
+		{"GET", "/setup", anyone, s.setupPage},
+		{"GET", assetsPath + ":hash/:name", anyone, s.asset},
+		{"POST", "/auth/login", anyone, s.login},
+		{"POST", "/auth/setup", anyone, s.setup}, // needs the token of the setup link
+		{"POST", "/auth/logout", session, s.logout},
+		{"GET", "/auth/me", session, s.me},
+		{"GET", "/health/live", anyone, s.live},
+		{"GET", "/health/ready", anyone, s.ready},
+	}
+}
+
+// admit returns the handler behind the check that the route asks for.
+func (s *Server) admit(r route) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		switch r.access {
+		case anyone:
+			return r.handler(c)
+		case caller, session:
+			who, err := s.authenticate(c)
+			if err != nil {
+				return err
+			}
+			if r.access == session && who.Anonymous() {
+				return core.E("web.admit", core.Unknown, "sign in first")
+			}
+			c.SetUserContext(core.WithCaller(c.UserContext(), who))
+			return r.handler(c)
+		}
+		return core.E("web.admit", core.Denied, "nobody may use this")
+	}
+}

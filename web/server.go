@@ -1,0 +1,179 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"colonnade/authz"
+	"colonnade/core"
+	"colonnade/graphql"
+)
+
+// Options of [New]. Engine, Logins and Policy are needed; the zero value of everything else works.
+type Options struct {
+	Engine *graphql.Engine
+	Logins *authz.Logins
+	Policy func() *authz.Policy            // of the current snapshot
+	Reload func(ctx context.Context) error // called after the first administrator was made
+	Ping   func(ctx context.Context) error // whether requests can be served
+	Log    *slog.Logger                    // slog.Default when nil
+
+	Dev    bool // the access log at level info instead of debug
+	Public bool // may listen beyond the loopback address; set it only when somebody can sign in
+
+	Hosts   []string       // names that the server is reached by, besides localhost; with Public and without names, any
+	Proxies []netip.Prefix // whose X-Forwarded-For and X-Forwarded-Proto are believed
+
+	Timeout      time.Duration // of one request, 10 s when 0
+	ReadTimeout  time.Duration // to receive one request, 15 s when 0
+	WriteTimeout time.Duration // to send one answer, 30 s when 0
+	IdleTimeout  time.Duration // of a connection between two requests, 2 min when 0
+	BodyLimit    int           // bytes, 1 MB when 0
+	HeaderLimit  int           // bytes of the request line and the headers, 16 KB when 0
+}
+
+// maxConnections is how many connections are held at once; the next one is answered with 503.
+const maxConnections = 10_000
+
+// Server is the HTTP server.
+type Server struct {
+	o      Options
+	do     func(context.Context, graphql.Request, bool) graphql.Response
+	app    *fiber.App
+	hosts  map[string]bool // nil for any
+	site   *site
+	base   context.Context // of every request; ends when a stop can wait no longer
+	cancel context.CancelFunc
+
+	mu     sync.Mutex
+	ln     net.Listener
+	served chan struct{} // closed when the listener is done with
+}
+
+// New returns a server that does not listen yet.
+func New(o Options) *Server {
+	o = o.complete()
+	s := &Server{o: o, do: o.Engine.Do, site: newSite()}
+	s.base, s.cancel = context.WithCancel(context.Background())
+	if !o.Public || len(o.Hosts) > 0 {
+		s.hosts = map[string]bool{"localhost": true, "127.0.0.1": true, "::1": true}
+		for _, h := range o.Hosts {
+			s.hosts[strings.ToLower(hostOnly(h))] = true
+		}
+	}
+	s.app = fiber.New(fiber.Config{
+		Immutable:                    true, // without it, strings of a request change under whoever keeps them
+		DisableStartupMessage:        true,
+		DisablePreParseMultipartForm: true, // fasthttp would write the files of a stranger to disk
+		CaseSensitive:                true,
+		StrictRouting:                true,
+		ReadTimeout:                  o.ReadTimeout,
+		WriteTimeout:                 o.WriteTimeout,
+		IdleTimeout:                  o.IdleTimeout,
+		BodyLimit:                    o.BodyLimit,
+		ReadBufferSize:               o.HeaderLimit,
+		Concurrency:                  maxConnections,
+		ErrorHandler:                 s.answerError,
+	})
+	s.app.Use(s.frame, s.guard)
+	for _, r := range s.routes() {
+		s.app.Add(r.method, r.path, s.admit(r))
+		if r.method == fiber.MethodGet {
+			s.app.Add(fiber.MethodHead, r.path, s.admit(r))
+		}
+	}
+	return s
+}
+
+func (o Options) complete() Options {
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.Reload == nil {
+		o.Reload = func(context.Context) error { return nil }
+	}
+	if o.Ping == nil {
+		o.Ping = func(context.Context) error { return nil }
+	}
+	o.Timeout = positive(o.Timeout, 10*time.Second)
+	o.ReadTimeout = positive(o.ReadTimeout, 15*time.Second)
+	o.WriteTimeout = positive(o.WriteTimeout, 30*time.Second)
+	o.IdleTimeout = positive(o.IdleTimeout, 2*time.Minute)
+	o.BodyLimit = positive(o.BodyLimit, 1<<20)
+	o.HeaderLimit = positive(o.HeaderLimit, 16<<10)
+	return o
+}
+
+func positive[T int | time.Duration](v, otherwise T) T {
+	if v > 0 {
+		return v
+	}
+	return otherwise
+}
+
+// Start listens on the address, such as "127.0.0.1:8080", and serves until [Server.Stop]. It returns when connections
+// are taken. An address beyond the loopback one is refused unless the server is public.
+func (s *Server) Start(addr string) error {
+	const op = "web.Start"
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ln != nil || s.base.Err() != nil {
+		return core.E(op, core.Conflict, "the server was started before")
+	}
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		return core.E(op, core.Unavailable, fmt.Sprintf("cannot listen on %s: choose another address", addr), err)
+	}
+	if tcp, ok := ln.Addr().(*net.TCPAddr); !s.o.Public && (!ok || !tcp.IP.IsLoopback()) {
+		_ = ln.Close()
+		return core.E(op, core.Denied, fmt.Sprintf("%s can be reached by other machines: listen on 127.0.0.1, or allow it", addr))
+	}
+	s.ln, s.served = ln, make(chan struct{})
+	go func() {
+		defer close(s.served)
+		if err := s.app.Listener(ln); err != nil && s.base.Err() == nil && !isClosed(err) {
+			s.o.Log.Error("web: the server stopped listening", "err", err)
+		}
+	}()
+	return nil
+}
+
+// Addr returns the address that the server listens on, "" before [Server.Start].
+func (s *Server) Addr() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ln == nil {
+		return ""
+	}
+	return s.ln.Addr().String()
+}
+
+// Stop takes no more connections and waits for the requests that run. When ctx ends first, they are told to end, and the
+// error says so. A second Stop does nothing more.
+func (s *Server) Stop(ctx context.Context) error {
+	const op = "web.Stop"
+	defer s.cancel()
+	s.mu.Lock()
+	ln, served := s.ln, s.served
+	s.mu.Unlock()
+	if ln == nil {
+		return nil
+	}
+	_ = ln.Close() // here too, since fasthttp may not have seen the listener yet
+	select {
+	case <-served:
+	case <-ctx.Done():
+	}
+	if err := s.app.ShutdownWithContext(ctx); err != nil && !isClosed(err) {
+		return core.E(op, core.Unavailable, "requests were still running", err)
+	}
+	return nil
+}
