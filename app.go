@@ -54,7 +54,7 @@ func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error)
 
 	actions := append(a.store.Actions(), a.store.AccessActions(a.logins)...)
 	actions = append(actions, plugins.Builtin(a.store)...)
-	if a.flows, err = flows.New(a.store, actions, flows.Options{Log: log}); err != nil {
+	if a.flows, err = flows.New(ctx, a.store, actions, flows.Options{Log: log}); err != nil {
 		return err
 	}
 	actions = append(actions, a.flows.Actions()...)
@@ -89,7 +89,9 @@ func (a *app) start(ctx context.Context, addr string) error {
 // stop ends everything in the reverse order: requests, flows, database. What runs is finished, within limits of time.
 func (a *app) stop(ctx context.Context) error {
 	err := a.web.Stop(ctx)
-	a.flows.Stop()
+	if bad := a.flows.Stop(ctx); err == nil {
+		err = bad
+	}
 	if a.stopWatch != nil {
 		a.stopWatch()
 	}

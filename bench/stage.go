@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	_ "modernc.org/sqlite"
 )
 
 // stage is one database with the rows, and both servers over it.
@@ -151,13 +153,16 @@ func openSQLite(ctx context.Context, o *options, dir string) (_ *stage, err erro
 	if err := s.fill(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.own.stop(); err != nil { // which leaves all rows in the one file
+	if err := s.own.stop(); err != nil {
 		return nil, err
 	}
 	s.own = nil
 	files, err := filepath.Glob(filepath.Join(s.dir, "data", "*.db"))
 	if err != nil || len(files) != 1 {
 		return nil, fmt.Errorf("the data folder has %d files *.db, not one: %w", len(files), err)
+	}
+	if err := checkpoint(ctx, files[0]); err != nil {
+		return nil, err
 	}
 	twin := filepath.Join(s.dir, "limit.db")
 	if err := copyFile(files[0], twin); err != nil {
@@ -168,6 +173,16 @@ func openSQLite(ctx context.Context, o *options, dir string) (_ *stage, err erro
 	}
 	s.limit, err = start(ctx, s.dir, "limit", o.limit, "--sqlite", twin)
 	return s, err
+}
+
+// checkpoint moves what is in the log of a file into the file, so that both sides begin without a log.
+func checkpoint(ctx context.Context, path string) error {
+	pool, err := sql.Open("sqlite", path)
+	if err != nil {
+		return err
+	}
+	_, err = pool.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
+	return errors.Join(err, pool.Close())
 }
 
 func copyFile(from, to string) error {

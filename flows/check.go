@@ -18,7 +18,7 @@ func (d *definition) check(actions map[string]*core.Action) error {
 func (e *event) compile(schema *core.Schema) (*rules.Expr, error) {
 	t, err := schema.Table(e.table)
 	if err != nil {
-		return nil, e.at.problem("", "there is no table %s: %s", e.table, core.AsError(err).Msg)
+		return nil, e.at.problem("", "table %s: %s", e.table, core.AsError(err).Msg)
 	}
 	if t.Builtin {
 		return nil, e.at.problem("", "table %s is kept by Colonnade and has no events: choose another", e.table)

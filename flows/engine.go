@@ -34,26 +34,30 @@ const maxCrashes = 25
 const maxBackoff = 5 * time.Minute
 
 // work is one delivery of a job: it takes the run as far as it goes.
-func (s *Service) work(ctx context.Context, id core.ID) error { return s.attempt(ctx, id, false) }
+func (s *Service) work(ctx context.Context, id core.ID) error {
+	_, err := s.attempt(ctx, id, false)
+	return err
+}
 
-func (s *Service) attempt(ctx context.Context, id core.ID, force bool) error {
+// attempt reports whether the run was ours to work on.
+func (s *Service) attempt(ctx context.Context, id core.ID, force bool) (worked bool, err error) {
 	if s.stopped() {
-		return db.Again{}
+		return false, db.Again{}
 	}
 	if !s.reserve(id) {
-		return nil // a second delivery
+		return false, nil // a second delivery
 	}
 	defer s.release(id)
 	r, err := s.claim(ctx, id, force)
 	if err != nil || r == nil {
-		return err
+		return false, err
 	}
 	ctx, drop := context.WithCancelCause(ctx)
 	defer drop(nil)
 	s.hold(id, drop)
 	ctx, stop := context.WithTimeoutCause(ctx, r.deadline.Sub(s.now()), errTimeout)
 	defer stop()
-	return s.conclude(ctx, r, s.interpret(ctx, r))
+	return true, s.conclude(ctx, r, s.interpret(ctx, r))
 }
 
 // conclude writes how the run left the interpreter, where the row does not say so already. When the database does not

@@ -202,9 +202,8 @@ func (s *Service) hold(id core.ID, drop context.CancelCauseFunc) {
 
 func (s *Service) release(id core.ID) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	delete(s.active, id)
-	s.mu.Unlock()
-	s.tellHere()
 }
 
 // held returns the runs that this process holds.
@@ -274,20 +273,15 @@ func (s *Service) Drain(ctx context.Context) error {
 		if len(open) == 0 {
 			return nil
 		}
-		busy := true
+		worked := false
 		for _, id := range open {
-			before := s.ending()
-			var again db.Again
-			if err := s.attempt(ctx, id, true); err != nil && !errors.As(err, &again) {
+			did, err := s.attempt(ctx, id, true)
+			if again := (db.Again{}); err != nil && !errors.As(err, &again) {
 				return core.E(op, err)
 			}
-			select {
-			case <-before:
-				busy = false // something has moved
-			default:
-			}
+			worked = worked || did
 		}
-		if !busy {
+		if worked {
 			continue
 		}
 		select { // others are at work

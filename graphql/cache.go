@@ -8,7 +8,7 @@ import (
 // How much the caches of one schema hold, roughly.
 const (
 	documentCacheBytes      = 32 << 20
-	introspectionCacheBytes = 48 << 20
+	introspectionCacheBytes = 64 << 20
 )
 
 // cache keeps what was used last, up to a weight.
@@ -41,10 +41,10 @@ func (c *cache[V]) get(key string) (v V, ok bool) {
 	return e.Value.(*entry[V]).value, true
 }
 
-// put keeps v, unless it alone would fill a quarter of the cache.
+// put keeps v, unless it alone is too much.
 func (c *cache[V]) put(key string, v V, weight int) {
 	weight += len(key)
-	if weight > c.max/4 {
+	if weight > c.max {
 		return
 	}
 	c.mu.Lock()

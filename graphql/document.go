@@ -19,12 +19,13 @@ type document struct {
 	size size
 }
 
-// rows of a table of rules; the names of what is there are suggested in place of what is not.
+// The rules of the specification. The first group suggests a name that is there in place of one that is not, the second
+// is the same without.
 var (
-	suggestingRules = []vcore.Rule{rules.FieldsOnCorrectTypeRule, rules.KnownArgumentNamesRule, rules.KnownTypeNamesRule, rules.ScalarLeafsRule, rules.ValuesOfCorrectTypeRule}
+	suggestingRules = []vcore.Rule{rules.FieldsOnCorrectTypeRule, rules.KnownArgumentNamesRule, rules.KnownTypeNamesRule, rules.ScalarLeafsRule, valuesOfCorrectType(true)}
 	terseRules      = []vcore.Rule{
 		rules.FieldsOnCorrectTypeRuleWithoutSuggestions, rules.KnownArgumentNamesRuleWithoutSuggestions, rules.KnownTypeNamesRuleWithoutSuggestions,
-		rules.ScalarLeafsRuleWithoutSuggestions, rules.ValuesOfCorrectTypeRuleWithoutSuggestions,
+		rules.ScalarLeafsRuleWithoutSuggestions, valuesOfCorrectType(false),
 	}
 	otherRules = []vcore.Rule{
 		rules.FragmentsOnCompositeTypesRule, rules.KnownDirectivesRule, rules.KnownFragmentNamesRule, rules.KnownRootTypeRule,

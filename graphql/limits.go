@@ -29,9 +29,10 @@ var (
 const (
 	maxTokens             = 2000
 	maxIntrospectionDepth = 20       // of fields: what tools send has 15
-	maxIntrospectionBytes = 32 << 20 // of an answer
+	maxIntrospectionBytes = 60 << 20 // of an answer
 	maxVariablesNesting   = 220      // of brackets in the variables: a JSON value has up to 200
 	maxErrors             = 50       // after which validation stops
+	maxWord               = 200      // bytes of a name or a number
 )
 
 // or returns l with the fields of d where l has none.
@@ -96,8 +97,12 @@ func screen(text string, l Limits) (size, string) {
 		case c == '"':
 			i = afterString(text, i)
 		case wordByte(c):
+			start := i
 			for i < len(text) && (wordByte(text[i]) || text[i] == '.') {
 				i++
+			}
+			if i-start > maxWord {
+				return s, fmt.Sprintf("the document has a name or a number of more than %d characters", maxWord)
 			}
 		default:
 			i++
@@ -198,9 +203,7 @@ func measure(doc *ast.QueryDocument, s *size) {
 		s.roots = max(s.roots, e.roots)
 	}
 	for _, f := range doc.Fragments { // those that nobody uses
-		e := m.fragment(f.Name)
-		s.nodes = max(s.nodes, e.nodes)
-		s.depth, s.introspection = max(s.depth, e.depth), max(s.introspection, e.introspection)
+		s.nodes = max(s.nodes, m.fragment(f.Name).nodes)
 	}
 }
 

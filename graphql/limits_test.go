@@ -72,6 +72,7 @@ func killers() map[string][2]string {
 		"a long name":                          {"{" + times("a", 60_000) + "}"},
 		"a long number":                        {"{account(limit:" + times("9", 60_000) + "){id}}"},
 		"a long number for an exact one":       {"{account(where:{revenue:{_eq:" + times("9", 60_000) + "}}){id}}"},
+		"a number of 150 digits":               {"{account(where:{revenue:{_eq:" + times("9", 150) + "}}){id}}"},
 		"a huge exponent":                      {"{account(where:{revenue:{_eq:1e999999999}}){id}}"},
 		"lists multiplied":                     {"{account(limit:1000){contacts(limit:1000){invoices(limit:1000){id}}}}"},
 		"roots":                                {"{" + repeat(21, func(i int) string { return fmt.Sprintf("a%d:account(limit:1){id}", i) }) + "}"},

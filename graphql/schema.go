@@ -77,6 +77,9 @@ func build(s *core.Schema, actions []core.Action) (*api, error) {
 		Query:      gql.NewObject(gql.ObjectConfig{Name: "query_root", Description: "What can be read.", Fields: b.query}),
 		Directives: directives,
 	}
+	for _, name := range comparedScalars { // the same in every API, whether a table has such a column or not
+		conf.Types = append(conf.Types, scalars[name].Scalar, b.compares[name])
+	}
 	if len(b.mutation) > 0 {
 		conf.Mutation = gql.NewObject(gql.ObjectConfig{
 			Name: "mutation_root", Fields: b.mutation,

@@ -20,5 +20,5 @@
 // # Limits
 //
 // An [Expr] has no loops, at most 10,000 bytes, 1,000 nodes and 100 levels, so that its cost is bounded by its size; no
-// counter runs while it is evaluated. A [Free] expression may loop, and is stopped at a cost of 100,000.
+// counter runs while it is evaluated. A [Free] expression may loop, and is stopped at a cost of 500,000, some tenths of a second.
 package rules

@@ -23,7 +23,7 @@ const (
 	maxDepth  = 100     // of the tree
 	maxWeight = 10_000  // nodes of the SQL, in which some operands stand more than once
 	maxDigits = 1_000   // of a decimal, on each side of the point
-	maxCost   = 100_000 // of an evaluation with loops
+	maxCost   = 500_000 // of an evaluation with loops
 )
 
 // null is NULL: see the comment of the package.

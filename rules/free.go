@@ -16,6 +16,7 @@ import (
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
+	"cel.dev/cel-go/parser"
 	"github.com/shopspring/decimal"
 
 	"colonnade/core"
@@ -158,7 +159,7 @@ func loosen(a *ast.AST) error {
 			name := c.FunctionName()
 			if name == operators.NotEquals {
 				n.SetKindCase(b.f.NewCall(n.ID(), operators.LogicalNot, b.f.NewCall(b.id(), looseName(operators.Equals), c.Args()...)))
-			} else if loose[name] != nil {
+			} else if loose[name] != nil && !accumulates(c) {
 				n.SetKindCase(b.f.NewCall(n.ID(), looseName(name), c.Args()...))
 			}
 		case ast.ListKind:
@@ -177,6 +178,12 @@ func loosen(a *ast.AST) error {
 		}
 	}))
 	return problem
+}
+
+// accumulates reports whether the call is the step of a loop, which grows its list in place as long as it is CEL's own.
+func accumulates(c ast.CallExpr) bool {
+	x := c.Args()[0]
+	return x.Kind() == ast.IdentKind && (x.AsIdent() == parser.HiddenAccumulatorName || x.AsIdent() == parser.AccumulatorName)
 }
 
 func (b *builder) orNull(x ast.Expr) ast.Expr {

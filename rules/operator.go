@@ -23,7 +23,7 @@ var operatorTable = []Function{
 		// The digits after the 20th decide the rounding by their first one, so 21 truncated digits are enough.
 		"round(div($1 * 1000000000000000000000, nullif($2, 0)) * 0.000000000000000000001, 20)", nil)},
 	{Name: operators.Modulo, Overloads: []Overload{
-		{Signature: "int, int: int", SQLite: "int_mod($1, $2)", Postgres: "mod($1, nullif($2, 0))", call: modulo},
+		{Signature: "int, int: int", SQLite: "($1 % $2)", Postgres: "mod($1, nullif($2, 0))", call: modulo},
 	}},
 	{Name: operators.Negate, Overloads: []Overload{
 		{Signature: "int: int", SQLite: "int_sub(0, $1)", Postgres: integer("- $1::numeric"), call: func(v ref.Val) ref.Val { return v.(types.Int).Negate() }},

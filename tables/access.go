@@ -79,7 +79,7 @@ func (a access) action(name, doc string, input, output []core.Column, example co
 	}
 }
 
-// change runs f in a unit of work that changes the policy.
+// change runs f in a unit of work that changes the policy. The right to it is checked here too, whoever calls.
 func (a access) change(ctx context.Context, name string, f func(ctx context.Context, tx *Tx, g *gorm.DB) (core.Record, error)) (out core.Record, err error) {
 	err = a.store.Tx(ctx, TxOptions{Define: true}, func(ctx context.Context, tx *Tx) error {
 		tx.AfterCommit(a.logins.Forget)
@@ -264,6 +264,9 @@ func (a access) assign(name, doc string, do func(*gorm.DB, authz.Assignment) err
 		default:
 			as.Team, err = tx.team(c.Text("team"))
 		}
+		if err == nil {
+			err = tx.snap.Policy.CheckUnit(core.CallerFrom(ctx), tx.snap.owners[as.User+as.Team])
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -430,6 +433,9 @@ func (a access) membership(name, doc string, do func(tx *gorm.DB, team, user cor
 		if err != nil {
 			return nil, err
 		}
+		if err := tx.snap.Policy.CheckUnit(core.CallerFrom(ctx), tx.snap.owners[team]); err != nil {
+			return nil, err // its members own what the team owns
+		}
 		if err := tx.snap.Policy.CheckTeam(core.CallerFrom(ctx), team); err != nil {
 			return nil, err
 		}
@@ -477,6 +483,9 @@ func (a access) createKey(l *authz.Logins) core.Action {
 // keyUser returns the caller, or the user of that name when the caller may administer him.
 func (tx *Tx) keyUser(ctx context.Context, name string) (core.ID, error) {
 	caller := core.CallerFrom(ctx)
+	if err := tx.snap.Policy.May(caller, ""); err != nil {
+		return "", err
+	}
 	if name == "" {
 		return caller.User, nil
 	}

@@ -3,7 +3,6 @@ package tables
 import (
 	"context"
 	"encoding/json"
-	"slices"
 
 	"colonnade/core"
 )
@@ -250,6 +249,6 @@ func (r *ImportReport) record() core.Record {
 	}
 	return core.Record{
 		"rows": int64(r.Rows), "inserted": int64(r.Inserted), "updated": int64(r.Updated), "failed": int64(len(r.Failures)),
-		"failures": slices.Clone(failures), "fail_csv": orNull(r.FailCSV),
+		"failures": failures, "fail_csv": orNull(r.FailCSV),
 	}
 }

@@ -33,19 +33,19 @@ func (tx *Tx) Change(ctx context.Context, changes ...core.Change) error {
 	}
 	next := &Snapshot{Schema: schema, policyVersion: old.policyVersion, access: old.access, maxLimit: old.maxLimit}
 	if err := tx.adopt(next); err != nil {
-		return core.E(op, err)
+		return tx.keep(core.E(op, err))
 	}
 	if err := tx.store.build(next); err != nil { // before the database is touched
-		return core.E(op, err)
+		return tx.keep(core.E(op, err))
 	}
 	done, err := tx.alter(ctx, old.Schema, schema)
-	if err != nil {
-		return core.E(op, err)
+	if err == nil {
+		err = tx.recordDefinitions(ctx, schema, changes, done)
 	}
-	if err := tx.recordDefinitions(ctx, schema, changes, done); err != nil {
-		return core.E(op, err)
+	if err == nil {
+		err = tx.bump(ctx, "schema_version", schema.Version())
 	}
-	return core.E(op, tx.bump(ctx, "schema_version", schema.Version()))
+	return core.E(op, tx.keep(err))
 }
 
 // alter makes the physical tables those of the schema, and returns the statements that did it.
@@ -130,12 +130,12 @@ func createTable(d db.Dialect, t *core.Table) *db.Builder {
 			b.Write(", ")
 		}
 		comma = true
-		defineColumn(b, c)
+		defineColumn(b, t.Name, c)
 	}
 	return b.Write(")")
 }
 
-func defineColumn(b *db.Builder, c *core.Column) {
+func defineColumn(b *db.Builder, table string, c *core.Column) {
 	b.Name(c.Name).Write(" ", b.Dialect().ColumnType(c))
 	switch {
 	case c.Name == "id":
@@ -143,13 +143,13 @@ func defineColumn(b *db.Builder, c *core.Column) {
 	case c.System:
 		b.Write(" NOT NULL")
 	case c.Kind == core.Lookup:
-		b.Write(" REFERENCES ").Name(c.Target).Write(" (id)")
+		b.Write(" CONSTRAINT ").Name(foreignKey(table, c.Name)).Write(" REFERENCES ").Name(c.Target).Write(" (id)")
 	}
 }
 
 func addColumn(d db.Dialect, t *core.Table, c *core.Column) *db.Builder {
 	b := db.New(d).Write("ALTER TABLE ").Name(t.Name).Write(" ADD COLUMN ")
-	defineColumn(b, c)
+	defineColumn(b, t.Name, c)
 	return b
 }
 
@@ -230,6 +230,9 @@ func indexName(prefix, table, name string) string {
 	_, _ = h.Write([]byte(full))
 	return fmt.Sprintf("%.46s_%016x", full, h.Sum64())
 }
+
+// foreignKey is the name of the reference behind a lookup.
+func foreignKey(table, column string) string { return indexName("fk", table, column) }
 
 // recordDefinitions keeps the new definitions and the change itself.
 func (tx *Tx) recordDefinitions(ctx context.Context, s *core.Schema, changes []core.Change, statements []string) error {

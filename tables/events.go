@@ -113,9 +113,27 @@ func (tx *Tx) MoveCursor(ctx context.Context, name string, from, to Cursor) erro
 
 // DropEvents deletes events that every reader has passed and that are older than the given age. History stays.
 func (s *Store) DropEvents(ctx context.Context, age time.Duration) (int64, error) {
+	const op = "tables.DropEvents"
+	behind, read, err := s.slowest(ctx)
+	if err != nil {
+		return 0, core.E(op, err)
+	}
 	at := core.Column{Kind: core.Timestamp}
-	b := db.New(s.db.Dialect).Write(`DELETE FROM "_event" WHERE at < `).Value(&at, time.Now().UTC().Add(-age)).
-		Write(` AND NOT EXISTS (SELECT 1 FROM "_cursor" AS c WHERE c.seq < "_event".seq)`)
+	b := db.New(s.db.Dialect).Write(`DELETE FROM "_event" WHERE at < `).Value(&at, time.Now().UTC().Add(-age))
+	if read {
+		b.Write(" AND ")
+		s.db.EventsThrough(b, behind.Tx, behind.Seq)
+	}
 	n, err := s.db.Exec(ctx, b)
-	return n, core.E("tables.DropEvents", err)
+	return n, core.E(op, err)
+}
+
+// slowest returns where the last of the readers stands, if there is any.
+func (s *Store) slowest(ctx context.Context) (c Cursor, read bool, err error) {
+	b := db.New(s.db.Dialect).Write(`SELECT tx, seq FROM "_cursor" ORDER BY tx, seq LIMIT 1`)
+	err = s.conn(ctx).Query(ctx, b, func(scan func(...any) error) error {
+		read = true
+		return scan(&c.Tx, &c.Seq)
+	})
+	return c, read, err
 }

@@ -1,52 +1,75 @@
 package tables
 
 import (
-	"context"
 	"encoding/json"
 
 	"colonnade/core"
+	"colonnade/core/db"
 )
 
-// The columns of the tables that every change of a record is written to.
+// column is a column of a table of the system, and its value for a change.
+type column struct {
+	core.Column
+	value func(w *writer, c *change) any
+}
+
+func field(name string, kind core.Kind, value func(w *writer, c *change) any) column {
+	return column{core.Column{Name: name, Kind: kind}, value}
+}
+
+// common are the columns that history and events share.
+var common = []column{
+	field("table_name", core.Text, func(w *writer, _ *change) any { return w.table.Name }),
+	field("record_id", core.UUID, func(_ *writer, c *change) any { return c.record()["id"] }),
+	field("version", core.Integer, func(_ *writer, c *change) any {
+		if c.op == core.Delete {
+			return c.before["version"].(int64) + 1
+		}
+		return c.after["version"]
+	}),
+	field("op", core.Text, func(_ *writer, c *change) any { return string(c.op) }),
+	field("actor", core.UUID, func(w *writer, _ *change) any { return string(actorOf(w.caller)) }),
+	field("cause", core.Text, func(w *writer, _ *change) any { return causeKind(w.caller) }),
+	field("cause_id", core.Text, func(w *writer, _ *change) any { return orNull(w.caller.Cause.ID) }),
+	field("at", core.Timestamp, func(w *writer, _ *change) any { return w.tx.now }),
+}
+
 var (
-	historyColumns = []*core.Column{
-		{Name: "table_name", Kind: core.Text}, {Name: "record_id", Kind: core.UUID}, {Name: "version", Kind: core.Integer},
-		{Name: "op", Kind: core.Text}, {Name: "data", Kind: core.JSON}, {Name: "actor", Kind: core.UUID}, {Name: "behalf", Kind: core.UUID},
-		{Name: "cause", Kind: core.Text}, {Name: "cause_id", Kind: core.Text}, {Name: "at", Kind: core.Timestamp},
-	}
-	eventColumns = []*core.Column{
-		{Name: "table_name", Kind: core.Text}, {Name: "record_id", Kind: core.UUID}, {Name: "version", Kind: core.Integer},
-		{Name: "op", Kind: core.Text}, {Name: "actor", Kind: core.UUID}, {Name: "cause", Kind: core.Text}, {Name: "cause_id", Kind: core.Text},
-		{Name: "depth", Kind: core.Integer}, {Name: "at", Kind: core.Timestamp},
-	}
+	historyColumns = append(common[:len(common):len(common)],
+		field("behalf", core.UUID, func(w *writer, _ *change) any { return orNull(string(w.caller.Behalf)) }),
+		field("data", core.JSON, func(w *writer, c *change) any {
+			if c.after == nil {
+				return nil
+			}
+			return json.RawMessage(w.table.AppendJSON(nil, c.after))
+		}))
+	eventColumns = append(common[:len(common):len(common)],
+		field("depth", core.Integer, func(w *writer, _ *change) any { return int64(w.caller.Cause.Depth) }))
+
+	historyTable = columnsOf(historyColumns)
+	eventTable   = columnsOf(eventColumns)
 )
 
-// record writes the history and the events of the batch beside the rows.
-func (w *writer) record(ctx context.Context) error {
-	b := &w.batch
-	history, events := make([]core.Record, len(b.op)), make([]core.Record, len(b.op))
-	for i, op := range b.op {
-		r, version := b.after[i], int64(0)
-		var data any
-		if op == core.Delete {
-			r = b.before[i]
-			version = r["version"].(int64) + 1
-		} else {
-			version = r["version"].(int64)
-			data = json.RawMessage(w.table.AppendJSON(nil, r))
-		}
-		row := core.Record{
-			"table_name": w.table.Name, "record_id": r["id"], "version": version, "op": string(op), "data": data,
-			"actor": string(actorOf(w.caller)), "behalf": orNull(string(w.caller.Behalf)),
-			"cause": causeKind(w.caller), "cause_id": orNull(w.caller.Cause.ID), "depth": int64(w.caller.Cause.Depth), "at": w.tx.now,
-		}
-		history[i], events[i] = row, row
+func columnsOf(columns []column) []*core.Column {
+	out := make([]*core.Column, len(columns))
+	for i := range columns {
+		out[i] = &columns[i].Column
 	}
-	if err := w.tx.db.InsertRows(ctx, "_history", historyColumns, history); err != nil {
-		return err
-	}
-	w.tx.events = true
-	return w.tx.db.InsertRows(ctx, "_event", eventColumns, events)
+	return out
+}
+
+// history is a row for each record of the batch: what it became, and who made it so.
+func (w *writer) history() db.Rows {
+	return db.Rows{Table: "_history", Columns: historyTable, N: len(w.batch), Value: func(row, column int) any {
+		return historyColumns[column].value(w, &w.batch[row])
+	}}
+}
+
+// events is a row for each record of the batch, for those who follow what happens.
+func (w *writer) events() db.Rows {
+	return db.Rows{Table: "_event", Columns: eventTable, N: len(w.batch), Value: func(row, column int) any {
+		return eventColumns[column].value(w, &w.batch[row])
+	}}
 }
 
 func causeKind(c core.Caller) string {

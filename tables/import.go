@@ -45,34 +45,66 @@ func (tx *Tx) Import(ctx context.Context, in Import) (*ImportReport, error) {
 	if err := tx.snap.Policy.May(core.CallerFrom(ctx), "import_data"); err != nil {
 		return nil, core.E(op, err)
 	}
-	t, err := tx.snap.Schema.Table(in.Table)
+	t, _, err := tx.snap.decide(core.CallerFrom(ctx), in.Table, core.Create)
 	if err != nil {
 		return nil, core.E(op, err)
 	}
-	im := &importer{tx: tx, in: in, table: t, report: &ImportReport{}}
-	if err := im.read(); err != nil {
-		return nil, core.E(op, core.At{Table: in.Table}, err)
-	}
 	caller := core.CallerFrom(ctx)
 	caller.Cause.Kind, caller.Cause.ID = "import", string(core.NewID())
-	ctx = core.WithCaller(ctx, caller)
-	if err := im.resolve(ctx); err != nil {
+	im := &importer{tx: tx, in: in, table: t, report: &ImportReport{}}
+	if err := im.run(core.WithCaller(ctx, caller)); err != nil {
 		return nil, core.E(op, core.At{Table: in.Table}, err)
-	}
-	if err := im.stop(); err != nil {
-		return nil, core.E(op, core.At{Table: in.Table}, err)
-	}
-	if err := im.write(ctx, im.rows); err != nil {
-		return nil, core.E(op, core.At{Table: in.Table}, err)
-	}
-	if err := im.stop(); err != nil {
-		return nil, core.E(op, core.At{Table: in.Table}, err)
-	}
-	slices.SortFunc(im.report.Failures, func(a, b ImportFailure) int { return a.Line - b.Line })
-	if im.report.FailCSV, err = im.failCSV(); err != nil {
-		return nil, core.E(op, err)
 	}
 	return im.report, nil
+}
+
+func (im *importer) run(ctx context.Context) (err error) {
+	if err := im.read(ctx); err != nil {
+		return err
+	}
+	if err := im.mayWrite(ctx); err != nil { // what no row can do
+		return err
+	}
+	if err := im.resolve(ctx); err != nil {
+		return err
+	}
+	if err := im.stop(); err != nil {
+		return err
+	}
+	if err := im.write(ctx, im.rows); err != nil {
+		return err
+	}
+	if err := im.stop(); err != nil {
+		return err
+	}
+	slices.SortFunc(im.report.Failures, func(a, b ImportFailure) int { return a.Line - b.Line })
+	im.report.FailCSV, err = im.failCSV()
+	return err
+}
+
+// mayWrite checks that the caller may create records with these columns, and change them where there is a key.
+func (im *importer) mayWrite(ctx context.Context) error {
+	ops := []core.Op{core.Create}
+	if im.in.Key != "" {
+		ops = append(ops, core.Update)
+	}
+	for _, op := range ops {
+		w, err := im.tx.writer(ctx, im.table.Name, op)
+		if err != nil {
+			return err
+		}
+		for _, name := range im.columns(op) {
+			if _, err := w.parse(op, core.Record{name: nil}); err != nil {
+				return core.E("tables.Import", core.At{Line: 1}, err)
+			}
+		}
+		if op == core.Update {
+			if _, err := w.key(im.in.Key); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // importer is one import under way.
@@ -100,8 +132,7 @@ type importRow struct {
 }
 
 func (im *importer) fail(r importRow, err error) {
-	e := core.AsError(err)
-	e = core.E("tables.Import", core.At{Line: r.line}, e).(*core.Error)
+	e := core.E("tables.Import", core.At{Line: r.line}, err).(*core.Error)
 	e.Item = 0
 	im.report.Failures = append(im.report.Failures, ImportFailure{r.line, e})
 	im.failed = append(im.failed, r)
@@ -122,17 +153,19 @@ func (im *importer) stop() error {
 }
 
 // read parses the text into rows.
-func (im *importer) read() error {
-	r := csv.NewReader(strings.NewReader(strings.TrimPrefix(im.in.CSV, "\ufeff")))
+func (im *importer) read(ctx context.Context) error {
+	text := strings.TrimPrefix(im.in.CSV, "\ufeff")
+	r := csv.NewReader(strings.NewReader(text))
 	header, err := r.Read()
 	if err != nil {
 		return core.E("tables.Import", core.Invalid, core.At{Line: 1}, "the text has no header line")
 	}
 	im.header = header
-	if err := im.match(); err != nil {
+	if err := im.match(ctx); err != nil {
 		return err
 	}
 	for {
+		from := r.InputOffset()
 		cells, err := r.Read()
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -141,12 +174,18 @@ func (im *importer) read() error {
 		var bad *csv.ParseError
 		switch {
 		case errors.As(err, &bad):
-			row.line = bad.Line
+			row.line = bad.StartLine
 			msg := "the line is no CSV: " + bad.Err.Error()
 			if errors.Is(bad.Err, csv.ErrFieldCount) {
 				msg = fmt.Sprintf("the line has %d cells, the header %d", len(cells), len(header))
+			} else {
+				row.cells = []string{strings.TrimSuffix(text[from:r.InputOffset()], "\n")}
 			}
-			im.fail(row, core.E("tables.Import", core.Invalid, core.At{Line: row.line}, msg))
+			bad := core.E("tables.Import", core.Invalid, core.At{Line: row.line}, msg)
+			if errors.Is(err, csv.ErrQuote) && r.InputOffset() == int64(len(text)) { // the rest of the text is in it
+				return core.E("tables.Import", core.Invalid, core.At{Line: row.line}, "a quote is opened here and not closed: nothing was imported, since the rest of the text is within it", bad)
+			}
+			im.fail(row, bad)
 		case err != nil:
 			return err
 		default:
@@ -161,8 +200,9 @@ func (im *importer) read() error {
 }
 
 // match finds the column of each header.
-func (im *importer) match() error {
+func (im *importer) match(ctx context.Context) error {
 	used := map[string]bool{}
+	from := map[string]string{}
 	for _, h := range im.header {
 		used[h] = true
 		to, ok := im.in.Columns[h]
@@ -174,21 +214,22 @@ func (im *importer) match() error {
 			continue
 		}
 		name, key, byKey := strings.Cut(to, ".")
-		c, err := im.table.Need(name)
-		if err != nil {
-			return core.E("tables.Import", core.At{Line: 1}, err)
+		c, ok := im.table.Column(name)
+		if !ok {
+			return core.E("tables.Import", core.Invalid, core.At{Table: im.table.Name, Column: name, Line: 1}, fmt.Sprintf("the header %q goes to no column: say where with columns, or \"\" to leave it out", h))
 		}
+		if other, twice := from[name]; twice {
+			return core.E("tables.Import", core.Invalid, core.At{Table: im.table.Name, Column: name, Line: 1}, fmt.Sprintf("the headers %q and %q go to the same column: leave one out", other, h))
+		}
+		from[name] = h
 		f := importField{column: c}
 		if byKey {
-			target, err := im.tx.snap.Schema.Table(c.Target)
-			if c.Kind != core.Lookup || err != nil {
+			if c.Kind != core.Lookup {
 				return core.E("tables.Import", core.Invalid, core.At{Table: im.table.Name, Column: name, Line: 1}, "only a lookup can be found by a key of its target")
 			}
-			if f.key, err = target.Need(key); err != nil {
+			var err error
+			if f.key, err = im.keyOf(ctx, c, key); err != nil {
 				return core.E("tables.Import", core.At{Line: 1}, err)
-			}
-			if !f.key.Unique {
-				return core.E("tables.Import", core.Invalid, core.At{Table: target.Name, Column: key, Line: 1}, "the column is not unique, so it does not identify a record")
 			}
 		}
 		im.fields = append(im.fields, f)
@@ -199,6 +240,24 @@ func (im *importer) match() error {
 		}
 	}
 	return nil
+}
+
+// keyOf returns the unique column by which cells name records of the lookup's target, which the caller must be able to
+// read.
+func (im *importer) keyOf(ctx context.Context, lookup *core.Column, name string) (*core.Column, error) {
+	p := &planner{snap: im.tx.snap, caller: core.CallerFrom(ctx)}
+	n, err := p.node(lookup.Target, core.Read)
+	if err != nil {
+		return nil, err
+	}
+	r, err := n.resolve(name)
+	if err != nil {
+		return nil, err
+	}
+	if !r.column.Unique {
+		return nil, core.E("tables.keyOf", core.Invalid, core.At{Table: lookup.Target, Column: name}, "the column is not unique, so it does not identify a record")
+	}
+	return r.column, nil
 }
 
 func (im *importer) parse(row importRow) {
@@ -265,9 +324,10 @@ func (im *importer) byKey(ctx context.Context, f importField) (map[string]string
 		}
 	}
 	out := map[string]string{}
-	for part := range slices.Chunk(keys, MaxLimit) {
+	most := min(MaxLimit, im.tx.snap.maxLimit)
+	for part := range slices.Chunk(keys, most) {
 		found, err := im.tx.store.Records(ctx, im.tx.snap, Query{
-			Table: f.column.Target, Where: Compare{Column: f.key.Name, Op: In, Value: part}, Limit: min(MaxLimit, im.tx.snap.maxLimit),
+			Table: f.column.Target, Where: Compare{Column: f.key.Name, Op: In, Value: part}, Limit: most,
 			Fields: []Field{{As: "id", Column: "id"}, {As: f.key.Name, Column: f.key.Name}},
 		})
 		if err != nil {
@@ -290,17 +350,17 @@ func (im *importer) write(ctx context.Context, rows []importRow) error {
 		in.Rows[i] = r.values
 	}
 	if im.in.Key != "" {
-		in.OnConflict = &OnConflict{Key: im.in.Key, Update: im.columns()}
+		in.OnConflict = &OnConflict{Key: im.in.Key, Update: im.columns(core.Update)}
 	}
 	var res Result
-	err := im.tx.db.Savepoint(ctx, func() (err error) { res, err = im.tx.Insert(ctx, in); return err })
+	err := im.tx.Savepoint(ctx, func() (err error) { res, err = im.tx.Insert(ctx, in); return err })
 	if err == nil {
 		im.report.Inserted += res.Inserted
 		im.report.Updated += res.Updated
 		return nil
 	}
-	switch kind := core.KindOf(err); {
-	case kind == core.Denied && len(rows) > 1, kind == core.Invalid, kind == core.Failed, kind == core.Exists, kind == core.NotFound:
+	switch core.KindOf(err) {
+	case core.Denied, core.Invalid, core.Failed, core.Exists, core.NotFound, core.Limit: // of a row
 	default:
 		return err
 	}
@@ -319,10 +379,11 @@ func (im *importer) write(ctx context.Context, rows []importRow) error {
 	return im.write(ctx, rows[half:])
 }
 
-func (im *importer) columns() []string {
+// columns returns what is created, or what is taken over by records that exist, which keep their ids.
+func (im *importer) columns(op core.Op) []string {
 	var out []string
 	for _, f := range im.fields {
-		if f.column != nil {
+		if f.column != nil && (op == core.Create || f.column.Name != "id") {
 			out = append(out, f.column.Name)
 		}
 	}

@@ -2,6 +2,7 @@ package tables
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -30,12 +31,24 @@ type node struct {
 	may   *authz.Decision
 }
 
-func (p *planner) node(table string, priv core.Op) (*node, error) {
-	t, err := p.snap.Schema.Table(table)
-	if err != nil {
-		return nil, err
+// decide returns the table and how far the caller's privilege on it reaches. Who defines tables learns which there are;
+// for others a table that is not there is like one out of reach.
+func (n *Snapshot) decide(c core.Caller, table string, priv core.Op) (*core.Table, *authz.Decision, error) {
+	may, err := n.Policy.Decide(c, table, authz.Privilege(priv))
+	if err == nil || n.Policy.May(c, "define_tables") == nil {
+		t, unknown := n.Schema.Table(table)
+		if unknown != nil {
+			return nil, nil, unknown
+		}
+		if err == nil {
+			return t, may, nil
+		}
 	}
-	may, err := p.snap.Policy.Decide(p.caller, table, authz.Privilege(priv))
+	return nil, nil, err
+}
+
+func (p *planner) node(table string, priv core.Op) (*node, error) {
+	t, may, err := p.snap.decide(p.caller, table, priv)
 	if err != nil {
 		return nil, err
 	}
@@ -67,13 +80,14 @@ func (n *node) expr(b *db.Builder, e *rules.Expr) {
 type ref struct {
 	column *core.Column
 	write  writeFunc
+	plain  bool // a stored column as it is: with its collation, and never NULL when it is required
 }
 
 // resolve is the one way from a name to a column, for every use: it returns the SQL together with the guard that the
 // policy puts around it. A hidden column is refused like one that does not exist.
 func (n *node) resolve(name string) (ref, error) {
-	c, err := n.table.Need(name)
-	if err != nil {
+	c, ok := n.table.Column(name)
+	if !ok {
 		return ref{}, n.unknown(name)
 	}
 	visible, guard := n.may.Column(name)
@@ -81,7 +95,7 @@ func (n *node) resolve(name string) (ref, error) {
 		return ref{}, n.unknown(name)
 	}
 	if guard == nil {
-		return ref{c, func(b *db.Builder) { n.raw(b, c) }}, nil
+		return ref{c, func(b *db.Builder) { n.raw(b, c) }, c.Formula == ""}, nil
 	}
 	return ref{c, func(b *db.Builder) {
 		b.Write("CASE WHEN ")
@@ -89,14 +103,30 @@ func (n *node) resolve(name string) (ref, error) {
 		b.Write(" THEN ")
 		n.raw(b, c)
 		b.Write(" END")
-	}}, nil
+	}, false}, nil
 }
 
-// unknown is the error for a column that the caller cannot name. Its suggestion never names a hidden one.
-func (n *node) unknown(name string) error {
+// operand writes the column as one side of a comparison.
+func (r ref) operand(b *db.Builder) {
+	r.write(b)
+	if !r.plain {
+		b.Write(b.Dialect().Collate(r.column.Kind))
+	}
+}
+
+func (n *node) unknown(name string) error { return unknownColumn(n.table, name, n.may) }
+
+// unknownColumn is the error for a column that the caller cannot name. Its suggestion never names a hidden one.
+func unknownColumn(t *core.Table, name string, may ...*authz.Decision) error {
 	var have []string
-	for _, c := range n.table.Columns {
-		if visible, _ := n.may.Column(c.Name); visible {
+	for _, c := range t.Columns {
+		if slices.ContainsFunc(may, func(d *authz.Decision) bool {
+			if d == nil {
+				return false
+			}
+			visible, _ := d.Column(c.Name)
+			return visible
+		}) {
 			have = append(have, c.Name)
 		}
 	}
@@ -104,25 +134,36 @@ func (n *node) unknown(name string) error {
 	if s := core.Suggest(name, have); s != "" && s != name {
 		msg += "; did you mean " + s + "?"
 	}
-	return core.E("tables.resolve", core.Invalid, core.At{Table: n.table.Name, Column: name}, msg)
+	return core.E("tables.resolve", core.Invalid, core.At{Table: t.Name, Column: name}, msg)
 }
 
 // relation returns the node that the relation leads to, and the condition that links it to n.
 func (n *node) relation(name string) (to *node, rel core.Relation, link writeFunc, err error) {
+	unknown := func() error {
+		return core.E("tables.relation", core.Invalid, core.At{Table: n.table.Name, Column: name}, "there is no such relation")
+	}
 	rel, ok := n.p.snap.Schema.Relation(n.table.Name, name)
 	if !ok {
-		return nil, rel, nil, core.E("tables.relation", core.Invalid, core.At{Table: n.table.Name, Column: name}, "there is no such relation")
+		return nil, rel, nil, unknown()
+	}
+	var lookup ref // in the child
+	if !rel.Many {
+		if lookup, err = n.resolve(rel.Column); err != nil {
+			return nil, rel, nil, unknown()
+		}
 	}
 	if to, err = n.p.node(rel.Table, core.Read); err != nil {
+		if rel.Many {
+			err = unknown()
+		}
 		return nil, rel, nil, err
 	}
-	from, at := n, to
+	at := to
 	if rel.Many {
-		from, at = to, n
-	}
-	lookup, err := from.resolve(rel.Column) // the lookup column is in the child
-	if err != nil {
-		return nil, rel, nil, err
+		at = n
+		if lookup, err = to.resolve(rel.Column); err != nil {
+			return nil, rel, nil, unknown()
+		}
 	}
 	return to, rel, func(b *db.Builder) {
 		b.Name(at.alias, "id").Write(" = ")
@@ -222,12 +263,6 @@ func (n *node) compare(c Compare) (writeFunc, error) {
 	at := core.At{Table: n.table.Name, Column: c.Column}
 	loose := *r.column // a value to compare with need not fit into the column
 	loose.Precision, loose.Scale, loose.MaxLength = 0, 0, 0
-	left := func(b *db.Builder) {
-		r.write(b)
-		if r.column.Formula != "" {
-			b.Write(b.Dialect().Collate(r.column.Kind))
-		}
-	}
 	parse := func(v any) (any, error) {
 		if v == nil {
 			return nil, core.E("tables.compare", core.Invalid, at, "null compares with nothing: use _is_null")
@@ -260,13 +295,13 @@ func (n *node) compare(c Compare) (writeFunc, error) {
 				return nil, err
 			}
 		}
-		return between(c.Op, at, &loose, left, list)
+		return between(c.Op, at, &loose, r.operand, list)
 	case Like, NotLike, ILike, NotILike, StartsWith:
 		pattern, ok := c.Value.(string)
 		if !ok || !r.column.Kind.Info().Like {
 			return nil, core.E("tables.compare", core.Invalid, at, "the operator compares a text column with a text")
 		}
-		return like(c.Op, left, pattern), nil
+		return like(c.Op, r.write, pattern), nil
 	}
 	word, ok := comparison[c.Op]
 	if !ok || !r.column.Kind.Info().Ordered && c.Op != Eq && c.Op != NotEq {
@@ -276,7 +311,7 @@ func (n *node) compare(c Compare) (writeFunc, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(b *db.Builder) { left(b); b.Write(word).Value(&loose, v) }, nil
+	return func(b *db.Builder) { r.operand(b); b.Write(word).Value(&loose, v) }, nil
 }
 
 func between(op CompareOp, at core.At, c *core.Column, left writeFunc, list []any) (writeFunc, error) {
@@ -351,7 +386,7 @@ func (n *node) order(o Order) (writeFunc, error) {
 			b.Write(")")
 		}
 	}
-	never := len(links) == 0 && r.column.Required
+	never := len(links) == 0 && r.column.Required && r.plain
 	return func(b *db.Builder) {
 		nullsFirst := o.Desc
 		if o.NullsSet {

@@ -123,9 +123,6 @@ func (p *planner) selection(n *node, q *Query, link writeFunc) (*selection, erro
 
 // field plans one key of a row.
 func (p *planner) field(n *node, f *Field, s *selection) error {
-	if len(f.As) > 63 {
-		return core.E("tables.field", core.Limit, fmt.Sprintf("the alias %.20s... is too long: 63 characters at most", f.As))
-	}
 	switch {
 	case f.Text != "":
 		s.add(db.ShapeField{Key: f.As, Text: f.Text}, nil)
@@ -143,9 +140,17 @@ func (p *planner) field(n *node, f *Field, s *selection) error {
 			return err
 		}
 		s.add(db.ShapeField{Key: f.As, JSON: true}, sub.nest)
+	case f.Group != nil:
+		g := &selection{shape: &db.Shape{}, from: func(*db.Builder) {}}
+		for i := range f.Group {
+			if err := p.field(n, &f.Group[i], g); err != nil {
+				return err
+			}
+		}
+		s.add(db.ShapeField{Key: f.As, JSON: true}, g.nest)
 	default:
-		c, err := n.table.Need(f.Column)
-		if err != nil {
+		c, ok := n.table.Column(f.Column)
+		if !ok {
 			return n.unknown(f.Column)
 		}
 		if visible, _ := n.may.Column(f.Column); !visible {

@@ -63,7 +63,7 @@ func (s *Store) plan(ctx context.Context, snap *Snapshot, q Query) (*db.Builder,
 // columns that the caller may see are read.
 func (s *Store) Records(ctx context.Context, snap *Snapshot, q Query) ([]core.Record, error) {
 	const op = "tables.Records"
-	t, err := snap.Schema.Table(q.Table)
+	t, _, err := snap.decide(core.CallerFrom(ctx), q.Table, core.Read)
 	if err != nil {
 		return nil, core.E(op, err)
 	}
@@ -97,6 +97,10 @@ func (s *Store) Find(ctx context.Context, snap *Snapshot, table string, id core.
 // page is a statement of its own: records that change meanwhile are seen before or after, none twice.
 func (s *Store) Scan(ctx context.Context, snap *Snapshot, q Query) iter.Seq2[core.Record, error] {
 	return func(yield func(core.Record, error) bool) {
+		if q.Form != List || len(q.Order) > 0 || q.Offset > 0 {
+			yield(nil, core.E("tables.Scan", core.Invalid, core.At{Table: q.Table}, "a scan is of a list without order and offset"))
+			return
+		}
 		q.Limit = snap.maxLimit
 		where := q.Where
 		var last string

@@ -98,16 +98,16 @@ func (s *Store) Load(ctx context.Context) error {
 // read takes definitions and policy from the database, both of one moment.
 func (s *Store) read(ctx context.Context) (next *Snapshot, err error) {
 	err = s.db.Tx(ctx, db.TxOptions{}, func(tx *db.Tx) error {
-		schema, policy, err := versions(ctx, tx)
-		if err != nil {
+		var v versions
+		if err := tx.QueryLocked(ctx, false, v.query(tx.Dialect), v.scan); err != nil {
 			return err
 		}
 		defined, err := readTables(ctx, tx)
 		if err != nil {
 			return err
 		}
-		next = &Snapshot{policyVersion: policy, maxLimit: s.o.MaxLimit}
-		if next.Schema, err = core.NewSchema(schema, append(defined, s.o.Builtin...)...); err != nil {
+		next = &Snapshot{policyVersion: v.policy, maxLimit: s.o.MaxLimit}
+		if next.Schema, err = core.NewSchema(v.schema, append(defined, s.o.Builtin...)...); err != nil {
 			return err
 		}
 		next.access, err = authz.Load(ctx, tx.Gorm(ctx))
@@ -143,8 +143,7 @@ func (s *Store) build(n *Snapshot) error {
 			return err
 		}
 	}
-	n.derived = nil
-	for _, build := range s.derive {
+	for _, build := range s.derive[len(n.derived):] { // a build that failed, or was not tried yet
 		v, err := build(n)
 		if err != nil {
 			return err
@@ -195,50 +194,44 @@ func (s *Store) Watch(ctx context.Context) {
 
 // refresh loads when the database has a newer version.
 func (s *Store) refresh(ctx context.Context) error {
-	schema, policy, err := versions(ctx, s.db)
-	if err != nil {
+	var v versions
+	if err := s.db.Query(ctx, v.query(s.db.Dialect), v.scan); err != nil {
 		return err
 	}
-	if now := s.Snapshot(); schema == now.Schema.Version() && policy == now.policyVersion {
+	if v == s.Snapshot().versions() {
 		return nil
 	}
 	return s.Load(ctx)
 }
 
-// versions reads the numbers that rise with every change of the schema and of the policy.
-func versions(ctx context.Context, c db.Conn) (schema, policy int64, err error) {
-	b := db.New(dialect(c)).Write(`SELECT key, value FROM "_meta" WHERE key IN ('schema_version', 'policy_version')`)
-	err = c.Query(ctx, b, func(scan func(...any) error) error {
-		var key, value string
-		if err := scan(&key, &value); err != nil {
-			return err
-		}
-		n, err := strconv.ParseInt(value, 10, 64)
-		if key == "schema_version" {
-			schema = n
-		} else {
-			policy = n
-		}
-		return err
-	})
-	return schema, policy, err
+// versions are the numbers that rise with every change of the schema and of the policy.
+type versions struct{ schema, policy int64 }
+
+func (n *Snapshot) versions() versions { return versions{n.Schema.Version(), n.policyVersion} }
+
+func (v *versions) query(d db.Dialect) *db.Builder {
+	return db.New(d).Write(`SELECT key, value FROM "_meta" WHERE key IN ('schema_version', 'policy_version')`)
 }
 
-func dialect(c db.Conn) db.Dialect {
-	switch c := c.(type) {
-	case *db.DB:
-		return c.Dialect
-	case *db.Tx:
-		return c.Dialect
+func (v *versions) scan(scan func(...any) error) error {
+	var key, value string
+	if err := scan(&key, &value); err != nil {
+		return err
 	}
-	panic(fmt.Sprintf("tables: %T is no connection", c))
+	n, err := strconv.ParseInt(value, 10, 64)
+	if key == "schema_version" {
+		v.schema = n
+	} else {
+		v.policy = n
+	}
+	return err
 }
 
 // readTables reads the definitions of the tables that app builders made.
-func readTables(ctx context.Context, c db.Conn) ([]core.Table, error) {
+func readTables(ctx context.Context, tx *db.Tx) ([]core.Table, error) {
 	var out []core.Table
-	b := db.New(dialect(c)).Write(`SELECT name, definition FROM "_table" ORDER BY name`)
-	err := c.Query(ctx, b, func(scan func(...any) error) error {
+	b := db.New(tx.Dialect).Write(`SELECT name, definition FROM "_table" ORDER BY name`)
+	err := tx.Query(ctx, b, func(scan func(...any) error) error {
 		var name string
 		var definition []byte
 		if err := scan(&name, &definition); err != nil {

@@ -2,7 +2,8 @@ package tables
 
 import (
 	"context"
-	"fmt"
+	"errors"
+	"strconv"
 	"time"
 
 	"colonnade/authz"
@@ -12,13 +13,14 @@ import (
 
 // Tx is a unit of work: everything in it happens or nothing. It is used by one goroutine.
 type Tx struct {
-	store   *Store
-	db      *db.Tx
-	snap    *Snapshot
-	now     time.Time
-	events  bool
-	define  bool // it may change the schema and the policy
-	changed bool // it did
+	store  *Store
+	db     *db.Tx
+	begun  *Snapshot // what it began with
+	snap   *Snapshot
+	now    time.Time
+	events bool
+	define bool  // it may change the schema and the policy
+	failed error // of a write that may have happened in part: the unit cannot commit
 }
 
 type txKey struct{}
@@ -29,27 +31,58 @@ type TxOptions struct {
 	Define bool
 }
 
+// maxMoved is how often a unit of work begins anew because the schema or the policy has just changed.
+const maxMoved = 5
+
 // Tx runs f in a unit of work, or in the one that ctx carries already, so that actions compose. f gets a context that
 // carries it: calls of the store with that context take part, and f must not use another.
 //
-// A unit whose snapshot is no longer the database's is refused with Conflict before it does anything.
+// The unit sees the newest snapshot, see [Tx.Snapshot], and keeps it from changing. A write that fails, or an f in the
+// unit of another one, fails the whole unit, even when its error is passed over: see [Tx.Savepoint].
 func (s *Store) Tx(ctx context.Context, o TxOptions, f func(context.Context, *Tx) error) error {
 	const op = "tables.Tx"
 	if outer := s.txFrom(ctx); outer != nil {
-		return f(ctx, outer)
+		return outer.keep(f(ctx, outer))
 	}
-	var built *Snapshot
-	err := s.db.Tx(ctx, db.TxOptions{Alone: o.Define}, func(d *db.Tx) error {
-		tx := &Tx{store: s, db: d, snap: s.Snapshot(), now: time.Now().UTC().Truncate(time.Microsecond), define: o.Define}
+	for try := 1; ; try++ {
+		tx, err := s.begin(ctx, o, f)
+		if errors.Is(err, errMoved) && try < maxMoved {
+			if err := s.Load(ctx); err != nil {
+				return core.E(op, err)
+			}
+			continue
+		}
+		if err != nil {
+			return core.E(op, err)
+		}
+		if tx.snap != tx.begun {
+			s.publish(tx.snap)
+			s.db.Notify(ctx, "schema")
+		}
+		return nil
+	}
+}
+
+// errMoved says that the database has another version than the snapshot that the unit began with.
+var errMoved = core.E("tables.Tx", core.Conflict, "the schema or the policy has just changed: try again")
+
+// begin runs f in a database transaction.
+func (s *Store) begin(ctx context.Context, o TxOptions, f func(context.Context, *Tx) error) (tx *Tx, err error) {
+	err = s.db.Tx(ctx, db.TxOptions{Alone: o.Define}, func(d *db.Tx) error {
+		now := s.Snapshot()
+		tx = &Tx{store: s, db: d, begun: now, snap: now, define: o.Define}
 		if err := tx.lock(ctx, o.Define); err != nil {
 			return err
 		}
+		tx.now = time.Now().UTC().Truncate(time.Microsecond)
 		if err := f(context.WithValue(ctx, txKey{}, tx), tx); err != nil {
 			return err
 		}
-		if tx.changed {
-			built = tx.snap
-			if err := s.build(built); err != nil {
+		if tx.failed != nil {
+			return tx.failed
+		}
+		if tx.snap != tx.begun {
+			if err := s.build(tx.snap); err != nil {
 				return err
 			}
 		}
@@ -58,14 +91,7 @@ func (s *Store) Tx(ctx context.Context, o TxOptions, f func(context.Context, *Tx
 		}
 		return nil
 	})
-	if err != nil {
-		return core.E(op, err)
-	}
-	if built != nil {
-		s.publish(built)
-		s.db.Notify(ctx, "schema")
-	}
-	return nil
+	return tx, err
 }
 
 func (s *Store) txFrom(ctx context.Context) *Tx {
@@ -77,17 +103,46 @@ func (s *Store) txFrom(ctx context.Context) *Tx {
 
 // lock keeps the schema as it is until the end of the transaction, and checks that it is the one of our snapshot.
 func (tx *Tx) lock(ctx context.Context, exclusive bool) error {
-	if err := tx.db.LockSchema(ctx, exclusive); err != nil {
+	var v versions
+	if err := tx.db.QueryLocked(ctx, exclusive, v.query(tx.db.Dialect), v.scan); err != nil {
 		return err
 	}
-	schema, policy, err := versions(ctx, tx.db)
-	if err != nil {
-		return err
-	}
-	if schema != tx.snap.Schema.Version() || policy != tx.snap.policyVersion {
-		return core.E("tables.Tx", core.Conflict, "the schema or the policy has just changed: try again")
+	if v != tx.snap.versions() {
+		return errMoved
 	}
 	return nil
+}
+
+// keep remembers the error of a write, after which the unit must not commit.
+func (tx *Tx) keep(err error) error {
+	if err != nil && tx.failed == nil {
+		tx.failed = err
+	}
+	return err
+}
+
+// Savepoint runs f; when it fails, what it did is undone and the unit of work goes on.
+func (tx *Tx) Savepoint(ctx context.Context, f func() error) error {
+	const op = "tables.Savepoint"
+	if tx.failed != nil {
+		return core.E(op, tx.failed)
+	}
+	snap := tx.snap
+	var inner error
+	err := tx.db.Savepoint(ctx, func() error {
+		if inner = f(); inner == nil {
+			inner = tx.failed
+		}
+		return inner
+	})
+	if err == nil {
+		return nil
+	}
+	if inner == nil { // the savepoint itself
+		return tx.keep(core.E(op, err))
+	}
+	tx.snap, tx.failed = snap, nil
+	return core.E(op, err)
 }
 
 // Snapshot returns what the unit of work sees; it changes when the unit changes the schema.
@@ -110,17 +165,17 @@ func (tx *Tx) ChangePolicy(ctx context.Context, f func() error) error {
 		return core.E(op, err)
 	}
 	if err := f(); err != nil {
-		return core.E(op, err)
+		return tx.keep(core.E(op, err))
 	}
 	access, err := authz.Load(ctx, tx.db.Gorm(ctx))
 	if err != nil {
-		return core.E(op, err)
+		return tx.keep(core.E(op, err))
 	}
 	next := &Snapshot{Schema: tx.snap.Schema, policyVersion: tx.snap.policyVersion + 1, maxLimit: tx.snap.maxLimit, access: access}
 	if err := tx.bump(ctx, "policy_version", next.policyVersion); err != nil {
-		return core.E(op, err)
+		return tx.keep(core.E(op, err))
 	}
-	return core.E(op, tx.adopt(next))
+	return core.E(op, tx.keep(tx.adopt(next)))
 }
 
 func (tx *Tx) mayDefine() error {
@@ -135,12 +190,12 @@ func (tx *Tx) adopt(next *Snapshot) error {
 	if err := next.compile(); err != nil {
 		return err
 	}
-	tx.snap, tx.changed = next, true
+	tx.snap = next
 	return nil
 }
 
 func (tx *Tx) bump(ctx context.Context, key string, version int64) error {
-	b := db.New(tx.db.Dialect).Write(`UPDATE "_meta" SET value = `).Arg(fmt.Sprint(version)).Write(" WHERE key = ").Arg(key)
+	b := db.New(tx.db.Dialect).Write(`UPDATE "_meta" SET value = `).Arg(strconv.FormatInt(version, 10)).Write(" WHERE key = ").Arg(key)
 	_, err := tx.db.Exec(ctx, b)
 	return err
 }

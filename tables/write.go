@@ -1,20 +1,25 @@
 package tables
 
 import (
+	"bytes"
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
+	"time"
+
+	"github.com/shopspring/decimal"
 
 	"colonnade/authz"
 	"colonnade/core"
 	"colonnade/core/db"
+	"colonnade/rules"
 )
 
 // Result tells what a write did.
 type Result struct {
-	IDs      []core.ID // of the records, in the order of the input
+	IDs      []core.ID // of the records, in the order of the input; without those that a conflict left as they were
 	Inserted int
 	Updated  int // includes records that had the new values already
 	Changed  int // of the updated ones, those that are different now
@@ -29,188 +34,307 @@ type writer struct {
 	tx     *Tx
 	table  *core.Table
 	caller core.Caller
-	may    map[core.Op]*authz.Decision
+	create *authz.Decision
+	update *authz.Decision
 	stored []*core.Column
-	batch  changes
+	batch  []change
 }
 
-// changes are the records that a write has prepared, with what they were before.
-type changes struct {
-	op     []core.Op
-	before []core.Record
-	after  []core.Record
+// change is a record that a write has prepared, with what it was before.
+type change struct {
+	op            core.Op
+	before, after core.Record
+	item          int  // 1-based position in the input; 0 for the only one
+	given         bool // of a new record: the id came from the caller, and may have been used before
 }
 
-func (tx *Tx) writer(ctx context.Context, table string, ops ...core.Op) (*writer, error) {
-	t, err := tx.snap.Schema.Table(table)
+// record is the record that the change is about.
+func (c *change) record() core.Record {
+	if c.after == nil {
+		return c.before
+	}
+	return c.after
+}
+
+// writer returns the write to the table, for which the caller needs the privilege.
+func (tx *Tx) writer(ctx context.Context, table string, op core.Op) (*writer, error) {
+	caller := core.CallerFrom(ctx)
+	t, may, err := tx.snap.decide(caller, table, op)
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{tx: tx, table: t, caller: core.CallerFrom(ctx), may: map[core.Op]*authz.Decision{}}
-	if t.Builtin && !w.caller.IsSystem() {
+	if t.Builtin && !caller.IsSystem() {
 		return nil, core.E("tables.writer", core.Denied, core.At{Table: table}, "the table is kept by Colonnade: use the action that changes it")
 	}
-	for _, op := range ops {
-		if w.may[op], err = tx.snap.Policy.Decide(w.caller, table, authz.Privilege(op)); err != nil {
-			return nil, err
-		}
-	}
-	for c := range t.Stored {
-		w.stored = append(w.stored, c)
+	w := newWriter(tx, t, caller)
+	switch op {
+	case core.Create:
+		w.create = may
+	case core.Update:
+		w.update = may
 	}
 	return w, nil
 }
 
-// names checks that the caller may write the columns that the values name.
-func (w *writer) names(op core.Op, values core.Record) error {
-	for name := range values {
-		c, err := w.table.Need(name)
-		if err != nil {
-			return err
-		}
-		at := core.At{Table: w.table.Name, Column: name}
-		switch {
-		case c.Formula != "":
-			return core.E("tables.names", core.Invalid, at, "the column is calculated and cannot be written")
-		case w.caller.IsSystem():
-			continue
-		case c.System && !(name == "id" && op == core.Create) && name != "owner_id":
-			return core.E("tables.names", core.Invalid, at, "the column is kept by Colonnade and cannot be written")
-		}
-		if visible, guard := w.may[op].Column(name); !visible || guard != nil {
-			return core.E("tables.names", core.Denied, at, "you may not write this column")
-		}
+func newWriter(tx *Tx, t *core.Table, caller core.Caller) *writer {
+	w := &writer{tx: tx, table: t, caller: caller, stored: make([]*core.Column, 0, len(t.Columns))}
+	for c := range t.Stored {
+		w.stored = append(w.stored, c)
 	}
-	return nil
+	return w
 }
 
-// prepare brings the values of one record through the rules to what will be written. old is nil for a new record.
-func (w *writer) prepare(op core.Op, values, old core.Record) (core.Record, error) {
-	next := core.Record{}
-	maps.Copy(next, old)
-	for name, v := range values {
-		c, _ := w.table.Column(name)
-		p, err := c.Parse(v)
-		if err != nil {
-			return nil, core.E("tables.prepare", core.At{Table: w.table.Name}, err)
-		}
-		next[name] = p
-	}
-	snap := w.tx.snap
+// may returns how far the caller's privilege reaches.
+func (w *writer) may(op core.Op) *authz.Decision {
 	if op == core.Create {
-		w.identify(next)
-		if err := snap.Rules.Defaults(w.table.Name, next, w.caller); err != nil {
-			return nil, err
-		}
-		for _, c := range w.stored {
-			if _, ok := next[c.Name]; !ok {
-				next[c.Name] = nil
-			}
-		}
+		return w.create
 	}
-	if err := snap.Rules.Apply(w.table.Name, op, next, old, w.caller); err != nil {
-		return nil, err
-	}
-	for _, c := range w.stored {
-		v, err := c.Parse(next[c.Name])
-		if err != nil {
-			return nil, core.E("tables.prepare", core.At{Table: w.table.Name}, err)
-		}
-		if v == nil && c.Required {
-			return nil, core.E("tables.prepare", core.Invalid, core.At{Table: w.table.Name, Column: c.Name}, "a value is required")
-		}
-		next[c.Name] = v
-	}
-	return next, w.inReach(op, next)
+	return w.update
 }
 
-// inReach checks that a record, as it is or will be, is one that the caller may touch.
-func (w *writer) inReach(op core.Op, r core.Record) error {
-	rows := w.may[op].Rows
-	if rows == nil {
-		return nil
+func (w *writer) at(column string) core.At { return core.At{Table: w.table.Name, Column: column} }
+
+// item is the place of the i-th of n inputs; a single one needs none.
+func item(n, i int) int {
+	if n == 1 {
+		return 0
 	}
-	calculated := r.Clone()
-	if err := w.tx.snap.Rules.Calculate(w.table.Name, calculated, w.caller); err != nil {
-		return err
+	return i + 1
+}
+
+// input is what the caller wants a record to hold: checked, in the Go forms.
+type input struct {
+	values core.Record
+	guards []guard
+}
+
+// guard is the condition on a record under which the caller may write the column.
+type guard struct {
+	column string
+	holds  *rules.Expr
+}
+
+// parse checks that the caller may write the columns that the values name, and brings the values into their Go forms.
+func (w *writer) parse(op core.Op, values core.Record) (in input, err error) {
+	in.values = make(core.Record, len(w.table.Columns))
+	for name, v := range values {
+		c, ok := w.table.Column(name)
+		if !ok {
+			return in, w.unknown(name)
+		}
+		if err := w.writable(op, c, &in); err != nil {
+			return in, err
+		}
+		if in.values[name], err = c.Parse(v); err != nil {
+			return in, core.E("tables.parse", core.At{Table: w.table.Name}, err)
+		}
 	}
-	ok, err := rows.True(calculated, nil, w.caller)
-	if err != nil {
-		return err
+	return in, nil
+}
+
+// writable checks that the caller may write the column; a right that depends on the record becomes a guard of in.
+func (w *writer) writable(op core.Op, c *core.Column, in *input) error {
+	visible, holds := w.may(op).Column(c.Name)
+	if !visible {
+		if read, err := w.tx.snap.Policy.Decide(w.caller, w.table.Name, authz.Read); err == nil {
+			visible, _ = read.Column(c.Name)
+		}
+		if !visible {
+			return w.unknown(c.Name)
+		}
+		return core.E("tables.writable", core.Denied, w.at(c.Name), "you may not write this column: leave it out, or ask an administrator for the privilege")
 	}
-	if !ok {
-		return core.E("tables.inReach", core.Denied, core.At{Table: w.table.Name}, fmt.Sprintf("the record is, or would be, out of your reach to %s", op))
+	switch {
+	case c.Formula != "":
+		return core.E("tables.writable", core.Invalid, w.at(c.Name), "the column is calculated and cannot be written: leave it out")
+	case c.System && !w.writableSystem(op, c.Name):
+		return core.E("tables.writable", core.Invalid, w.at(c.Name), "the column is kept by Colonnade and cannot be written: leave it out")
+	}
+	if holds != nil {
+		in.guards = append(in.guards, guard{c.Name, holds})
 	}
 	return nil
 }
 
-// identify fills the system columns of a new record.
-func (w *writer) identify(r core.Record) {
-	if w.table.Builtin {
-		return
+func (w *writer) writableSystem(op core.Op, name string) bool {
+	switch name {
+	case "id":
+		return op == core.Create
+	case "owner_id":
+		return true
+	case "unit_id":
+		return w.caller.IsSystem()
 	}
-	if r["id"] == nil {
-		r["id"] = string(core.NewID())
+	return w.table.Builtin
+}
+
+// unknown is the error for a column that the caller neither reads nor writes.
+func (w *writer) unknown(name string) error {
+	read, err := w.tx.snap.Policy.Decide(w.caller, w.table.Name, authz.Read)
+	if err != nil {
+		return unknownColumn(w.table, name, w.create, w.update)
 	}
-	user := string(w.caller.User)
-	if user == "" {
-		user = string(core.SystemID)
-	}
-	r["version"] = int64(1)
-	for _, name := range []string{"created_at", "updated_at"} {
-		r[name] = w.tx.now
-	}
-	for _, name := range []string{"created_by", "updated_by"} {
-		r[name] = user
-	}
-	if w.table.Owned() {
-		if r["owner_id"] == nil {
-			r["owner_id"] = user
-		}
-		if r["unit_id"] == nil {
-			unit, ok := w.tx.snap.owners[core.ID(r["owner_id"].(string))]
-			if !ok {
-				unit = core.RootUnit
-			}
-			r["unit_id"] = string(unit)
-		}
-	}
+	return unknownColumn(w.table, name, w.create, w.update, read)
 }
 
 // add prepares an insert.
-func (w *writer) add(values core.Record) (core.ID, error) {
-	if err := w.names(core.Create, values); err != nil {
-		return "", err
-	}
-	next, err := w.prepare(core.Create, values, nil)
+func (w *writer) add(values core.Record, item int) (core.ID, error) {
+	in, err := w.parse(core.Create, values)
 	if err != nil {
 		return "", err
 	}
-	w.batch.put(core.Create, nil, next)
+	next := in.values
+	given := next["id"] != nil
+	if err := w.identify(next); err != nil {
+		return "", err
+	}
+	snap := w.tx.snap
+	if err := snap.Rules.Defaults(w.table.Name, next, w.caller); err != nil {
+		return "", err
+	}
+	for _, c := range w.stored {
+		if _, ok := next[c.Name]; !ok {
+			next[c.Name] = nil
+		}
+	}
+	if err := snap.Rules.Apply(w.table.Name, core.Create, next, nil, w.caller); err != nil {
+		return "", err
+	}
+	if err := w.complete(next); err != nil {
+		return "", err
+	}
+	if err := w.inReach(core.Create, nil, next, in.guards); err != nil {
+		return "", err
+	}
+	w.batch = append(w.batch, change{op: core.Create, after: next, item: item, given: given})
 	id, _ := next["id"].(string)
 	return core.ID(id), nil
 }
 
-// change prepares an update of old by the values. A record that has them already is left as it is.
-func (w *writer) change(values, old core.Record) (changed bool, err error) {
-	next, err := w.prepare(core.Update, values, old)
-	if err != nil || w.same(old, next) {
-		return false, err
-	}
-	if !w.table.Builtin {
-		next["version"] = old["version"].(int64) + 1
-		next["updated_at"] = w.tx.now
-		next["updated_by"] = string(actorOf(w.caller))
-		if next["owner_id"] != old["owner_id"] {
-			unit, ok := w.tx.snap.owners[core.ID(next["owner_id"].(string))]
-			if !ok {
-				return false, core.E("tables.change", core.Invalid, core.At{Table: w.table.Name, Column: "owner_id"}, "there is no such user or team")
-			}
-			next["unit_id"] = string(unit)
+// change prepares an update of old. A record that has the values already is left as it is.
+func (w *writer) change(in input, old core.Record, item int) (changed bool, err error) {
+	next := maps.Clone(old)
+	maps.Copy(next, in.values)
+	if w.table.Owned() && next["owner_id"] != old["owner_id"] {
+		if err := w.place(next); err != nil {
+			return false, err
 		}
 	}
-	w.batch.put(core.Update, old, next)
+	if err := w.tx.snap.Rules.Apply(w.table.Name, core.Update, next, old, w.caller); err != nil {
+		return false, err
+	}
+	if err := w.complete(next); err != nil || w.same(old, next) {
+		return false, err
+	}
+	w.touch(next, old)
+	if err := w.inReach(core.Update, old, next, in.guards); err != nil {
+		return false, err
+	}
+	w.batch = append(w.batch, change{op: core.Update, before: old, after: next, item: item})
 	return true, nil
+}
+
+// touch fills the system columns of a record that changes.
+func (w *writer) touch(next, old core.Record) {
+	if w.table.Builtin {
+		return
+	}
+	next["version"] = old["version"].(int64) + 1
+	next["updated_at"] = w.tx.now
+	next["updated_by"] = string(actorOf(w.caller))
+}
+
+// complete checks that nothing is missing.
+func (w *writer) complete(r core.Record) error {
+	for _, c := range w.stored {
+		if c.Required && r[c.Name] == nil {
+			return core.E("tables.complete", core.Invalid, w.at(c.Name), "a value is required")
+		}
+	}
+	return nil
+}
+
+// inReach checks that a record, as it is and as it will be, is one that the caller may touch, with the columns that have
+// guards. That it is in reach as it is, the search for it has made sure.
+func (w *writer) inReach(op core.Op, before, after core.Record, guards []guard) error {
+	if rows := w.may(op).Rows; rows != nil {
+		ok, err := w.holds(rows, after)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return core.E("tables.inReach", core.Denied, core.At{Table: w.table.Name}, fmt.Sprintf("the record would be out of your reach to %s", op))
+		}
+	}
+	for _, g := range guards {
+		for _, r := range []core.Record{before, after} {
+			if r == nil {
+				continue
+			}
+			ok, err := w.holds(g.holds, r)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				return core.E("tables.inReach", core.Denied, w.at(g.column), "you may not write this column in this record: leave it out, or ask an administrator for the privilege")
+			}
+		}
+	}
+	return nil
+}
+
+// holds evaluates a condition of the policy over a record, which lacks its calculated columns.
+func (w *writer) holds(e *rules.Expr, r core.Record) (bool, error) {
+	if slices.ContainsFunc(e.Columns, func(name string) bool { c, ok := w.table.Column(name); return ok && c.Formula != "" }) {
+		r = maps.Clone(r)
+		if err := w.tx.snap.Rules.Calculate(w.table.Name, r, w.caller); err != nil {
+			return false, err
+		}
+	}
+	return e.True(r, nil, w.caller)
+}
+
+// identify fills the system columns of a new record.
+func (w *writer) identify(r core.Record) error {
+	if w.table.Builtin {
+		return nil
+	}
+	if r["id"] == nil {
+		r["id"] = string(core.NewID())
+	}
+	user := string(actorOf(w.caller))
+	var now any = w.tx.now
+	r["version"] = int64(1)
+	r["created_at"], r["updated_at"] = now, now
+	r["created_by"], r["updated_by"] = user, user
+	if !w.table.Owned() {
+		return nil
+	}
+	if r["owner_id"] == nil {
+		r["owner_id"] = user
+	}
+	if r["unit_id"] == nil {
+		return w.place(r)
+	}
+	return nil
+}
+
+// place puts a record into the unit of its owner.
+func (w *writer) place(r core.Record) error {
+	owner, _ := r["owner_id"].(string)
+	if owner == "" {
+		return core.E("tables.place", core.Invalid, w.at("owner_id"), "a value is required")
+	}
+	unit, ok := w.tx.snap.owners[core.ID(owner)]
+	switch {
+	case ok:
+		r["unit_id"] = string(unit)
+	case core.ID(owner) == actorOf(w.caller): // the machinery, or somebody who did not sign in
+		r["unit_id"] = string(core.RootUnit)
+	default:
+		return core.E("tables.place", core.Invalid, w.at("owner_id"), "there is no such user or team")
+	}
+	return nil
 }
 
 func actorOf(c core.Caller) core.ID {
@@ -220,70 +344,191 @@ func actorOf(c core.Caller) core.ID {
 	return c.User
 }
 
-// same compares what the columns would look like in JSON, which is exact for every kind.
 func (w *writer) same(a, b core.Record) bool {
-	var x, y []byte
 	for _, c := range w.stored {
-		x, y = c.AppendJSON(x[:0], a[c.Name]), c.AppendJSON(y[:0], b[c.Name])
-		if string(x) != string(y) {
+		if !equal(a[c.Name], b[c.Name]) {
 			return false
 		}
 	}
 	return true
 }
 
-func (b *changes) put(op core.Op, before, after core.Record) {
-	b.op, b.before, b.after = append(b.op, op), append(b.before, before), append(b.after, after)
+// equal compares two values in the Go form of one kind.
+func equal(a, b any) bool {
+	switch a := a.(type) {
+	case time.Time:
+		b, ok := b.(time.Time)
+		return ok && a.Equal(b)
+	case decimal.Decimal:
+		b, ok := b.(decimal.Decimal)
+		return ok && a.Equal(b)
+	case json.RawMessage:
+		b, ok := b.(json.RawMessage)
+		return ok && bytes.Equal(a, b)
+	}
+	if _, ok := b.(json.RawMessage); ok {
+		return false
+	}
+	return a == b
 }
 
 // flush writes what was prepared: the rows, their history and their events.
 func (w *writer) flush(ctx context.Context) error {
-	b := &w.batch
-	if len(b.op) == 0 {
+	if len(w.batch) == 0 {
 		return nil
 	}
 	if err := w.lookups(ctx); err != nil {
 		return err
 	}
-	var inserts []core.Record
-	for i, op := range b.op {
-		if op == core.Create {
-			inserts = append(inserts, b.after[i])
-		}
+	creates, err := w.creates(ctx)
+	if err != nil {
+		return err
 	}
-	if len(inserts) > 0 {
-		if err := w.tx.db.InsertRows(ctx, w.table.Name, w.stored, inserts); err != nil {
-			return w.explain(err)
-		}
+	sets := make([]db.Rows, 0, 3)
+	if len(creates) > 0 {
+		sets = append(sets, db.Rows{Table: w.table.Name, Columns: w.stored, N: len(creates), Value: func(row, column int) any {
+			return creates[row].after[w.stored[column].Name]
+		}})
 	}
-	for i, op := range b.op {
-		var err error
-		switch op {
-		case core.Update:
-			err = w.updateRow(ctx, b.before[i], b.after[i])
-		case core.Delete:
-			err = w.deleteRow(ctx, b.before[i])
+	if len(creates) > 0 && len(creates) < len(w.batch) { // what the statements change may refer to what they find
+		if err := w.tx.db.Insert(ctx, sets...); err != nil {
+			return w.explain(ctx, err, creates)
 		}
-		if err != nil {
-			return w.explain(err)
-		}
+		sets = sets[:0]
+	}
+	if err := w.statements(ctx); err != nil {
+		return w.explain(ctx, err, nil)
 	}
 	if !w.table.Builtin {
-		if err := w.record(ctx); err != nil {
-			return err
-		}
+		sets = append(sets, w.history(), w.events())
+		w.tx.events = true
 	}
-	w.batch = changes{}
+	if err := w.tx.db.Insert(ctx, sets...); err != nil {
+		return w.explain(ctx, err, creates)
+	}
+	w.batch = w.batch[:0]
 	return nil
 }
 
-func (w *writer) updateRow(ctx context.Context, old, next core.Record) error {
+// creates returns the new records in an order in which each comes after those of them that it looks up, with the versions
+// that follow on their history.
+func (w *writer) creates(ctx context.Context) ([]change, error) {
+	creates := w.batch
+	if slices.ContainsFunc(w.batch, func(c change) bool { return c.op != core.Create }) {
+		creates = nil
+		for _, c := range w.batch {
+			if c.op == core.Create {
+				creates = append(creates, c)
+			}
+		}
+	}
+	if len(creates) == 0 {
+		return nil, nil
+	}
+	if err := w.resume(ctx, creates); err != nil {
+		return nil, err
+	}
+	for _, c := range w.stored {
+		if c.Kind == core.Lookup && c.Target == w.table.Name && len(creates) > 1 {
+			return w.parentsFirst(creates), nil
+		}
+	}
+	return creates, nil
+}
+
+// resume gives records whose ids were used before the versions that come next.
+func (w *writer) resume(ctx context.Context, creates []change) error {
+	if w.table.Builtin {
+		return nil
+	}
+	var given []any
+	byID := map[string]core.Record{}
+	for _, c := range creates {
+		if c.given {
+			id := c.after["id"].(string)
+			given = append(given, id)
+			byID[id] = c.after
+		}
+	}
+	if len(given) == 0 {
+		return nil
+	}
+	id := &core.Column{Name: "record_id", Kind: core.UUID}
+	b := db.New(w.tx.db.Dialect).Write(`SELECT record_id, max(version) FROM "_history" WHERE table_name = `).Arg(w.table.Name).Write(" AND ")
+	b.Dialect().AnyOf(b, id, func() { b.Write("record_id") }, given)
+	return w.tx.db.Query(ctx, b.Write(" GROUP BY record_id"), func(scan func(...any) error) error {
+		var id core.ID
+		var version int64
+		err := scan(&id, &version)
+		byID[string(id)]["version"] = version + 1
+		return err
+	})
+}
+
+// parentsFirst sorts records of a table that looks up itself.
+func (w *writer) parentsFirst(creates []change) []change {
+	byID := make(map[any]int, len(creates))
+	for i, c := range creates {
+		byID[c.after["id"]] = i
+	}
+	out := make([]change, 0, len(creates))
+	seen := make([]bool, len(creates))
+	var visit func(i int)
+	visit = func(i int) {
+		if seen[i] {
+			return
+		}
+		seen[i] = true
+		for _, c := range w.stored {
+			if c.Kind == core.Lookup && c.Target == w.table.Name {
+				if j, ok := byID[creates[i].after[c.Name]]; ok {
+					visit(j)
+				}
+			}
+		}
+		out = append(out, creates[i])
+	}
+	for i := range creates {
+		visit(i)
+	}
+	return out
+}
+
+// maxStatements is how many statements are sent together.
+const maxStatements = 1000
+
+// statements runs what updates and deletes the records of the batch.
+func (w *writer) statements(ctx context.Context) error {
+	var together []*db.Builder
+	var gone []any
+	for i := range w.batch {
+		switch c := &w.batch[i]; c.op {
+		case core.Update:
+			together = append(together, w.updateRow(c.before, c.after))
+		case core.Delete:
+			gone = append(gone, c.before["id"])
+		}
+	}
+	for part := range slices.Chunk(together, maxStatements) {
+		if err := w.tx.db.ExecAll(ctx, part...); err != nil {
+			return err
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	id, _ := w.table.Column("id")
+	b := db.New(w.tx.db.Dialect).Write("DELETE FROM ").Name(w.table.Name).Write(" WHERE ")
+	b.Dialect().AnyOf(b, id, func() { b.Name("id") }, gone)
+	_, err := w.tx.db.Exec(ctx, b)
+	return err
+}
+
+func (w *writer) updateRow(old, next core.Record) *db.Builder {
 	b := db.New(w.tx.db.Dialect).Write("UPDATE ").Name(w.table.Name).Write(" SET ")
 	comma := false
-	var x, y []byte
 	for _, c := range w.stored {
-		x, y = c.AppendJSON(x[:0], old[c.Name]), c.AppendJSON(y[:0], next[c.Name])
-		if string(x) == string(y) {
+		if equal(old[c.Name], next[c.Name]) {
 			continue
 		}
 		if comma {
@@ -292,13 +537,7 @@ func (w *writer) updateRow(ctx context.Context, old, next core.Record) error {
 		comma = true
 		b.Name(c.Name).Write(" = ").Value(c, next[c.Name])
 	}
-	_, err := w.tx.db.Exec(ctx, b.Write(" WHERE id = ").Arg(old["id"]))
-	return err
-}
-
-func (w *writer) deleteRow(ctx context.Context, old core.Record) error {
-	_, err := w.tx.db.Exec(ctx, db.New(w.tx.db.Dialect).Write("DELETE FROM ").Name(w.table.Name).Write(" WHERE id = ").Arg(old["id"]))
-	return err
+	return b.Write(" WHERE id = ").Arg(old["id"])
 }
 
 // lookups checks that what the records look up exists and is in the caller's reach. Where everything is in reach the
@@ -308,96 +547,64 @@ func (w *writer) lookups(ctx context.Context) error {
 		if c.Kind != core.Lookup {
 			continue
 		}
-		may, err := w.tx.snap.Policy.Decide(w.caller, c.Target, authz.Privilege(core.Read))
+		may, err := w.tx.snap.Policy.Decide(w.caller, c.Target, authz.Read)
 		if err == nil && may.Rows == nil {
 			continue
 		}
-		at := core.At{Table: w.table.Name, Column: c.Name}
-		var wanted []any
-		for i, r := range w.batch.after {
-			if r == nil || r[c.Name] == nil || w.batch.before[i] != nil && w.batch.before[i][c.Name] == r[c.Name] {
-				continue
-			}
-			if err != nil {
-				return core.E("tables.lookups", core.Denied, at, "you may not read the table that the lookup leads to")
-			}
-			wanted = append(wanted, r[c.Name])
-		}
-		if err := w.visible(ctx, c, wanted); err != nil {
-			return core.E("tables.lookups", at, err)
-		}
-	}
-	return nil
-}
-
-func (w *writer) visible(ctx context.Context, c *core.Column, ids []any) error {
-	if len(ids) == 0 {
-		return nil
-	}
-	seen := map[any]bool{}
-	found, err := w.tx.ids(ctx, c.Target, core.Read, Compare{Column: "id", Op: In, Value: ids})
-	if err != nil {
-		return err
-	}
-	for _, id := range found {
-		seen[string(id)] = true
-	}
-	for i, id := range ids {
-		if !seen[id] {
-			return core.E("tables.visible", core.Invalid, core.At{Item: i + 1}, fmt.Sprintf("there is no %s with the id %v", c.Target, id))
-		}
-	}
-	return nil
-}
-
-// explain gives a broken constraint the name of its column or key.
-func (w *writer) explain(err error) error {
-	var v *db.Violation
-	if !errors.As(err, &v) {
-		return err
-	}
-	at := core.At{Table: w.table.Name}
-	if !v.Unique {
-		for _, c := range w.stored {
-			if c.Kind == core.Lookup && v.Constraint == w.table.Name+"_"+c.Name+"_fkey" {
-				at.Column = c.Name
-			}
-		}
-		if at.Column == "" && v.Columns == nil {
-			at.Column = w.missingLookup()
-		}
-		if at.Column != "" {
-			return core.E("tables.explain", core.Invalid, at, "the lookup leads to a record that does not exist", err)
-		}
-		return core.E("tables.explain", at, err)
-	}
-	for _, i := range append(indexes(w.table), index{name: w.table.Name + "_pkey", unique: true, columns: []core.IndexColumn{{Column: "id"}}}) {
-		var columns []string
-		for _, c := range i.columns {
-			columns = append(columns, c.Column)
-		}
-		if i.unique && (i.name == v.Constraint || slices.Equal(columns, v.Columns)) {
-			if len(columns) == 1 {
-				at.Column = columns[0]
-				return core.E("tables.explain", core.Exists, at, "another record has this value, and the column is unique", err)
-			}
-			return core.E("tables.explain", core.Exists, at, fmt.Sprintf("another record has the same values in %v, which are a key", columns), err)
-		}
-	}
-	return core.E("tables.explain", at, err)
-}
-
-// missingLookup guesses which lookup a database that names no constraint means: the only one that is set.
-func (w *writer) missingLookup() string {
-	name := ""
-	for _, c := range w.stored {
-		if c.Kind != core.Lookup {
+		wanted := w.wanted(c)
+		if len(wanted) == 0 {
 			continue
 		}
-		if name != "" {
-			return ""
+		if err != nil {
+			return core.E("tables.lookups", core.Denied, w.at(c.Name), "you may not read the table that the lookup leads to: leave it out, or ask an administrator for the privilege")
 		}
-		name = c.Name
+		found, err := w.tx.ids(ctx, c.Target, core.Read, Compare{Column: "id", Op: In, Value: keys(wanted)})
+		if err != nil {
+			return err
+		}
+		if err := w.missing(c, wanted, found); err != nil {
+			return err
+		}
 	}
-	return name
+	return nil
+}
+
+// wanted returns the ids that the batch newly looks up, with the place in the input; without those that it creates.
+func (w *writer) wanted(c *core.Column) map[any]int {
+	out := map[any]int{}
+	for _, ch := range w.batch {
+		if ch.after == nil || ch.after[c.Name] == nil || ch.before != nil && ch.before[c.Name] == ch.after[c.Name] {
+			continue
+		}
+		if _, ok := out[ch.after[c.Name]]; !ok {
+			out[ch.after[c.Name]] = ch.item
+		}
+	}
+	if c.Target == w.table.Name {
+		for _, ch := range w.batch {
+			if ch.op == core.Create {
+				delete(out, ch.after["id"])
+			}
+		}
+	}
+	return out
+}
+
+func keys(m map[any]int) []any { return slices.Collect(maps.Keys(m)) }
+
+// missing returns an error for the first of the wanted ids that was not found.
+func (w *writer) missing(c *core.Column, wanted map[any]int, found []core.ID) error {
+	for _, id := range found {
+		delete(wanted, string(id))
+	}
+	first, at := any(nil), 0
+	for id, item := range wanted {
+		if first == nil || item < at {
+			first, at = id, item
+		}
+	}
+	if first == nil {
+		return nil
+	}
+	return core.E("tables.missing", core.Invalid, core.At{Table: w.table.Name, Column: c.Name, Item: at}, fmt.Sprintf("there is no %s with the id %v", c.Target, first))
 }

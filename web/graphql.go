@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -39,6 +40,9 @@ func (s *Server) getGraphQL(c *fiber.Ctx) error {
 	r := graphql.Request{Query: c.Query("query"), OperationName: c.Query("operationName")}
 	if r.Query == "" {
 		return core.E(op, core.Invalid, errNoQuery)
+	}
+	if !utf8.ValidString(r.Query) || !utf8.ValidString(r.OperationName) {
+		return core.E(op, core.Invalid, "query and operationName must be UTF-8")
 	}
 	for name, to := range map[string]*json.RawMessage{"variables": &r.Variables, "extensions": &r.Extensions} {
 		text := c.Query(name)
@@ -96,9 +100,7 @@ func parseRequest(body []byte) (r graphql.Request, err error) {
 			}
 			text := ""
 			if !null {
-				if text, err = unquote(m.value); err != nil {
-					return r, core.E(op, core.Invalid, m.name+": "+err.Error())
-				}
+				text = unquote(m.value)
 			}
 			if m.name == "query" {
 				r.Query, query = text, !null

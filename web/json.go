@@ -2,9 +2,10 @@ package web
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -32,12 +33,7 @@ func scanObject(text []byte) ([]member, error) {
 		return nil, errors.New("it is none")
 	}
 	var out []member
-	err := s.object(func(name, value []byte) error {
-		key, err := unquote(name)
-		out = append(out, member{key, value})
-		return err
-	})
-	if err != nil {
+	if err := s.object(func(name, value []byte) { out = append(out, member{unquote(name), value}) }); err != nil {
 		return nil, err
 	}
 	if s.space(); s.at < len(text) {
@@ -46,14 +42,52 @@ func scanObject(text []byte) ([]member, error) {
 	return out, nil
 }
 
-// unquote returns the text of a JSON string that was scanned.
-func unquote(quoted []byte) (string, error) {
-	if bytes.IndexByte(quoted, '\\') < 0 {
-		return string(quoted[1 : len(quoted)-1]), nil
+// unquote returns the text of a JSON string that was scanned. Half of a surrogate pair becomes U+FFFD.
+func unquote(quoted []byte) string {
+	in := quoted[1 : len(quoted)-1]
+	at := bytes.IndexByte(in, '\\')
+	if at < 0 {
+		return string(in)
 	}
-	var s string
-	err := json.Unmarshal(quoted, &s)
-	return s, err
+	out := make([]byte, 0, len(in))
+	for ; at >= 0; at = bytes.IndexByte(in, '\\') {
+		out = append(out, in[:at]...)
+		b := in[at+1]
+		in = in[at+2:]
+		switch b {
+		case 'b':
+			b = '\b'
+		case 'f':
+			b = '\f'
+		case 'n':
+			b = '\n'
+		case 'r':
+			b = '\r'
+		case 't':
+			b = '\t'
+		case 'u':
+			r := hex4(in)
+			in = in[4:]
+			if utf16.IsSurrogate(r) {
+				pair := utf8.RuneError
+				if bytes.HasPrefix(in, []byte(`\u`)) {
+					pair = utf16.DecodeRune(r, hex4(in[2:]))
+				}
+				if r = pair; pair != utf8.RuneError {
+					in = in[6:]
+				}
+			}
+			out = utf8.AppendRune(out, r)
+			continue
+		}
+		out = append(out, b)
+	}
+	return string(append(out, in...))
+}
+
+func hex4(digits []byte) rune {
+	n, _ := strconv.ParseUint(string(digits[:4]), 16, 16) // the scanner saw that they are digits
+	return rune(n)
 }
 
 type scanner struct {
@@ -107,7 +141,7 @@ func (s *scanner) value() error {
 }
 
 // object scans an object and tells each, when not nil, of every member.
-func (s *scanner) object(each func(name, value []byte) error) error {
+func (s *scanner) object(each func(name, value []byte)) error {
 	return s.list('}', func() error {
 		from := s.at
 		if s.peek() != '"' {
@@ -127,7 +161,8 @@ func (s *scanner) object(each func(name, value []byte) error) error {
 		if err := s.value(); err != nil || each == nil {
 			return err
 		}
-		return each(name, s.text[from:s.at])
+		each(name, s.text[from:s.at])
+		return nil
 	})
 }
 

@@ -10,7 +10,6 @@ import (
 	"html/template"
 	"io"
 	"io/fs"
-	"mime"
 	"path"
 	"strings"
 
@@ -120,10 +119,12 @@ func (s *Server) asset(c *fiber.Ctx) error {
 
 func takesGzip(accept string) bool {
 	for part := range strings.SplitSeq(accept, ",") {
-		coding, params, err := mime.ParseMediaType(part)
-		if err == nil && (coding == "gzip" || coding == "*") && strings.Trim(params["q"], "0.") != "" || err == nil && coding == "gzip" && params["q"] == "" {
-			return true
+		coding, params, _ := strings.Cut(part, ";")
+		if !strings.EqualFold(strings.TrimSpace(coding), "gzip") {
+			continue
 		}
+		q, weighed := strings.CutPrefix(strings.TrimSpace(params), "q=")
+		return !weighed || strings.Trim(q, "0.") != ""
 	}
 	return false
 }

@@ -58,6 +58,9 @@ type Dialect interface {
 	// events before which another may still appear.
 	EventsAfter(b *Builder, tx, seq int64, limit int)
 
+	// EventsThrough writes a condition on rows of "_event": they are at the place in the stream, or before it.
+	EventsThrough(b *Builder, tx, seq int64)
+
 	// Classify turns a driver's error into a *core.Error; see [Violation] for broken constraints.
 	Classify(err error) error
 
@@ -95,9 +98,11 @@ type Session interface {
 	// ExecAll runs the statements in order, in one round trip where there is a network; it stops at the first error.
 	ExecAll(ctx context.Context, statements []*Builder) error
 	// LockSchema keeps the schema as it is until the end of the transaction; exclusive keeps others from looking at it.
-	LockSchema(ctx context.Context, exclusive bool) error
-	// InsertRows inserts records that hold a value or nil for each of the columns.
-	InsertRows(ctx context.Context, table string, columns []*core.Column, rows []core.Record) error
+	// Then it runs read, if there is one, which sees what was committed before; where there is a network, in the same
+	// round trip.
+	LockSchema(ctx context.Context, exclusive bool, read *Builder, each func(scan func(dest ...any) error) error) error
+	// Insert inserts the rows, in one round trip where there is a network and they are few.
+	Insert(ctx context.Context, sets ...Rows) error
 	Query(ctx context.Context, text string, args []any, each func(scan func(dest ...any) error) error) error
 	Answer(ctx context.Context, text string, args []any, s *Shape, dst []byte) ([]byte, error)
 }

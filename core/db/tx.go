@@ -66,12 +66,25 @@ func (tx *Tx) ExecAll(ctx context.Context, statements ...*Builder) error {
 
 // LockSchema keeps the schema as it is until the end of the transaction; exclusive is for who changes it.
 func (tx *Tx) LockSchema(ctx context.Context, exclusive bool) error {
-	return classify(tx.Dialect, tx.session.LockSchema(ctx, exclusive))
+	return classify(tx.Dialect, tx.session.LockSchema(ctx, exclusive, nil, nil))
+}
+
+// QueryLocked is [Tx.LockSchema], then [Tx.Query], together.
+func (tx *Tx) QueryLocked(ctx context.Context, exclusive bool, read *Builder, each func(scan func(dest ...any) error) error) error {
+	if read.err != nil {
+		return read.err
+	}
+	return classify(tx.Dialect, tx.session.LockSchema(ctx, exclusive, read, each))
 }
 
 // InsertRows inserts records that hold a value or nil for each of the columns, in the way that is fastest for their number.
 func (tx *Tx) InsertRows(ctx context.Context, table string, columns []*core.Column, rows []core.Record) error {
-	return classify(tx.Dialect, tx.session.InsertRows(ctx, table, columns, rows))
+	return tx.Insert(ctx, RowsOf(table, columns, rows))
+}
+
+// Insert inserts the rows, table by table, in the way that is fastest for their number.
+func (tx *Tx) Insert(ctx context.Context, sets ...Rows) error {
+	return classify(tx.Dialect, tx.session.Insert(ctx, sets...))
 }
 
 // Query runs a statement and calls each for every row. each must not use the transaction.

@@ -207,9 +207,9 @@ func (d *demo) roles(ctx context.Context) error {
 // timeline shows the run of a flow, as head office reads it.
 func (d *demo) timeline(ctx context.Context) error {
 	const query = `{
-		_flow_run(where: {flow: {_eq: "unify_customers"}}, order_by: {created_at: desc}, limit: 1) {
-			id flow status trigger created_at started_at finished_at
-			steps(order_by: {started_at: asc}) { name action status attempt started_at finished_at }
+		_flow_run(where: {flow_name: {_eq: "unify_customers"}}, order_by: {created_at: desc}, limit: 1) {
+			id flow: flow_name status trigger: trigger_kind created_at started_at finished_at
+			steps(order_by: {started_at: asc}) { name status attempt started_at finished_at }
 		}
 		_flow_run_aggregate(where: {status: {_eq: "succeeded"}}) { aggregate { count } }
 	}`
@@ -224,8 +224,8 @@ func (d *demo) timeline(ctx context.Context) error {
 			Created                   time.Time `json:"created_at"`
 			Steps                     []struct {
 				span
-				Name, Action, Status string
-				Attempt              int
+				Name, Status string
+				Attempt      int
 			}
 		} `json:"_flow_run"`
 		Done struct{ Aggregate struct{ Count int } } `json:"_flow_run_aggregate"`
@@ -240,7 +240,7 @@ func (d *demo) timeline(ctx context.Context) error {
 	d.printf("  A flow's run, %s (%s, started %s): %s\n", r.Flow, r.ID, r.Trigger, r.Status)
 	d.printf("    %8.3f s  started\n", r.Started.Sub(r.Created).Seconds())
 	for _, s := range r.Steps {
-		d.printf("    %8.3f s  %s %s: %s in %.3f s\n", s.Started.Sub(r.Created).Seconds(), s.Name, s.Action, s.Status, s.Finished.Sub(s.Started).Seconds())
+		d.printf("    %8.3f s  step %s: %s in %.3f s\n", s.Started.Sub(r.Created).Seconds(), s.Name, s.Status, s.Finished.Sub(s.Started).Seconds())
 	}
 	d.printf("    %8.3f s  finished\n", r.Finished.Sub(r.Created).Seconds())
 	d.printf("  Flow runs that succeeded: %d\n", answer.Done.Aggregate.Count)

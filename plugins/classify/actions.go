@@ -41,6 +41,7 @@ func (p *plugin) train() core.Action {
 			required(text("model", "The name of the model.")), required(text("table", "Where the examples are.")),
 			required(text("text", "The column with the text.")), required(text("label", "The column with the label.")),
 			{Name: "limit", Kind: core.Integer, Doc: "Train on so many records at most, the oldest first."},
+			{Name: "repeats", Kind: core.Boolean, Doc: "The texts to come repeat the ones trained on, word for word. Otherwise equal texts are kept together in the cross-validation, so that no copy gives its answer away."},
 			{Name: "precision", Kind: core.Decimal, Doc: "The share of answers that shall be right; the model abstains from the rest. 0.95 when left out."},
 		},
 		Output: []core.Column{
@@ -59,7 +60,7 @@ func (p *plugin) runTrain(ctx context.Context, c core.Call) (core.Record, error)
 	if err != nil {
 		return nil, core.E(op, err)
 	}
-	options := Options{}
+	options := Options{Repeats: c.Bool("repeats")}
 	if d, ok := c.In["precision"].(decimal.Decimal); ok {
 		options.Target = d.InexactFloat64()
 	}

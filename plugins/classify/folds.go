@@ -3,6 +3,7 @@ package classify
 import (
 	"math/rand/v2"
 	"slices"
+	"strconv"
 )
 
 // folds assigns each text to one of k parts such that identical texts share a part (a copy in the training part
@@ -37,6 +38,18 @@ func folds(texts []string, truth []int, classes, k int, seed uint64) (fold []int
 		}
 	}
 	return fold, parts
+}
+
+// apart gives each copy of a text a name of its own when copies may be told apart, so that [folds] spreads them.
+func apart(texts []string, repeats bool) []string {
+	if !repeats {
+		return texts
+	}
+	out := make([]string, len(texts))
+	for i, text := range texts {
+		out[i] = text + "\x00" + strconv.Itoa(i)
+	}
+	return out
 }
 
 // foldStream keeps the folds' random numbers apart from those of the classes, which count from 0.

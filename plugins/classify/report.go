@@ -104,10 +104,14 @@ func (r *Report) perClass(labels []string) {
 }
 
 // warn adds what a reader of the figures must know. distinct counts each label's different texts, contradictory
-// the texts that carry more than one label.
-func (r *Report) warn(distinct map[string]int, contradictory int) {
+// the texts that carry more than one label; repeats whether copies were spread over the folds.
+func (r *Report) warn(distinct map[string]int, contradictory int, repeats bool) {
 	say := func(format string, args ...any) { r.Warnings = append(r.Warnings, fmt.Sprintf(format, args...)) }
-	if copies := r.N - r.Distinct; copies > 0 {
+	switch copies := r.N - r.Distinct; {
+	case copies > 0 && repeats:
+		say("%d of %d texts repeat another one, and were tested on models that had seen it: the figures hold for texts "+
+			"that repeat these, not for new ones", copies, r.N)
+	case copies > 0:
 		say("%d of %d texts repeat another one; copies share a fold, so that none was tested on its own copy, "+
 			"but near-copies may still make the figures optimistic", copies, r.N)
 	}

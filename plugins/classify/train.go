@@ -30,6 +30,7 @@ type Options struct {
 	MinDF       int     // texts that a feature must occur in; 0 means 2, or 1 below 1,000 texts
 	MaxFeatures int     // the most frequent features kept; 0 means 100,000
 	Target      float64 // precision to hold by abstaining, above 0 to 1; 0 means 0.95
+	Repeats     bool    // the texts to come repeat those trained on word for word, as form letters do: copies need not share a fold
 	Seed        uint64  // of folds and training order
 	Threads     int     // goroutines; 0 means all processors. Does not change the model
 }
@@ -94,7 +95,7 @@ func Train(ctx context.Context, examples []Example, options Options) (*Model, er
 		return nil, fmt.Errorf("%w: the texts have no features in common; set MinDF to 1 or add texts", ErrData)
 	}
 
-	fold, parts := folds(data.texts, data.truth, len(data.labels), options.Folds, options.Seed)
+	fold, parts := folds(apart(data.texts, options.Repeats), data.truth, len(data.labels), options.Folds, options.Seed)
 	held := make([]scored, len(data.texts))
 	for part := range parts {
 		train, test := split(fold, part)
@@ -124,7 +125,7 @@ func Train(ctx context.Context, examples []Example, options Options) (*Model, er
 	m.report = report(data.labels, held, parts, options.Target)
 	m.temperature = fitTemperature(held)
 	m.report.Threshold = fitThreshold(judge(held, m.temperature), options.Target)
-	data.describe(&m.report)
+	data.describe(&m.report, options.Repeats)
 	m.index()
 	return m, nil
 }
@@ -179,8 +180,8 @@ func newDataset(examples []Example, options Options) (*dataset, error) {
 	d := &dataset{}
 	var lonely []string
 	h := sha256.New()
-	fmt.Fprintf(h, "%s folds=%d c=%v mindf=%d features=%d target=%v seed=%d\n",
-		revision, options.Folds, options.C, options.MinDF, options.MaxFeatures, options.Target, options.Seed)
+	fmt.Fprintf(h, "%s folds=%d c=%v mindf=%d features=%d target=%v seed=%d repeats=%t\n",
+		revision, options.Folds, options.C, options.MinDF, options.MaxFeatures, options.Target, options.Seed, options.Repeats)
 	write := func(s string) {
 		_ = binary.Write(h, binary.LittleEndian, uint64(len(s)))
 		h.Write([]byte(s))
@@ -206,7 +207,7 @@ func newDataset(examples []Example, options Options) (*dataset, error) {
 }
 
 // describe completes a report with what the texts themselves show.
-func (d *dataset) describe(r *Report) {
+func (d *dataset) describe(r *Report, repeats bool) {
 	labelOf := map[string]int{}
 	distinct := map[string]int{} // by label
 	contradictory := map[string]bool{}
@@ -224,5 +225,5 @@ func (d *dataset) describe(r *Report) {
 	}
 	r.Distinct = len(labelOf)
 	r.Low, r.High = wilson(r.Accuracy, r.Distinct)
-	r.warn(distinct, len(contradictory))
+	r.warn(distinct, len(contradictory), repeats)
 }

@@ -7,73 +7,86 @@ import (
 	"colonnade/core/db"
 )
 
-// InsertRows implements db.Session.
-func (s *session) InsertRows(ctx context.Context, table string, columns []*core.Column, rows []core.Record) error {
-	return insertRows(ctx, s.conn, table, columns, rows)
-}
-
-// InsertRows implements db.Session.
-func (e *engine) InsertRows(ctx context.Context, table string, columns []*core.Column, rows []core.Record) error {
-	return insertRows(ctx, e.pool, table, columns, rows)
-}
-
-// maxRecordset is how many rows travel as one JSON argument.
-const maxRecordset = 5000
-
-func insertRows(ctx context.Context, q querier, table string, columns []*core.Column, rows []core.Record) error {
-	if len(rows) == 1 {
-		b := insertRow(table, columns, rows[0])
-		_, err := exec(ctx, q, b.String(), b.Args())
-		return err
+// Insert implements db.Session.
+func (s *session) Insert(ctx context.Context, sets ...db.Rows) error {
+	if s.over {
+		return errOver
 	}
-	for len(rows) > 0 {
-		n := min(len(rows), maxRecordset)
-		b := insertRecordset(table, columns, rows[:n])
-		if _, err := exec(ctx, q, b.String(), b.Args()); err != nil {
-			return err
+	return insert(ctx, s.conn, sets)
+}
+
+// Insert implements db.Session.
+func (e *engine) Insert(ctx context.Context, sets ...db.Rows) error {
+	return insert(ctx, e.pool, sets)
+}
+
+// maxRecordset is how many rows travel as one JSON argument, and maxTogether how many in one round trip: the arguments
+// of all its statements are in memory at once.
+const (
+	maxRecordset = 5000
+	maxTogether  = 2 * maxRecordset
+)
+
+func insert(ctx context.Context, q querier, sets []db.Rows) error {
+	var together []*db.Builder
+	n := 0
+	for _, rows := range sets {
+		for from := 0; from < rows.N; {
+			to := min(from+maxRecordset, rows.N)
+			if n += to - from; n > maxTogether {
+				if err := execAll(ctx, q, together); err != nil {
+					return err
+				}
+				together, n = nil, to-from
+			}
+			if rows.N == 1 {
+				together = append(together, insertRow(rows))
+			} else {
+				together = append(together, insertRecordset(rows, from, to))
+			}
+			from = to
 		}
-		rows = rows[n:]
 	}
-	return nil
+	return execAll(ctx, q, together)
 }
 
-func insertRow(table string, columns []*core.Column, r core.Record) *db.Builder {
-	b := insertInto(table, columns).Write("VALUES (")
-	for i, c := range columns {
+func insertRow(rows db.Rows) *db.Builder {
+	b := insertInto(rows).Write("VALUES (")
+	for i, c := range rows.Columns {
 		if i > 0 {
 			b.Write(", ")
 		}
-		b.Value(c, r[c.Name])
+		b.Value(c, rows.Value(0, i))
 	}
 	return b.Write(")")
 }
 
 // insertRecordset writes an INSERT whose rows are one JSON argument: the statement is the same for any number of rows.
-func insertRecordset(table string, columns []*core.Column, rows []core.Record) *db.Builder {
-	json := append(make([]byte, 0, 64*len(columns)*len(rows)), '[')
-	for i, r := range rows {
-		if i > 0 {
+func insertRecordset(rows db.Rows, from, to int) *db.Builder {
+	json := append(make([]byte, 0, 40*len(rows.Columns)*(to-from)), '[')
+	for i := from; i < to; i++ {
+		if i > from {
 			json = append(json, ',')
 		}
 		json = append(json, '{')
-		for j, c := range columns {
+		for j, c := range rows.Columns {
 			if j > 0 {
 				json = append(json, ',')
 			}
 			json = append(core.AppendString(json, c.Name), ':')
-			json = c.AppendJSON(json, r[c.Name])
+			json = c.AppendJSON(json, rows.Value(i, j))
 		}
 		json = append(json, '}')
 	}
-	b := insertInto(table, columns).Write("SELECT ")
-	for i, c := range columns {
+	b := insertInto(rows).Write("SELECT ")
+	for i, c := range rows.Columns {
 		if i > 0 {
 			b.Write(", ")
 		}
 		b.Name("x", c.Name)
 	}
 	b.Write(" FROM json_to_recordset(").Arg(string(append(json, ']'))).Write(") AS x(")
-	for i, c := range columns {
+	for i, c := range rows.Columns {
 		if i > 0 {
 			b.Write(", ")
 		}
@@ -82,9 +95,9 @@ func insertRecordset(table string, columns []*core.Column, rows []core.Record) *
 	return b.Write(")")
 }
 
-func insertInto(table string, columns []*core.Column) *db.Builder {
-	b := db.New(Dialect{}).Write("INSERT INTO ").Name(table).Write(" (")
-	for i, c := range columns {
+func insertInto(rows db.Rows) *db.Builder {
+	b := db.New(Dialect{}).Write("INSERT INTO ").Name(rows.Table).Write(" (")
+	for i, c := range rows.Columns {
 		if i > 0 {
 			b.Write(", ")
 		}

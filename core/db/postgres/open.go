@@ -244,6 +244,10 @@ func query(ctx context.Context, q querier, text string, args []any, each func(sc
 	if err != nil {
 		return err
 	}
+	return eachRow(rows, each)
+}
+
+func eachRow(rows pgx.Rows, each func(scan func(dest ...any) error) error) error {
 	defer rows.Close()
 	scan := func(dest ...any) error { return scanRow(rows, dest) }
 	for rows.Next() {

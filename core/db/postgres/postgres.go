@@ -269,3 +269,8 @@ LEFT JOIN "_history" AS n ON n.record_id = e.record_id AND n.version = e.version
 WHERE (e.tx, e.seq) > (`).Arg(strconv.FormatInt(tx, 10)).Write("::xid8, ").Arg(seq).
 		Write(") AND e.tx < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY e.tx, e.seq LIMIT ", strconv.Itoa(limit))
 }
+
+// EventsThrough implements db.Dialect.
+func (Dialect) EventsThrough(b *db.Builder, tx, seq int64) {
+	b.Write("(tx, seq) <= (").Arg(strconv.FormatInt(tx, 10)).Write("::xid8, ").Arg(seq).Write(")")
+}

@@ -136,14 +136,36 @@ func (s *session) Answer(ctx context.Context, text string, args []any, shape *db
 const schemaLock = 0x636f6c6f6e
 
 // LockSchema implements db.Session.
-func (s *session) LockSchema(ctx context.Context, exclusive bool) error {
+func (s *session) LockSchema(ctx context.Context, exclusive bool, read *db.Builder, each func(scan func(dest ...any) error) error) error {
+	if s.over {
+		return errOver
+	}
 	f := "SELECT pg_advisory_xact_lock_shared($1)"
 	if exclusive {
 		f = "SELECT pg_advisory_xact_lock($1)"
 	}
-	_, err := s.Exec(ctx, f, []any{int64(schemaLock)})
-	return err
+	if read == nil {
+		_, err := s.conn.Exec(ctx, f, int64(schemaLock))
+		return err
+	}
+	var batch pgx.Batch
+	batch.Queue(f, int64(schemaLock))
+	batch.Queue(read.String(), read.Args()...) // with a view of the data that is taken when the lock is there
+	results := s.conn.SendBatch(ctx, &batch)
+	_, err := results.Exec()
+	if err == nil {
+		var rows pgx.Rows
+		if rows, err = results.Query(); err == nil {
+			err = eachRow(rows, each)
+		}
+	}
+	return errors.Join(err, results.Close())
 }
 
 // LockSchema implements db.Session; outside a transaction there is nothing to keep.
-func (e *engine) LockSchema(context.Context, bool) error { return nil }
+func (e *engine) LockSchema(ctx context.Context, _ bool, read *db.Builder, each func(scan func(dest ...any) error) error) error {
+	if read == nil {
+		return nil
+	}
+	return e.Query(ctx, read.String(), read.Args(), each)
+}

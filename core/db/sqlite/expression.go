@@ -27,12 +27,6 @@ var expressionScalars = map[string]scalar{
 		}
 		return a / b, true
 	})},
-	"int_mod": {2, integers(func(a, b int64) (int64, bool) {
-		if b == 0 {
-			return 0, false
-		}
-		return a % b, true // Go gives 0 for -1, as the language does
-	})},
 	"int_abs": {1, func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
 		n, ok := args[0].(int64)
 		if !ok || n == math.MinInt64 {

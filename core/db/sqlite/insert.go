@@ -7,47 +7,66 @@ import (
 	"colonnade/core/db"
 )
 
-// InsertRows implements db.Session: without a network, one prepared statement a row is fastest.
-func (s *session) InsertRows(ctx context.Context, table string, columns []*core.Column, rows []core.Record) error {
+// Insert implements db.Session: without a network, one prepared statement a row is fastest.
+func (s *session) Insert(ctx context.Context, sets ...db.Rows) error {
 	ctx, err := s.ready(ctx)
 	if err != nil {
 		return err
 	}
+	for _, rows := range sets {
+		if err := s.insert(ctx, rows); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *session) insert(ctx context.Context, rows db.Rows) error {
 	b := db.New(Dialect{})
-	b.Write("INSERT INTO ").Name(table).Write(" (")
-	for i, c := range columns {
+	b.Write("INSERT INTO ").Name(rows.Table).Write(" (")
+	for i, c := range rows.Columns {
 		if i > 0 {
 			b.Write(", ")
 		}
 		b.Name(c.Name)
 	}
 	b.Write(") VALUES (")
-	for i := range columns {
+	for i := range rows.Columns {
 		if i > 0 {
 			b.Write(", ")
 		}
 		b.Write("?")
 	}
-	b.Write(")")
-	args := make([]any, len(columns))
-	for i, r := range rows {
-		for j, c := range columns {
-			args[j] = Dialect{}.Bind(c, r[c.Name])
+	text := b.Write(")").String()
+	args := make([]any, len(rows.Columns))
+	for i := range rows.N {
+		for j, c := range rows.Columns {
+			args[j] = Dialect{}.Bind(c, rows.Value(i, j))
 		}
-		if _, err := s.conn.exec(ctx, b.String(), args); err != nil {
-			return core.E("sqlite.InsertRows", core.At{Item: i + 1}, Dialect{}.Classify(err))
+		if _, err := s.conn.exec(ctx, text, args); err != nil {
+			return core.E("sqlite.Insert", core.At{Item: i + 1}, Dialect{}.Classify(err))
 		}
 	}
 	return nil
 }
 
-// InsertRows implements db.Session.
-func (e *engine) InsertRows(ctx context.Context, table string, columns []*core.Column, rows []core.Record) error {
-	return e.Tx(ctx, db.TxOptions{}, func(s db.Session) error { return s.InsertRows(ctx, table, columns, rows) })
+// Insert implements db.Session.
+func (e *engine) Insert(ctx context.Context, sets ...db.Rows) error {
+	return e.Tx(ctx, db.TxOptions{}, func(s db.Session) error { return s.Insert(ctx, sets...) })
 }
 
 // LockSchema implements db.Session: who changes the schema is alone in his transaction.
-func (s *session) LockSchema(context.Context, bool) error { return nil }
+func (s *session) LockSchema(ctx context.Context, _ bool, read *db.Builder, each func(scan func(dest ...any) error) error) error {
+	if read == nil {
+		return nil
+	}
+	return s.Query(ctx, read.String(), read.Args(), each)
+}
 
 // LockSchema implements db.Session.
-func (e *engine) LockSchema(context.Context, bool) error { return nil }
+func (e *engine) LockSchema(ctx context.Context, _ bool, read *db.Builder, each func(scan func(dest ...any) error) error) error {
+	if read == nil {
+		return nil
+	}
+	return e.Query(ctx, read.String(), read.Args(), each)
+}

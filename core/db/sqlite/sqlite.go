@@ -270,3 +270,6 @@ LEFT JOIN "_history" AS o ON o.record_id = e.record_id AND o.version = e.version
 LEFT JOIN "_history" AS n ON n.record_id = e.record_id AND n.version = e.version AND n.table_name = e.table_name
 WHERE e.seq > `).Arg(seq).Write(" ORDER BY e.seq LIMIT ", strconv.Itoa(limit))
 }
+
+// EventsThrough implements db.Dialect.
+func (Dialect) EventsThrough(b *db.Builder, _, seq int64) { b.Write("seq <= ").Arg(seq) }

@@ -1,0 +1,16 @@
+package db
+
+import "colonnade/core"
+
+// Rows are new rows of one table.
+type Rows struct {
+	Table   string
+	Columns []*core.Column
+	N       int
+	Value   func(row, column int) any // in the Go form of the column's kind, or nil
+}
+
+// RowsOf returns records that hold a value or nil for each of the columns as rows.
+func RowsOf(table string, columns []*core.Column, records []core.Record) Rows {
+	return Rows{Table: table, Columns: columns, N: len(records), Value: func(row, column int) any { return records[row][columns[column].Name] }}
+}

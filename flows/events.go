@@ -1,0 +1,405 @@
+package flows
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"colonnade/core"
+	"colonnade/core/db"
+	"colonnade/rules"
+	"colonnade/tables"
+)
+
+// reader is the name under which the dispatcher keeps its place in the stream of events.
+const readerName = "flows"
+
+// How many events one round of the dispatcher takes, and the pause between two.
+const (
+	round = 500
+	pause = 5 * time.Millisecond
+)
+
+// matcher knows which flows a change starts. It holds for one set of flows and one schema.
+type matcher struct {
+	set    *set
+	schema *core.Schema
+	tables map[string][]listener
+}
+
+type listener struct {
+	flow *flow
+	when *rules.Expr // nil for always
+}
+
+// matcher compiles the triggers once for each version of flows and schema.
+func (s *Service) matcher(ctx context.Context, set *set, snap *tables.Snapshot) *matcher {
+	if m := s.matched.Load(); m != nil && m.set == set && m.schema == snap.Schema {
+		return m
+	}
+	m := &matcher{set: set, schema: snap.Schema, tables: map[string][]listener{}}
+	for _, f := range set.flows {
+		if !f.enabled || f.def.trigger.event == nil {
+			continue
+		}
+		e := f.def.trigger.event
+		when, err := e.compile(snap.Schema)
+		if err != nil {
+			s.log.ErrorContext(ctx, "flows: the trigger does not fit the tables", "flow", f.name, "err", err)
+			continue
+		}
+		m.tables[e.table] = append(m.tables[e.table], listener{f, when})
+	}
+	s.matched.Store(m)
+	return m
+}
+
+// dispatcher starts the runs of events, until ctx ends.
+func (s *Service) dispatcher(ctx context.Context) {
+	t := time.NewTicker(tick)
+	defer t.Stop()
+	for {
+		for {
+			more, err := s.dispatch(ctx)
+			if err != nil {
+				s.complain(ctx, "flows: events", err)
+			}
+			if err != nil || !more || ctx.Err() != nil {
+				break
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.wake:
+		case <-t.C:
+		}
+	}
+}
+
+// dispatch takes one round of events, and reports whether there may be more at once. The cursor moves in the
+// transaction that the runs come with: a run is there if and only if its cause is, and once.
+func (s *Service) dispatch(ctx context.Context) (more bool, err error) {
+	const op = "flows.dispatch"
+	from, err := s.store.ReadCursor(ctx, readerName)
+	if err != nil {
+		return false, core.E(op, err)
+	}
+	snap := s.store.Snapshot()
+	events, to, err := s.store.Events(ctx, snap, from, round)
+	if err != nil || to == from {
+		return false, core.E(op, err)
+	}
+	set, err := s.flows(ctx, s.db)
+	if err != nil {
+		return false, core.E(op, err)
+	}
+	m := s.matcher(ctx, set, snap)
+	err = s.store.Tx(ctx, tables.TxOptions{}, func(ctx context.Context, tx *tables.Tx) error {
+		v, err := s.flowVersion(ctx, tx.DB())
+		if err != nil {
+			return err
+		}
+		if v != set.version {
+			return core.E(op, core.Conflict, "the flows have just changed")
+		}
+		if err := tx.MoveCursor(ctx, readerName, from, to); err != nil {
+			return err
+		}
+		return s.startAll(ctx, tx, m, events)
+	})
+	if err != nil && core.KindOf(err) == core.Conflict {
+		s.Wake() // another process was faster, or something has changed: look again
+		return false, nil
+	}
+	if err != nil {
+		return false, core.E(op, err)
+	}
+	last := to.Seq
+	for _, e := range events {
+		last = max(last, e.Seq)
+	}
+	s.seen.Store(max(s.seen.Load(), last))
+	return true, nil
+}
+
+// startAll writes the runs that the events start.
+func (s *Service) startAll(ctx context.Context, tx *tables.Tx, m *matcher, events []core.Event) error {
+	batches := map[*flow][]core.Event{}
+	var order []*flow
+	var runs []newRun
+	for _, e := range events {
+		for _, l := range m.tables[e.Table] {
+			t := l.flow.def.trigger.event
+			if !slices.Contains(t.on, e.Op) || e.At.UnixMicro() < l.flow.since {
+				continue
+			}
+			seen, n, err := s.match(ctx, tx, l, e)
+			if err != nil {
+				return err
+			}
+			switch {
+			case n != nil:
+				runs = append(runs, *n)
+			case seen == nil:
+			case !t.batched:
+				n, err := s.single(l.flow, *seen)
+				if err != nil {
+					return err
+				}
+				runs = append(runs, n)
+			default:
+				if batches[l.flow] == nil {
+					order = append(order, l.flow)
+				}
+				batches[l.flow] = append(batches[l.flow], *seen)
+			}
+		}
+	}
+	for _, f := range order {
+		more, err := s.batch(ctx, tx, f, batches[f])
+		if err != nil {
+			return err
+		}
+		runs = append(runs, more...)
+	}
+	if len(runs) == 0 {
+		return nil
+	}
+	policy := tx.Snapshot().Policy
+	for i := range runs {
+		if as, err := policy.Caller(runs[i].flow.runAs, core.Cause{}); err == nil {
+			runs[i].unit = as.Unit
+		}
+	}
+	_, err := s.insert(ctx, tx.DB(), runs)
+	return err
+}
+
+// match returns the event as the flow may see it, nil when it does not start the flow; or a run that is refused.
+func (s *Service) match(ctx context.Context, tx *tables.Tx, l listener, e core.Event) (*core.Event, *newRun, error) {
+	snap := tx.Snapshot()
+	refuse := func(err error) (*core.Event, *newRun, error) {
+		input, bad := toJSON(map[string]any{"kind": "event", "table": e.Table, "op": string(e.Op), "at": e.At})
+		return nil, &newRun{flow: l.flow, kind: "event", input: input, cause: e.Cause, startedBy: e.Actor, refused: err}, bad
+	}
+	caller, err := snap.Policy.Caller(l.flow.runAs, core.Cause{Kind: "flow"})
+	if err != nil {
+		return refuse(core.E("flows.match", core.Denied, "the user that the flow acts as cannot: "+core.AsError(err).Msg))
+	}
+	seen, err := s.seenBy(snap, caller, e)
+	if err != nil || seen == nil {
+		return nil, nil, err
+	}
+	if l.when != nil {
+		record := seen.After
+		if record == nil {
+			record = seen.Before
+		}
+		yes, err := l.when.True(record, seen.Before, caller)
+		if err != nil {
+			return refuse(core.E("flows.match", core.At{Table: e.Table}, "the condition of the trigger fails", err))
+		}
+		if !yes {
+			return nil, nil, nil
+		}
+	}
+	if err := s.tooDeep(ctx, tx.DB(), l.flow.name, e.Cause); err != nil {
+		if core.KindOf(err) == core.Limit {
+			s.log.WarnContext(ctx, "flows: a loop ends", "flow", l.flow.name, "err", err)
+			return refuse(err)
+		}
+		return nil, nil, err
+	}
+	return seen, nil, nil
+}
+
+// seenBy returns the event with what the caller may read of it; nil when the record is out of his reach.
+func (s *Service) seenBy(snap *tables.Snapshot, caller core.Caller, e core.Event) (*core.Event, error) {
+	may, err := snap.Policy.Decide(caller, e.Table, "read")
+	if err != nil {
+		return nil, nil // the flow's user may not read the table
+	}
+	show := func(r core.Record) (core.Record, error) {
+		if r == nil {
+			return nil, nil
+		}
+		full := r.Clone()
+		if err := snap.Rules.Calculate(e.Table, full, caller); err != nil {
+			return nil, err
+		}
+		if may.Rows != nil {
+			if in, err := may.Rows.True(full, nil, caller); err != nil || !in {
+				return nil, err
+			}
+		}
+		out := full.Clone()
+		for name := range full {
+			visible, guard := may.Column(name)
+			if visible && guard != nil {
+				if visible, err = guard.True(full, nil, caller); err != nil {
+					return nil, err
+				}
+			}
+			if !visible {
+				delete(out, name)
+			}
+		}
+		return out, nil
+	}
+	if e.Before, err = show(e.Before); err != nil {
+		return nil, err
+	}
+	after := e.After
+	if e.After, err = show(e.After); err != nil {
+		return nil, err
+	}
+	if e.After == nil && (after != nil || e.Before == nil) {
+		return nil, nil
+	}
+	return &e, nil
+}
+
+func (s *Service) single(f *flow, e core.Event) (newRun, error) {
+	t, err := s.store.Snapshot().Schema.Table(e.Table)
+	if err != nil {
+		return newRun{}, err
+	}
+	last := e.After
+	if last == nil {
+		last = e.Before
+	}
+	input, err := toJSON(map[string]any{
+		"kind": "event", "table": e.Table, "op": string(e.Op), "at": e.At, "actor": string(e.Actor),
+		"record": json.RawMessage(t.AppendJSON(nil, last)), "old": json.RawMessage(t.AppendJSON(nil, e.Before)), "records": []any{json.RawMessage(t.AppendJSON(nil, last))},
+	})
+	return newRun{flow: f, kind: "event", input: input, cause: e.Cause, startedBy: e.Actor, due: s.now(), items: 1}, err
+}
+
+// batch puts events into the run of the flow that still gathers, and into new ones.
+func (s *Service) batch(ctx context.Context, tx *tables.Tx, f *flow, events []core.Event) ([]newRun, error) {
+	t, err := tx.Snapshot().Schema.Table(f.def.trigger.event.table)
+	if err != nil {
+		return nil, err
+	}
+	var records []any
+	depth := 0
+	for _, e := range events {
+		last := e.After
+		if last == nil {
+			last = e.Before
+		}
+		records = append(records, json.RawMessage(t.AppendJSON(nil, last)))
+		depth = max(depth, e.Cause.Depth)
+	}
+	most := f.def.trigger.event.max
+	n, err := s.gather(ctx, tx, f, records, depth)
+	if err != nil {
+		return nil, err
+	}
+	first := events[0]
+	var out []newRun
+	for records = records[n:]; len(records) > 0; records = records[min(most, len(records)):] {
+		part := records[:min(most, len(records))]
+		input, err := toJSON(map[string]any{"kind": "event", "table": t.Name, "at": first.At, "records": part})
+		if err != nil {
+			return nil, err
+		}
+		r := newRun{flow: f, kind: "event", input: input, cause: first.Cause, startedBy: first.Actor, due: s.now(), items: len(part)}
+		r.cause.Depth = depth
+		if len(part) < most {
+			r.due = r.due.Add(f.def.trigger.event.wait)
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+// gather adds records to a run of the flow that nobody has begun and whose time has not come, and returns how many.
+func (s *Service) gather(ctx context.Context, tx *tables.Tx, f *flow, records []any, depth int) (int, error) {
+	most := f.def.trigger.event.max
+	var id core.ID
+	var raw []byte
+	var items int64
+	b := db.New(s.db.Dialect).Write(`SELECT CAST(id AS text), items, CAST(input AS text) FROM "_flow_run" WHERE status = 'waiting' AND fence = 0 AND flow_id = `).Arg(f.id).
+		Write(" AND version = ").Arg(f.version).Write(" AND items < ").Arg(int64(most)).Write(" AND due > ").Arg(s.now().UnixMicro()).Write(" LIMIT 1", s.db.Lock())
+	err := tx.DB().Query(ctx, b, func(scan func(...any) error) error { return scan(&id, &items, &raw) })
+	if err != nil || id == "" {
+		return 0, err
+	}
+	var input map[string]json.RawMessage
+	var have []any
+	if err := errors.Join(unmarshal(raw, &input), unmarshal(input["records"], &have)); err != nil {
+		return 0, err
+	}
+	n := min(most-len(have), len(records))
+	all, err := toJSON(append(have, records[:n]...))
+	if err != nil {
+		return 0, err
+	}
+	input["records"] = all
+	var whole bytes.Buffer
+	if err := json.NewEncoder(&whole).Encode(input); err != nil {
+		return 0, err
+	}
+	canonical, err := toJSON(json.RawMessage(whole.Bytes()))
+	if err != nil {
+		return 0, err
+	}
+	b = db.New(s.db.Dialect).Write(`UPDATE "_flow_run" SET input = `).Value(&anyJSON, json.RawMessage(canonical)).Write(", items = ").Arg(int64(len(have) + n)).
+		Write(", depth = CASE WHEN depth < ").Arg(int64(depth)).Write(" THEN ").Arg(int64(depth)).Write(" ELSE depth END")
+	if len(have)+n == most {
+		b.Write(", due = ").Arg(s.now().UnixMicro())
+	}
+	_, err = tx.DB().Exec(ctx, b.Write(" WHERE id = ").Arg(id))
+	return n, err
+}
+
+// dispatchAll dispatches until no event is left, also none that a transaction at work elsewhere still hides.
+func (s *Service) dispatchAll(ctx context.Context) error {
+	begun := time.Now()
+	for {
+		more, err := s.dispatch(ctx)
+		if err != nil {
+			return err
+		}
+		if more {
+			continue
+		}
+		hidden, err := s.hidden(ctx)
+		if err != nil || !hidden || time.Since(begun) > 5*time.Second {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("flows: %w", ctx.Err())
+		case <-time.After(pause):
+		}
+	}
+}
+
+// hidden reports whether there are events with a higher number than any that was dispatched.
+func (s *Service) hidden(ctx context.Context) (bool, error) {
+	var last int64
+	b := db.New(s.db.Dialect).Write(`SELECT coalesce(max(seq), 0) FROM "_event"`)
+	if err := s.db.Query(ctx, b, func(scan func(...any) error) error { return scan(&last) }); err != nil {
+		return false, err
+	}
+	if s.seen.Load() == 0 {
+		c, err := s.store.ReadCursor(ctx, readerName)
+		if err != nil {
+			return false, err
+		}
+		s.seen.Store(c.Seq)
+	}
+	return last > s.seen.Load(), nil
+}

@@ -1,0 +1,476 @@
+package flows
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"colonnade/core"
+	"colonnade/core/db"
+	"colonnade/tables"
+)
+
+// flow is a row of _flow.
+type flow struct {
+	id      core.ID
+	name    string
+	version int64
+	enabled bool
+	runAs   core.ID
+	since   int64 // microseconds: it sees changes from then on
+	def     *definition
+}
+
+// set is the flows of one moment. It never changes.
+type set struct {
+	version int64
+	flows   []*flow
+}
+
+// flows returns the present flows, as c sees them.
+func (s *Service) flows(ctx context.Context, c db.Conn) (*set, error) {
+	const op = "flows.flows"
+	v, err := s.flowVersion(ctx, c)
+	if err != nil {
+		return nil, core.E(op, err)
+	}
+	if now := s.current.Load(); now != nil && now.version == v {
+		return now, nil
+	}
+	next := &set{version: v}
+	err = c.Query(ctx, db.New(s.db.Dialect).Write(selectFlow, " ORDER BY name"), func(scan func(...any) error) error {
+		f, source, err := scanFlow(scan)
+		if err != nil {
+			return err
+		}
+		if f.def, err = s.definition(f.id, f.version, source); err != nil {
+			s.log.ErrorContext(ctx, "flows: the flow cannot run with this version of the program", "flow", f.name, "err", err)
+			f.enabled = false
+		}
+		next.flows = append(next.flows, f)
+		return nil
+	})
+	if err != nil {
+		return nil, core.E(op, err)
+	}
+	s.current.Store(next)
+	return next, nil
+}
+
+func (s *Service) flowVersion(ctx context.Context, c db.Conn) (int64, error) {
+	var v string
+	b := db.New(s.db.Dialect).Write(`SELECT value FROM "_meta" WHERE key = 'flow_version'`)
+	if err := c.Query(ctx, b, func(scan func(...any) error) error { return scan(&v) }); err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(v, 10, 64)
+}
+
+const selectFlow = `SELECT CAST(id AS text), name, version, enabled, CAST(run_as AS text), enabled_since, definition FROM "_flow"`
+
+func scanFlow(scan func(...any) error) (*flow, string, error) {
+	f := &flow{}
+	var source string
+	err := scan(&f.id, &f.name, &f.version, &f.enabled, &f.runAs, &f.since, &source)
+	return f, source, err
+}
+
+// find returns the flow of that name.
+func (s *Service) find(ctx context.Context, c db.Conn, name string) (f *flow, source string, err error) {
+	b := db.New(s.db.Dialect).Write(selectFlow, " WHERE name = ").Arg(name)
+	err = c.Query(ctx, b, func(scan func(...any) error) (err error) {
+		f, source, err = scanFlow(scan)
+		return err
+	})
+	return f, source, core.E("flows.find", err)
+}
+
+func (s *Service) definition(id core.ID, version int64, source string) (*definition, error) {
+	k := string(id) + "/" + strconv.FormatInt(version, 10)
+	if d, ok := s.versions.Load(k); ok {
+		return d.(*definition), nil
+	}
+	d, err := parse(source)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.check(s.actions); err != nil {
+		return nil, err
+	}
+	s.versions.Store(k, d)
+	return d, nil
+}
+
+// version returns the definition that a run began with.
+func (s *Service) version(ctx context.Context, id core.ID, version int64) (*definition, error) {
+	if d, ok := s.versions.Load(string(id) + "/" + strconv.FormatInt(version, 10)); ok {
+		return d.(*definition), nil
+	}
+	var source string
+	b := db.New(s.db.Dialect).Write(`SELECT definition FROM "_flow_version" WHERE flow_id = `).Arg(id).Write(" AND version = ").Arg(version)
+	if err := s.db.Query(context.WithoutCancel(ctx), b, func(scan func(...any) error) error { return scan(&source) }); err != nil {
+		return nil, core.E("flows.version", err)
+	}
+	d, err := s.definition(id, version, source)
+	if err != nil {
+		return nil, fatal(core.Invalid, "the flow cannot run with this version of the program: "+core.AsError(err).Public())
+	}
+	return d, nil
+}
+
+// fits returns an error when a flow's trigger makes no sense in the snapshot.
+func (s *Service) fits(n *tables.Snapshot) error {
+	now := s.current.Load()
+	if now == nil {
+		return nil
+	}
+	for _, f := range now.flows {
+		if !f.enabled || f.def.trigger.event == nil {
+			continue
+		}
+		if _, err := f.def.trigger.event.compile(n.Schema); err != nil {
+			return core.E("flows.fits", fmt.Sprintf("the flow %s would break: %s", f.name, core.AsError(err).Msg), err)
+		}
+	}
+	return nil
+}
+
+// Put saves a definition, and returns the flow's name and its new version; the same text gives no new one. The caller
+// needs the right to manage flows, and to administer the user that the flow shall act as, unless that is himself.
+func (s *Service) Put(ctx context.Context, source string) (name string, version int64, err error) {
+	const op = "flows.Put"
+	d, err := parse(source)
+	if err != nil {
+		return "", 0, core.E(op, err)
+	}
+	if err := d.check(s.actions); err != nil {
+		return "", 0, core.E(op, err)
+	}
+	err = s.store.Tx(ctx, tables.TxOptions{}, func(ctx context.Context, tx *tables.Tx) (err error) {
+		version, err = s.put(ctx, tx, d)
+		return err
+	})
+	if err != nil {
+		return "", 0, core.E(op, err)
+	}
+	return d.name, version, nil
+}
+
+func (s *Service) put(ctx context.Context, tx *tables.Tx, d *definition) (int64, error) {
+	snap, caller := tx.Snapshot(), core.CallerFrom(ctx)
+	if err := snap.Policy.May(caller, "manage_flows"); err != nil {
+		return 0, err
+	}
+	if d.trigger.event != nil {
+		if _, err := d.trigger.event.compile(snap.Schema); err != nil {
+			return 0, err
+		}
+	}
+	runAs, err := s.runAs(ctx, tx, d)
+	if err != nil {
+		return 0, err
+	}
+	// The number of the state of all flows, which makes those who change them take turns.
+	bump := db.New(s.db.Dialect).Write(`UPDATE "_meta" SET value = CAST(CAST(value AS bigint) + 1 AS text) WHERE key = 'flow_version'`)
+	if _, err := tx.DB().Exec(ctx, bump); err != nil {
+		return 0, err
+	}
+	old, source, err := s.find(ctx, tx.DB(), d.name)
+	if err != nil {
+		return 0, err
+	}
+	f := &flow{id: core.NewID(), name: d.name, version: 1, enabled: d.enabled, runAs: runAs, since: s.now().UnixMicro(), def: d}
+	if old != nil {
+		if old.runAs == runAs && source == d.source {
+			return old.version, nil
+		}
+		f.id, f.version = old.id, old.version+1
+		if old.enabled {
+			f.since = old.since
+		}
+	}
+	if err := s.writeFlow(ctx, tx, f, old, caller.User); err != nil {
+		return 0, err
+	}
+	if err := s.reschedule(ctx, tx.DB(), f, old, source); err != nil {
+		return 0, err
+	}
+	tx.AfterCommit(s.Wake)
+	return f.version, nil
+}
+
+// runAs returns the user whose rights the flow has.
+func (s *Service) runAs(ctx context.Context, tx *tables.Tx, d *definition) (core.ID, error) {
+	caller, policy := core.CallerFrom(ctx), tx.Snapshot().Policy
+	user := caller.User
+	if d.runAs != "" {
+		user = ""
+		b := db.New(s.db.Dialect).Write(`SELECT CAST(id AS text) FROM "_user" WHERE `)
+		if id, err := core.ParseID(d.runAs); err == nil {
+			b.Write("id = ").Arg(id)
+		} else {
+			b.Write("lower(email) = ").Arg(strings.ToLower(d.runAs))
+		}
+		if err := tx.DB().Query(ctx, b, func(scan func(...any) error) error { return scan(&user) }); err != nil {
+			return "", err
+		}
+		if user == "" {
+			return "", d.at.problem("", "run_as: there is no user %q: use the e-mail address or the id", d.runAs)
+		}
+	}
+	if _, err := policy.Caller(user, core.Cause{}); err != nil {
+		if d.runAs == "" {
+			return "", place{1, 1}.problem("", "the flow needs a user whose rights it has: add run_as: somebody@example.com")
+		}
+		return "", d.at.problem("", "run_as: %s", core.AsError(err).Msg)
+	}
+	if user == caller.User {
+		return user, nil
+	}
+	err := policy.May(caller, "manage_access")
+	if err == nil {
+		err = policy.CheckUser(caller, user)
+	}
+	if err != nil {
+		return "", core.E("flows.runAs", core.Denied, core.At{Line: d.at.line, Pos: d.at.column}, "run_as: you can name yourself, or a user whom you administer", err)
+	}
+	return user, nil
+}
+
+func (s *Service) writeFlow(ctx context.Context, tx *tables.Tx, f, old *flow, by core.ID) error {
+	d, at := f.def, tx.Now()
+	b := db.New(s.db.Dialect)
+	if old == nil {
+		b.Write(`INSERT INTO "_flow" (id, name, created_at, doc, definition, version, enabled, run_as, updated_at, updated_by, enabled_since) VALUES (`).
+			Arg(f.id).Write(", ").Arg(f.name).Write(", ").Value(&moment, at)
+		for _, v := range []any{d.doc, d.source, f.version, f.enabled, f.runAs} {
+			b.Write(", ").Arg(v)
+		}
+		b.Write(", ").Value(&moment, at).Write(", ").Arg(by).Write(", ").Arg(f.since).Write(")")
+	} else {
+		b.Write(`UPDATE "_flow" SET doc = `).Arg(d.doc).Write(", definition = ").Arg(d.source).Write(", version = ").Arg(f.version).
+			Write(", enabled = ").Arg(f.enabled).Write(", run_as = ").Arg(f.runAs).Write(", updated_at = ").Value(&moment, at).
+			Write(", updated_by = ").Arg(by).Write(", enabled_since = ").Arg(f.since).Write(" WHERE id = ").Arg(f.id)
+	}
+	if _, err := tx.DB().Exec(ctx, b); err != nil {
+		return err
+	}
+	b = db.New(s.db.Dialect).Write(`INSERT INTO "_flow_version" (id, flow_id, version, definition, created_at, created_by) VALUES (`).
+		Arg(core.NewID()).Write(", ").Arg(f.id).Write(", ").Arg(f.version).Write(", ").Arg(d.source).Write(", ").Value(&moment, at).Write(", ").Arg(by).Write(")")
+	_, err := tx.DB().Exec(ctx, b)
+	return err
+}
+
+// Run starts a flow by hand and returns the id of the run, which joins the unit of work that ctx carries. The caller
+// needs the right to run flows.
+func (s *Service) Run(ctx context.Context, name string, input map[string]any) (core.ID, error) {
+	const op = "flows.Run"
+	caller := core.CallerFrom(ctx)
+	var id core.ID
+	err := s.store.Tx(ctx, tables.TxOptions{}, func(ctx context.Context, tx *tables.Tx) error {
+		if err := tx.Snapshot().Policy.May(caller, "run_flows"); err != nil {
+			return err
+		}
+		f, source, err := s.find(ctx, tx.DB(), name)
+		switch {
+		case err != nil:
+			return err
+		case f == nil:
+			return core.E(op, core.NotFound, fmt.Sprintf("there is no flow %q", name))
+		case !f.enabled:
+			return core.E(op, core.Invalid, fmt.Sprintf("the flow %s is disabled: save it with enabled: true", name))
+		}
+		if f.def, err = s.definition(f.id, f.version, source); err != nil {
+			return err
+		}
+		n, err := s.byHand(ctx, tx, f, input)
+		if err != nil {
+			return err
+		}
+		ids, err := s.insert(ctx, tx.DB(), []newRun{n})
+		if err == nil {
+			id = ids[0]
+		}
+		return err
+	})
+	return id, core.E(op, err)
+}
+
+func (s *Service) byHand(ctx context.Context, tx *tables.Tx, f *flow, input map[string]any) (newRun, error) {
+	const op = "flows.Run"
+	caller := core.CallerFrom(ctx)
+	if err := s.tooDeep(ctx, tx.DB(), f.name, caller.Cause); err != nil {
+		return newRun{}, err
+	}
+	now := s.now()
+	trigger := map[string]any{"kind": "manual", "at": now}
+	switch t := f.def.trigger; {
+	case t.event != nil:
+		return newRun{}, core.E(op, core.Invalid, fmt.Sprintf("the flow %s is started by changes of %s, and not by hand", f.name, t.event.table))
+	case t.cron != nil && len(input) > 0:
+		return newRun{}, core.E(op, core.Invalid, fmt.Sprintf("the flow %s takes no input", f.name))
+	case t.manual != nil:
+		in, err := core.ParseInput(t.manual.input, input)
+		if err != nil {
+			return newRun{}, err
+		}
+		for _, c := range t.manual.input {
+			if _, ok := in[c.Name]; !ok {
+				in[c.Name] = nil // so that expressions can name it
+			}
+		}
+		typed := core.Table{Columns: t.manual.input}
+		var plain map[string]any
+		if err := unmarshal(typed.AppendJSON(nil, in), &plain); err != nil {
+			return newRun{}, err
+		}
+		trigger["input"] = plain
+	}
+	raw, err := toJSON(trigger)
+	if err != nil {
+		return newRun{}, err
+	}
+	n := newRun{flow: f, kind: "manual", input: raw, cause: caller.Cause, startedBy: caller.User, due: now}
+	if n.cause.Kind == "" {
+		n.cause.Kind = "api"
+	}
+	if n.startedBy == "" {
+		n.startedBy = core.SystemID
+	}
+	as, err := tx.Snapshot().Policy.Caller(f.runAs, core.Cause{})
+	if err != nil {
+		return newRun{}, core.E(op, core.Denied, "the user that the flow acts as cannot: "+core.AsError(err).Msg)
+	}
+	n.unit = as.Unit
+	return n, nil
+}
+
+// Cancel ends a run. What its steps have done stays. The caller owns the run, or has the right to manage flows.
+func (s *Service) Cancel(ctx context.Context, id core.ID) error {
+	const op = "flows.Cancel"
+	err := s.store.Tx(ctx, tables.TxOptions{}, func(ctx context.Context, tx *tables.Tx) error {
+		if err := s.mayCancel(ctx, tx, id); err != nil {
+			return err
+		}
+		b := db.New(s.db.Dialect).Write(`UPDATE "_flow_run" SET status = 'cancelled', fence = fence + 1, lease = 0, worker = NULL, finished_at = `).
+			Value(&moment, s.now()).Write(" WHERE status IN ('waiting', 'running') AND id = ").Arg(id)
+		n, err := tx.DB().Exec(ctx, b)
+		if err == nil && n == 0 {
+			return core.E(op, core.Invalid, core.At{Table: "_flow_run"}, "the run has ended already")
+		}
+		tx.AfterCommit(func() {
+			if drop := s.held()[id]; drop != nil {
+				drop(errLost)
+			}
+			s.tell()
+		})
+		return err
+	})
+	return core.E(op, err)
+}
+
+// mayCancel does not tell strangers whether there is such a run.
+func (s *Service) mayCancel(ctx context.Context, tx *tables.Tx, id core.ID) error {
+	caller := core.CallerFrom(ctx)
+	if tx.Snapshot().Policy.May(caller, "manage_flows") == nil {
+		_, err := s.read(ctx, id)
+		return err
+	}
+	r, err := s.store.Find(ctx, tx.Snapshot(), "_flow_run", id)
+	if err == nil && r["owner_id"] == string(caller.User) {
+		return nil
+	}
+	if err == nil || core.KindOf(err) == core.NotFound || core.KindOf(err) == core.Denied {
+		return noRun(id)
+	}
+	return err
+}
+
+// Actions returns what can be called about flows.
+func (s *Service) Actions() []core.Action {
+	text := func(name, doc string) core.Column {
+		return core.Column{Name: name, Kind: core.Text, Required: true, Doc: doc}
+	}
+	run := core.Column{Name: "run_id", Kind: core.UUID, Required: true, Doc: "The run."}
+	return []core.Action{{
+		Name: "put_flow", Doc: "Saves the definition of a flow. It acts with the rights of the user that it names, or of yourself.",
+		Privilege: "manage_flows",
+		Input:     []core.Column{{Name: "definition", Kind: core.LongText, Required: true, Doc: "YAML or JSON: name, trigger, steps."}},
+		Output:    []core.Column{text("name", "The name of the flow."), {Name: "version", Kind: core.Integer, Required: true, Doc: "Rises by one with every change."}},
+		Examples: []core.Example{{
+			Doc: "a flow that is started by hand",
+			In:  core.Record{"definition": "name: hello\ntrigger: {manual: {input: [{name: who, kind: text, required: true}]}}\nsteps:\n  - set: {greeting: '=\"Hello \" + trigger.input.who'}\n"},
+			Out: core.Record{"name": "hello", "version": int64(1)},
+		}},
+		Run: func(ctx context.Context, c core.Call) (core.Record, error) {
+			name, version, err := s.Put(ctx, c.Text("definition"))
+			return core.Record{"name": name, "version": version}, err
+		},
+	}, {
+		Name: "run_flow", Doc: "Starts a flow by hand. The run has the rights of the flow's own user; wait_run tells when it has ended.",
+		Privilege: "run_flows",
+		Input:     []core.Column{text("name", "The flow."), {Name: "input", Kind: core.JSON, Doc: "An object with the inputs that the flow declares."}},
+		Output:    []core.Column{run},
+		Examples:  []core.Example{{Doc: "needs the flow of the example of put_flow", In: core.Record{"name": "hello", "input": map[string]any{"who": "Ann"}}}},
+		Run: func(ctx context.Context, c core.Call) (core.Record, error) {
+			var input map[string]any
+			if raw, err := toJSON(c.In["input"]); err != nil || unmarshal(raw, &input) != nil {
+				return nil, core.E("flows.run_flow", core.Invalid, core.At{Column: "input"}, "the input is an object of names and values")
+			}
+			id, err := s.Run(ctx, c.Text("name"), input)
+			return core.Record{"run_id": string(id)}, err
+		},
+	}, {
+		Name: "wait_run", Doc: "Waits until a run has ended, and tells how.",
+		Privilege: "run_flows", Alone: true,
+		Input:  []core.Column{run, {Name: "seconds", Kind: core.Integer, Doc: "How long to wait at most; 30 when left out, at most 300."}},
+		Output: []core.Column{text("status", "waiting, running, succeeded, failed or cancelled."), {Name: "error", Kind: core.LongText, Doc: "Why the run failed."}},
+		Run:    s.waitRun,
+	}, {
+		Name: "cancel_run", Doc: "Ends a run that you own, or with the right to manage flows any run. What it has done stays.",
+		Input:  []core.Column{run},
+		Output: []core.Column{run},
+		Run: func(ctx context.Context, c core.Call) (core.Record, error) {
+			return core.Record{"run_id": c.In["run_id"]}, s.Cancel(ctx, core.ID(c.Text("run_id")))
+		},
+	}}
+}
+
+func (s *Service) waitRun(ctx context.Context, c core.Call) (core.Record, error) {
+	const op = "flows.wait_run"
+	id := core.ID(c.Text("run_id"))
+	if err := s.mayWatch(ctx, id); err != nil {
+		return nil, core.E(op, err)
+	}
+	short, stop := context.WithTimeout(ctx, time.Duration(min(max(c.Int("seconds", 30), 0), 300))*time.Second)
+	defer stop()
+	r, err := s.Wait(short, id)
+	if err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
+		return nil, core.E(op, err)
+	}
+	out := core.Record{"status": r.Status}
+	if r.Error != "" {
+		out["error"] = r.Error
+	}
+	return out, nil
+}
+
+// mayWatch lets the one who started a run see how it ends, and everybody who may read it.
+func (s *Service) mayWatch(ctx context.Context, id core.ID) error {
+	var by core.ID
+	b := db.New(s.db.Dialect).Write(`SELECT CAST(started_by AS text) FROM "_flow_run" WHERE trigger_kind = 'manual' AND id = `).Arg(id)
+	if err := s.db.Query(ctx, b, func(scan func(...any) error) error { return scan(&by) }); err != nil {
+		return err
+	}
+	if caller := core.CallerFrom(ctx); by != "" && by == caller.User {
+		return nil
+	}
+	_, err := s.store.Find(ctx, s.store.Snapshot(), "_flow_run", id)
+	if err != nil && core.KindOf(err) == core.Denied {
+		return noRun(id)
+	}
+	return err
+}

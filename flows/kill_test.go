@@ -1,0 +1,225 @@
+package flows_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"colonnade/core"
+	"colonnade/core/db"
+	"colonnade/core/db/dbtest"
+	"colonnade/core/db/postgres"
+	"colonnade/core/db/sqlite"
+)
+
+// childEnv is set in a process that works on flows until it is killed: it holds the source of the database.
+const childEnv = "COLONNADE_FLOWS_CHILD"
+
+func child() {
+	ctx := context.Background()
+	var dialect db.Dialect = sqlite.Dialect{}
+	if os.Getenv(childEnv+"_KIND") == "postgres" {
+		dialect = postgres.Dialect{}
+	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	err := func() error {
+		d, err := db.Open(ctx, dialect, os.Getenv(childEnv), db.Options{Conns: 6, Log: log})
+		if err != nil {
+			return err
+		}
+		w, err := openWorld(ctx, d, log, 300*time.Millisecond)
+		if err != nil {
+			return err
+		}
+		w.said = os.Stdout
+		return w.flows.Start(ctx)
+	}()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "child:", err)
+		os.Exit(1)
+	}
+	_, _ = io.Copy(io.Discard, os.Stdin) // ends with the parent
+}
+
+const (
+	killRuns  = 12
+	killItems = 15
+)
+
+// TestKill kills workers at random moments: no run is lost, and nothing that a step does in our database is doubled.
+func TestKill(t *testing.T) {
+	cycles := 10
+	if testing.Short() {
+		cycles = 3
+	}
+	t.Run("sqlite", func(t *testing.T) { testKill(t, sqlite.Dialect{}, dbtest.SQLitePath(t), 1, cycles) })
+	if dbtest.HasPostgres() {
+		t.Run("postgres", func(t *testing.T) { testKill(t, postgres.Dialect{}, dbtest.PostgresDSN(t), 2, cycles) })
+	}
+}
+
+func testKill(t *testing.T, dialect db.Dialect, source string, children, cycles int) {
+	inWorld(t, dialect, source, func(w *world) {
+		if err := w.furnish(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.put("author", "name: work\nretry: {attempts: 100, backoff: 10ms}\n"+manual+`
+steps:
+  - {id: first, action: note, with: {text: '=trigger.input.who + " first"'}}
+  - set: {sum: 0}
+  - for_each: {in: trigger.input.list, as: x}
+    steps:
+      - {action: note, with: {text: '=trigger.input.who + " " + string(x)'}}
+      - set: {sum: =vars.sum + x}
+      - if: x % 5 == 0
+        then: [{action: alone}]
+  - if: has(steps.first.id)
+    then: [{action: note, with: {text: '=trigger.input.who + " sum " + string(vars.sum)'}}]
+`)
+		var list []any
+		for i := range killItems {
+			list = append(list, i)
+		}
+		for i := range killRuns {
+			w.run("work", map[string]any{"who": fmt.Sprintf("run %02d", i), "list": list})
+		}
+	})
+	killed := 0
+	procs := make([]*proc, children)
+	for range cycles {
+		for i := range procs {
+			if procs[i] == nil {
+				procs[i] = startChild(t, dialect.Name(), source)
+			}
+		}
+		i := rand.IntN(children)
+		if procs[i].kill(1 + rand.IntN(2*killRuns*killItems/cycles)) {
+			killed++
+		}
+		procs[i] = nil
+	}
+	for _, p := range procs {
+		if p != nil {
+			p.kill(0)
+		}
+	}
+	inWorld(t, dialect, source, func(w *world) { checkKill(t, w) })
+	t.Logf("%d of %d were killed at work", killed, cycles)
+}
+
+func checkKill(t *testing.T, w *world) {
+	if err := w.flows.Start(t.Context()); err != nil { // takes up what is left
+		t.Fatal(err)
+	}
+	for _, r := range w.runs() {
+		end, err := w.flows.Wait(t.Context(), core.ID(r["id"].(string)))
+		if err != nil || end.Status != "succeeded" {
+			t.Errorf("run %s: %v %v", r["id"], end, err)
+		}
+	}
+	got := map[string]int{}
+	for _, text := range w.texts() {
+		got[text]++
+	}
+	sum := 0
+	for i := range killItems {
+		sum += i
+	}
+	lost, doubled := 0, 0
+	for i := range killRuns {
+		want := []string{fmt.Sprintf("run %02d first", i), fmt.Sprintf("run %02d sum %d", i, sum)}
+		for x := range killItems {
+			want = append(want, fmt.Sprintf("run %02d %d", i, x))
+		}
+		for _, text := range want {
+			switch n := got[text]; {
+			case n == 0:
+				lost++
+			case n > 1:
+				doubled++
+			}
+			delete(got, text)
+		}
+	}
+	if lost+doubled+len(got) > 0 {
+		t.Errorf("%d effects lost, %d doubled, %d strange: %v", lost, doubled, len(got), got)
+	}
+}
+
+// inWorld opens the database for f only.
+func inWorld(t *testing.T, dialect db.Dialect, source string, f func(*world)) {
+	t.Helper()
+	d, err := db.Open(t.Context(), dialect, source, db.Options{Conns: 6, Log: dbtest.Log(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := openWorld(t.Context(), d, dbtest.Log(t), 300*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.t = t
+	defer func() {
+		if err := errors.Join(w.flows.Stop(context.Background()), d.Close()); err != nil {
+			t.Error(err)
+		}
+	}()
+	f(w)
+}
+
+type proc struct {
+	t     *testing.T
+	cmd   *exec.Cmd
+	in    io.Closer
+	steps *bufio.Scanner
+}
+
+func startChild(t *testing.T, kind, source string) *proc {
+	t.Helper()
+	p := &proc{t: t, cmd: exec.CommandContext(t.Context(), os.Args[0])}
+	p.cmd.Env = append(os.Environ(), childEnv+"="+source, childEnv+"_KIND="+kind)
+	p.cmd.Stderr = t.Output()
+	in, err := p.cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p.in, p.steps = in, bufio.NewScanner(out)
+	return p
+}
+
+// kill kills the process when it has begun n steps, or some time after the last when there is nothing left to do.
+func (p *proc) kill(n int) (atWork bool) {
+	p.t.Helper()
+	done := make(chan bool, 1)
+	go func() {
+		i := 0
+		for i < n && p.steps.Scan() {
+			i++
+		}
+		done <- i == n
+	}()
+	select {
+	case atWork = <-done:
+	case <-time.After(3 * time.Second):
+	}
+	if err := p.cmd.Process.Kill(); err != nil {
+		p.t.Error(err)
+	}
+	_ = p.in.Close()
+	_ = p.cmd.Wait()
+	return atWork
+}

@@ -1,0 +1,142 @@
+package tables
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"colonnade/core"
+	"colonnade/core/db"
+)
+
+// reach is the records of a table that a caller reaches with a privilege, and that meet a condition.
+type reach struct {
+	*node
+	read  *node // the same row as the caller may read it; nil where that is no less
+	where writeFunc
+}
+
+// reach plans the search for records. Without a privilege every record is in reach. Who changes records by a condition
+// must be able to read them: otherwise the number of those that were changed would tell what they hold.
+func (tx *Tx) reach(ctx context.Context, table string, priv core.Op, where Cond) (r *reach, err error) {
+	caller := core.CallerFrom(ctx)
+	if priv == "" {
+		caller, priv = core.System("tables"), core.Read
+	}
+	p := &planner{snap: tx.snap, caller: caller}
+	r = &reach{}
+	if r.node, err = p.node(table, priv); err != nil {
+		return nil, err
+	}
+	named := r.node
+	if priv != core.Read {
+		if r.read, err = p.node(table, core.Read); err != nil {
+			return nil, core.E("tables.reach", err, fmt.Sprintf("to %s records you need the right to read them", priv))
+		}
+		r.read.alias = r.alias
+		named = r.read
+	}
+	r.where, err = named.where(where)
+	return r, err
+}
+
+// from writes everything from FROM on.
+func (r *reach) from(b *db.Builder) {
+	b.Write(" FROM ").Name(r.table.Name).Write(" AS ", r.alias, " WHERE TRUE")
+	r.scope(b)
+	if r.read != nil && r.read.may.Rows != r.may.Rows {
+		r.read.scope(b)
+	}
+	if r.where != nil {
+		b.Write(" AND ")
+		r.where(b)
+	}
+	b.Write(" ORDER BY ").Name(r.alias, "id") // one order of locking for all
+}
+
+// records reads whole records, and locks them when asked.
+func (tx *Tx) records(ctx context.Context, table string, priv core.Op, where Cond, lock bool) ([]core.Record, error) {
+	r, err := tx.reach(ctx, table, priv, where)
+	if err != nil {
+		return nil, err
+	}
+	s := &selection{shape: &db.Shape{Many: true}}
+	for c := range r.table.Stored {
+		s.add(db.ShapeField{Key: c.Name, Kind: c.Kind}, func(b *db.Builder) { b.Name(r.alias, c.Name) })
+	}
+	s.from = func(b *db.Builder) {
+		r.from(b)
+		if lock {
+			b.Write(b.Dialect().Lock())
+		}
+	}
+	b := db.New(tx.db.Dialect)
+	s.answer(b)
+	raw, err := tx.db.Answer(ctx, b, s.shape, nil)
+	if err != nil {
+		return nil, err
+	}
+	return decode(r.table, raw)
+}
+
+// ids returns the ids of records.
+func (tx *Tx) ids(ctx context.Context, table string, priv core.Op, where Cond) ([]core.ID, error) {
+	r, err := tx.reach(ctx, table, priv, where)
+	if err != nil {
+		return nil, err
+	}
+	b := db.New(tx.db.Dialect).Write("SELECT ").Name(r.alias, "id")
+	r.from(b)
+	var out []core.ID
+	err = tx.db.Query(ctx, b, func(scan func(...any) error) error {
+		var id core.ID
+		err := scan(&id)
+		out = append(out, id)
+		return err
+	})
+	return out, err
+}
+
+// decode reads a JSON list of records.
+func decode(t *core.Table, raw []byte) ([]core.Record, error) {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	var out []core.Record
+	if err := d.Decode(&out); err != nil {
+		return nil, core.E("tables.decode", core.At{Table: t.Name}, err)
+	}
+	loose := make(map[string]*core.Column, len(t.Columns))
+	for _, r := range out {
+		for name, v := range r {
+			c, ok := loose[name]
+			if !ok {
+				c = loosely(t, name)
+				loose[name] = c
+			}
+			if c == nil || v == nil {
+				continue
+			}
+			p, err := c.Parse(v)
+			if err != nil {
+				return nil, core.E("tables.decode", core.At{Table: t.Name}, fmt.Errorf("the database holds what the column cannot: %w", err))
+			}
+			r[name] = p
+		}
+	}
+	return out, nil
+}
+
+// loosely returns the column as it reads what was written when its limits were others, nil when there is none.
+func loosely(t *core.Table, name string) *core.Column {
+	c, ok := t.Column(name)
+	if !ok {
+		return nil
+	}
+	out := *c
+	out.MaxLength, out.Options = 0, nil
+	if c.Kind == core.Choice {
+		out.Kind = core.Text // a value that was an option when it was written
+	}
+	return &out
+}
