@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -14,7 +15,6 @@ type side struct {
 	name     string
 	server   *server
 	requests [][]byte
-	samples  []sample
 }
 
 // sample is one run of one side.
@@ -30,11 +30,29 @@ type sample struct {
 
 func (s sample) cpu() time.Duration { return s.cpuServer + s.cpuDatabase }
 
+// round has one sample of each side. They are neighbours in time, so that what disturbs one is likely to disturb all.
+type round []sample
+
+func (r round) othersBusy() (most float64) {
+	for _, s := range r {
+		most = max(most, s.othersBusy)
+	}
+	return most
+}
+
+// A round in which others used more of the machine than is tolerable is measured again, up to so many times the rounds
+// that are wanted; then the quietest count.
+const (
+	tolerable = 0.15
+	patience  = 3
+)
+
 // measurement is a workload on a database: the limit first, Colonnade second, then what is shown for information.
 type measurement struct {
 	workload workload
 	database string
-	sides    []*side
+	sides    []side
+	rounds   []round
 }
 
 // samplesCompared is how many answers are compared before anything is measured.
@@ -45,7 +63,7 @@ func (s *stage) measure(ctx context.Context, o *options, w workload) (*measureme
 	if err != nil {
 		return nil, err
 	}
-	m := &measurement{workload: w, database: s.database, sides: []*side{
+	m := &measurement{workload: w, database: s.database, sides: []side{
 		{name: "limit", server: s.limit, requests: limit},
 		{name: "colonnade", server: s.own, requests: own},
 	}}
@@ -54,31 +72,43 @@ func (s *stage) measure(ctx context.Context, o *options, w workload) (*measureme
 		if err != nil {
 			return nil, err
 		}
-		m.sides = append(m.sides, &side{name: "limit with group commit", server: s.limit, requests: group})
+		m.sides = append(m.sides, side{name: "limit with group commit", server: s.limit, requests: group})
 	}
 	if err := s.compare(ctx, w, own, limit); err != nil {
 		return nil, err
 	}
-	for round := range o.rounds + 1 { // the first is to warm up
-		order := slices.Clone(m.sides)
-		if round%2 == 1 {
-			slices.Reverse(order) // so that neither always comes after the other
+	if err := s.round(ctx, o, m, time.Second); err != nil { // to warm up
+		return nil, err
+	}
+	m.rounds = nil
+	for quiet := 0; quiet < o.rounds && len(m.rounds) < patience*o.rounds; {
+		if err := s.round(ctx, o, m, o.duration); err != nil {
+			return nil, err
 		}
-		for _, side := range order {
-			d := o.duration
-			if round == 0 {
-				d = time.Second
-			}
-			sample, err := s.sample(ctx, o, side, d)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w\n%s", side.name, err, side.server.tail())
-			}
-			if round > 0 {
-				side.samples = append(side.samples, sample)
-			}
+		if m.rounds[len(m.rounds)-1].othersBusy() < tolerable {
+			quiet++
 		}
 	}
+	slices.SortStableFunc(m.rounds, func(a, b round) int { return cmp.Compare(a.othersBusy(), b.othersBusy()) })
+	m.rounds = m.rounds[:o.rounds]
 	return m, nil
+}
+
+// round runs each side once, in an order that changes from round to round.
+func (s *stage) round(ctx context.Context, o *options, m *measurement, d time.Duration) error {
+	r := make(round, len(m.sides))
+	for n := range m.sides {
+		i := n
+		if len(m.rounds)%2 == 1 {
+			i = len(m.sides) - 1 - n // so that neither always comes after the other
+		}
+		var err error
+		if r[i], err = s.sample(ctx, o, &m.sides[i], d); err != nil {
+			return fmt.Errorf("%s: %w\n%s", m.sides[i].name, err, m.sides[i].server.tail())
+		}
+	}
+	m.rounds = append(m.rounds, r)
+	return nil
 }
 
 func (s *stage) compare(ctx context.Context, w workload, own, limit [][]byte) error {
@@ -125,8 +155,19 @@ func (s *stage) sample(ctx context.Context, o *options, of *side, d time.Duratio
 	}, nil
 }
 
-// median returns the median of a quantity over the runs.
-func (s *side) median(of func(sample) float64) float64 { return median(s.samples, of) }
+// median returns the median of a quantity of the i-th side.
+func (m *measurement) median(i int, of func(sample) float64) float64 {
+	return median(m.rounds, func(r round) float64 { return of(r[i]) })
+}
+
+// ratios compares the i-th side with the limit: the medians of the ratios within each round. Above 1 the side is better.
+func (m *measurement) ratios(i int) (perSecond, cpu float64) {
+	return median(m.rounds, func(r round) float64 { return r[i].perSecond / r[0].perSecond }),
+		median(m.rounds, func(r round) float64 { return float64(r[0].cpu()) / float64(r[i].cpu()) })
+}
+
+// othersBusy is how much of the machine others used, in the median of the rounds.
+func (m *measurement) othersBusy() float64 { return median(m.rounds, round.othersBusy) }
 
 func median[T any](list []T, of func(T) float64) float64 {
 	values := make([]float64, len(list))
@@ -136,16 +177,4 @@ func median[T any](list []T, of func(T) float64) float64 {
 	slices.Sort(values)
 	n := len(values)
 	return (values[n/2] + values[(n-1)/2]) / 2
-}
-
-// ratios compares a side with the limit: the median over the rounds, whose runs are neighbours in time. Above 1 the
-// side is better than the limit.
-func (m *measurement) ratios(s *side) (perSecond, cpu float64) {
-	type pair struct{ limit, side sample }
-	var pairs []pair
-	for i := range s.samples {
-		pairs = append(pairs, pair{m.sides[0].samples[i], s.samples[i]})
-	}
-	return median(pairs, func(p pair) float64 { return p.side.perSecond / p.limit.perSecond }),
-		median(pairs, func(p pair) float64 { return float64(p.limit.cpu()) / float64(p.side.cpu()) })
 }

@@ -199,25 +199,30 @@ func copyFile(from, to string) error {
 	return errors.Join(err, out.Sync(), out.Close())
 }
 
-// profile stores a CPU profile of Colonnade under the load of w, if it offers one.
+// profile stores what Colonnade spends CPU time and memory on under the load of w, if it tells.
 func (s *stage) profile(ctx context.Context, o *options, w workload) error {
 	own, _, err := s.requests(w, "/"+w.name)
 	if err != nil {
 		return err
 	}
-	const seconds = 4
-	fetched := make(chan error, 1)
-	go func() {
-		fetched <- s.fetchProfile(ctx, seconds, filepath.Join(o.profile, w.name+"-"+s.database+".pprof"))
-	}()
-	if _, err := drive(ctx, s.own.addr, own, o.conns, seconds*time.Second+200*time.Millisecond); err != nil {
-		return errors.Join(err, <-fetched)
+	kinds := map[string]string{"profile": "cpu", "allocs": "allocs"}
+	fetched := make(chan error, len(kinds))
+	for kind, name := range kinds {
+		go func() {
+			fetched <- s.fetchProfile(ctx, kind, filepath.Join(o.profile, w.name+"-"+s.database+"-"+name+".pprof"))
+		}()
 	}
-	return <-fetched
+	_, err = drive(ctx, s.own.addr, own, o.conns, profileSeconds*time.Second+200*time.Millisecond)
+	for range kinds {
+		err = errors.Join(err, <-fetched)
+	}
+	return err
 }
 
-func (s *stage) fetchProfile(ctx context.Context, seconds int, path string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", s.own.addr, seconds), nil)
+const profileSeconds = 4
+
+func (s *stage) fetchProfile(ctx context.Context, kind, path string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://%s/debug/pprof/%s?seconds=%d", s.own.addr, kind, profileSeconds), nil)
 	if err != nil {
 		return err
 	}
@@ -228,7 +233,7 @@ func (s *stage) fetchProfile(ctx context.Context, seconds int, path string) erro
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		fmt.Printf("# no profile: /debug/pprof answers %d\n", resp.StatusCode)
+		fmt.Printf("# no profile: /debug/pprof/%s answers %d\n", kind, resp.StatusCode)
 		return nil
 	}
 	text, err := io.ReadAll(resp.Body)

@@ -33,7 +33,7 @@ func BenchmarkGuard(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			comp := &compiler{api: a, vars: vars}
+			comp := &compiler{api: a, vars: vars, limits: defaultLimits}
 			if _, err := comp.compile(op, func(f *selected) (*step, error) { return comp.compileRead(w.store, f) }); err != nil || comp.rows > defaultLimits.Rows {
 				b.Fatal(err)
 			}
@@ -131,7 +131,7 @@ func BenchmarkBuild(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				c := &compiler{api: a}
+				c := &compiler{api: a, limits: defaultLimits}
 				steps, err := c.compile(doc.Operations[0], func(f *selected) (*step, error) { return c.compileRead(nil, f) })
 				if err != nil {
 					b.Fatal(err)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strconv"
@@ -60,52 +59,84 @@ func decodeJSON(raw []byte) (any, error) {
 	if !screenJSON(raw) {
 		return nil, wrong("the variables are nested deeper than %d levels", maxVariablesNesting)
 	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	v, err := decodeValue(d)
-	if err == nil {
-		_, err = d.Token()
-		if errors.Is(err, io.EOF) {
-			return v, nil
-		}
+	if !json.Valid(raw) {
+		return nil, wrong("the variables are not valid JSON")
 	}
-	return nil, wrong("the variables are not valid JSON")
+	r := jsonReader{raw: raw}
+	return r.value(), nil
 }
 
-func decodeValue(d *json.Decoder) (any, error) {
-	t, err := d.Token()
-	if err != nil {
-		return nil, err
+// jsonReader reads a text that is known to be valid JSON.
+type jsonReader struct {
+	raw []byte
+	at  int
+}
+
+// next passes over white space, commas and colons and returns the byte after them.
+func (r *jsonReader) next() byte {
+	for {
+		switch c := r.raw[r.at]; c {
+		case ' ', '\t', '\n', '\r', ',', ':':
+			r.at++
+		default:
+			return c
+		}
 	}
-	switch t {
-	case json.Delim('{'):
+}
+
+func (r *jsonReader) value() any {
+	switch r.next() {
+	case '{':
 		o := object{}
-		for d.More() {
-			key, err := d.Token()
-			if err != nil {
-				return nil, err
-			}
-			v, err := decodeValue(d)
-			if err != nil {
-				return nil, err
-			}
-			o = append(o, member{key.(string), v})
+		for r.at++; r.next() != '}'; {
+			name := r.text()
+			o = append(o, member{name, r.value()})
 		}
-		_, err = d.Token()
-		return o, err
-	case json.Delim('['):
+		r.at++
+		return o
+	case '[':
 		items := []any{}
-		for d.More() {
-			v, err := decodeValue(d)
-			if err != nil {
-				return nil, err
-			}
-			items = append(items, v)
+		for r.at++; r.next() != ']'; {
+			items = append(items, r.value())
 		}
-		_, err = d.Token()
-		return items, err
+		r.at++
+		return items
+	case '"':
+		return r.text()
+	case 't':
+		r.at += len("true")
+		return true
+	case 'f':
+		r.at += len("false")
+		return false
+	case 'n':
+		r.at += len("null")
+		return nil
 	}
-	return t, nil
+	start := r.at
+	for r.at < len(r.raw) && (wordByte(r.raw[r.at]) || r.raw[r.at] == '.') {
+		r.at++
+	}
+	return json.Number(r.raw[start:r.at])
+}
+
+func (r *jsonReader) text() string {
+	start, escaped := r.at, false
+	for r.at++; r.raw[r.at] != '"'; r.at++ {
+		if r.raw[r.at] == '\\' {
+			escaped = true
+			r.at++
+		}
+	}
+	r.at++
+	if !escaped {
+		return string(r.raw[start+1 : r.at-1])
+	}
+	var s string
+	if err := json.Unmarshal(r.raw[start:r.at], &s); err != nil {
+		return "" // cannot be: it is valid
+	}
+	return s
 }
 
 // variables are the variables of an operation that have a value.
@@ -213,17 +244,15 @@ func (a *api) fromJSON(t gql.Type, v any) (any, error) {
 			return nil, wrong("%s is no %s", describe(v), t)
 		}
 		fields := t.Fields()
-		out := make(object, 0, len(o))
-		seen := make(map[string]bool, min(len(o), len(fields)))
+		out := make(object, 0, min(len(o), len(fields)))
 		for _, m := range o {
 			f, ok := fields[m.name]
 			if !ok {
 				return nil, within("."+cut(m.name), wrong("%s has no such field%s", t, suggestField(m.name, fields)))
 			}
-			if seen[m.name] {
+			if _, twice := out.get(m.name); twice {
 				return nil, within("."+m.name, wrong("the field is there twice"))
 			}
-			seen[m.name] = true
 			value, err := a.fromJSON(f.Type, m.value)
 			if err != nil {
 				return nil, within("."+m.name, err)

@@ -198,3 +198,28 @@ func TestVariables(t *testing.T) {
 		}
 	}
 }
+
+func TestDecodeJSON(t *testing.T) {
+	for _, text := range []string{
+		`{}`, `[]`, ` { "a" : [ 1 , -2.5e-7 , true , false , null , "x" , { } ] , "b\\\"\u00e9" : { "c" : [ [ ] ] } } `, `"\\"`, `0`, "[1\t,\r\n2]", `"\ud83d\ude00"`,
+	} {
+		v, err := decodeJSON([]byte(text))
+		if err != nil {
+			t.Fatal(text, err)
+		}
+		p, _ := plain(v)
+		got := string(core.AppendValue(nil, p))
+		want, err := core.CanonicalJSON([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := core.CanonicalJSON([]byte(got)); err != nil || string(got) != string(want) {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+	}
+	for _, text := range []string{``, `{`, `[1,]`, `{"a"}`, `{"a":1,}`, `01`, `tru`, `"\x"`, `1 2`, "\"\x01\""} {
+		if v, err := decodeJSON([]byte(text)); err == nil {
+			t.Errorf("%q is %v", text, v)
+		}
+	}
+}

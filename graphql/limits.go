@@ -15,15 +15,16 @@ type Limits struct {
 	Nesting    int // of brackets of all kinds
 	Directives int
 	Aliases    int
-	Depth      int // of fields
+	Depth      int // of fields; relations in a row in a condition
 	Nodes      int // fields, when the fragments are written out
 	Roots      int // fields of the operation itself
+	Terms      int // of conditions and sort orders
 	Rows       int // that the limits of the lists allow for, multiplied where lists are nested
 }
 
 var (
-	defaultLimits   = Limits{Bytes: 64 << 10, Tokens: 1000, Nesting: 40, Directives: 50, Aliases: 100, Depth: 12, Nodes: 500, Roots: 20, Rows: 100_000}
-	anonymousLimits = Limits{Bytes: 8 << 10, Tokens: 200, Nesting: 20, Directives: 10, Aliases: 15, Depth: 5, Nodes: 100, Roots: 5, Rows: 1000}
+	defaultLimits   = Limits{Bytes: 64 << 10, Tokens: 1000, Nesting: 40, Directives: 50, Aliases: 100, Depth: 12, Nodes: 500, Roots: 20, Terms: 1000, Rows: 100_000}
+	anonymousLimits = Limits{Bytes: 8 << 10, Tokens: 200, Nesting: 20, Directives: 10, Aliases: 15, Depth: 5, Nodes: 100, Roots: 5, Terms: 50, Rows: 1000}
 )
 
 const (
@@ -42,7 +43,7 @@ func (l Limits) or(d Limits) Limits {
 		from int
 	}{
 		{&l.Bytes, d.Bytes}, {&l.Tokens, d.Tokens}, {&l.Nesting, d.Nesting}, {&l.Directives, d.Directives}, {&l.Aliases, d.Aliases},
-		{&l.Depth, d.Depth}, {&l.Nodes, d.Nodes}, {&l.Roots, d.Roots}, {&l.Rows, d.Rows},
+		{&l.Depth, d.Depth}, {&l.Nodes, d.Nodes}, {&l.Roots, d.Roots}, {&l.Terms, d.Terms}, {&l.Rows, d.Rows},
 	} {
 		if *f.to <= 0 {
 			*f.to = f.from

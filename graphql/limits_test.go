@@ -82,6 +82,11 @@ func killers() map[string][2]string {
 		"conditions deep":                      {"{account(where:" + times("{_not:", 100) + "{}" + times("}", 100) + "){id}}"},
 		"variables deep, lists":                {"query($v:account_bool_exp){account(where:$v){id}}", `{"v":` + times("[", 100_000) + times("]", 100_000) + "}"},
 		"variables deep, objects":              {"query($v:account_bool_exp){account(where:$v){id}}", `{"v":` + times(`{"_not":`, 100_000) + "{}" + times("}", 100_000) + "}"},
+		"relations in a condition":             {"query($v:account_bool_exp){account(where:$v){id}}", `{"v":` + times(`{"contacts":{"account":`, 50) + "{}" + times("}}", 50) + "}"},
+		"relations in a sort order":            {"query($v:[contact_order_by!]){contact(order_by:$v){id}}", `{"v":{"account":` + times("[", 10) + times("]", 10) + "}}"},
+		"many conditions":                      {"query($v:account_bool_exp){account(where:$v){id}}", `{"v":{"_or":[` + times(`{"contacts":{"name":{"_eq":"x"}}},`, 2000) + "{}]}}"},
+		"many comparisons":                     {"query($v:[account_bool_exp!]){account(where:{_or:$v}){id}}", `{"v":[` + times(`{"name":{"_eq":"x"}},`, 20_000) + "{}]}"},
+		"many sort terms":                      {"query($v:[account_order_by!]){account(order_by:$v){id}}", `{"v":[` + times(`{"name":"asc"},`, 2000) + `{"name":"asc"}]}`},
 		"NUL":                                  {"{\x00}"},
 		"no UTF-8":                             {"{\xff\xfe}"},
 		"nothing":                              {""},
@@ -118,7 +123,7 @@ func TestDeepConditions(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		w := newShop(t, d, Options{})
 		for _, n := range []int{10, 200} {
-			deep := strings.Repeat(`{"_and":[`, n/2) + "{}" + strings.Repeat("]}", n/2)
+			deep := strings.Repeat(`{"_and":[`, n/4) + strings.Repeat(`{"_not":`, n/2) + `{"name":{"_eq":"x"}}` + strings.Repeat("}", n/2) + strings.Repeat("]}", n/4)
 			res := w.do(t, "root", "query($v:account_bool_exp){account(where:$v){id}}", `{"v":`+deep+`}`)
 			t.Logf("%d: %.200s", n, res.Body)
 			if res.Kind != OK {

@@ -29,10 +29,10 @@ type runFunc func(ctx context.Context, in scope, dst []byte) ([]byte, error)
 
 // query answers a query operation: each root field is one statement, in the order of the document.
 func (e *Engine) query(ctx context.Context, a *api, snap *tables.Snapshot, op *ast.OperationDefinition, vars variables, l Limits) Response {
-	c := &compiler{api: a, vars: vars}
+	c := &compiler{api: a, vars: vars, limits: l}
 	steps, err := c.compile(op, func(f *selected) (*step, error) { return c.compileRead(e.store, f) })
 	if err == nil && c.rows > l.Rows {
-		err = c.tooManyRows(l)
+		err = c.tooManyRows()
 	}
 	if err != nil {
 		return refused(requestError(err))
@@ -80,9 +80,9 @@ func (c *compiler) compile(op *ast.OperationDefinition, one func(*selected) (*st
 	return steps, nil
 }
 
-func (c *compiler) tooManyRows(l Limits) error {
+func (c *compiler) tooManyRows() error {
 	return &inputError{kind: core.Limit, msg: "the lists of the request may have " + describe(c.rows) + " records together, when each is as long as its limit, and " +
-		describe(l.Rows) + " are allowed: set lower limits"}
+		describe(c.limits.Rows) + " are allowed: set lower limits"}
 }
 
 func (c *compiler) compileRead(store *tables.Store, f *selected) (*step, error) {
@@ -128,9 +128,9 @@ func (c *compiler) list(q *tables.Query, r *rows, args object) (err error) {
 		}
 		switch a.name {
 		case "where":
-			q.Where, err = condition(r, a.value.(object))
+			q.Where, err = c.condition(r, a.value.(object))
 		case "order_by":
-			q.Order, err = sortOrder(r, a.value.([]any))
+			q.Order, err = c.sortOrder(r, a.value.([]any))
 		case "limit":
 			q.Limit = int(a.value.(int64))
 			if q.Limit < 0 {

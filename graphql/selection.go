@@ -10,9 +10,12 @@ const typename = "__typename"
 
 // compiler turns one operation of a document into queries and writes. It holds what the operation was sent with.
 type compiler struct {
-	api  *api
-	vars variables
-	rows int // that the queries so far may touch
+	api    *api
+	vars   variables
+	limits Limits
+	rows   int // that the queries so far may touch
+	terms  int // of the conditions and sort orders so far
+	steps  int // relations that the condition being compiled has followed
 }
 
 // selected is one field of an answer: what all mentions of its key ask for, merged.

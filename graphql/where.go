@@ -1,16 +1,19 @@
 package graphql
 
 import (
+	"strconv"
+
 	gql "github.com/graphql-go/graphql"
 
+	"colonnade/core"
 	"colonnade/tables"
 )
 
 // condition is a <table>_bool_exp as a condition. A null in it would be a condition that silently is none, so it is refused.
-func condition(r *rows, o object) (tables.Cond, error) {
+func (c *compiler) condition(r *rows, o object) (tables.Cond, error) {
 	all := make(tables.And, 0, len(o))
 	for _, m := range o {
-		one, err := term(r, m)
+		one, err := c.term(r, m)
 		if err != nil {
 			return nil, within("."+m.name, err)
 		}
@@ -22,45 +25,55 @@ func condition(r *rows, o object) (tables.Cond, error) {
 	return all, nil
 }
 
-func term(r *rows, m member) (tables.Cond, error) {
+func (c *compiler) term(r *rows, m member) (tables.Cond, error) {
 	if m.value == nil {
 		return nil, wrong("null is no condition: leave the field out")
 	}
+	if err := c.countTerm(); err != nil {
+		return nil, err
+	}
 	switch m.name {
 	case "_and":
-		all, err := conditions(r, m.value.([]any))
+		all, err := c.conditions(r, m.value.([]any))
 		return tables.And(all), err
 	case "_or":
-		any, err := conditions(r, m.value.([]any))
+		any, err := c.conditions(r, m.value.([]any))
 		return tables.Or(any), err
 	case "_not":
-		inner, err := condition(r, m.value.(object))
+		inner, err := c.condition(r, m.value.(object))
 		return tables.Not{Cond: inner}, err
 	}
 	f := r.fields[m.name]
 	if f.column == nil {
-		inner, err := condition(f.to, m.value.(object))
+		if c.steps++; c.steps > c.limits.Depth {
+			return nil, &inputError{kind: core.Limit, msg: "the condition follows more than " + strconv.Itoa(c.limits.Depth) + " relations, one after the other"}
+		}
+		defer func() { c.steps-- }()
+		inner, err := c.condition(f.to, m.value.(object))
 		return tables.Related{Relation: f.relation, Where: inner}, err
 	}
-	return comparisons(f.column.Name, m.value.(object))
+	return c.comparisons(f.column.Name, m.value.(object))
 }
 
-func conditions(r *rows, list []any) ([]tables.Cond, error) {
+func (c *compiler) conditions(r *rows, list []any) ([]tables.Cond, error) {
 	out := make([]tables.Cond, len(list))
 	for i, item := range list {
 		var err error
-		if out[i], err = condition(r, item.(object)); err != nil {
+		if out[i], err = c.condition(r, item.(object)); err != nil {
 			return nil, within(index(i), err)
 		}
 	}
 	return out, nil
 }
 
-func comparisons(column string, o object) (tables.Cond, error) {
+func (c *compiler) comparisons(column string, o object) (tables.Cond, error) {
 	all := make(tables.And, 0, len(o))
 	for _, m := range o {
 		if m.value == nil {
 			return nil, within("."+m.name, wrong("null compares with nothing: use _is_null"))
+		}
+		if err := c.countTerm(); err != nil {
+			return nil, err
 		}
 		all = append(all, tables.Compare{Column: column, Op: compareOps[m.name], Value: m.value})
 	}
@@ -71,19 +84,22 @@ func comparisons(column string, o object) (tables.Cond, error) {
 }
 
 // sortOrder is a list of <table>_order_by as a sort order.
-func sortOrder(r *rows, list []any) (out []tables.Order, err error) {
+func (c *compiler) sortOrder(r *rows, list []any) (out []tables.Order, err error) {
 	for i, item := range list {
-		if out, err = appendOrder(out, r, nil, item.(object)); err != nil {
+		if out, err = c.appendOrder(out, r, nil, item.(object)); err != nil {
 			return nil, within(index(i), err)
 		}
 	}
 	return out, nil
 }
 
-func appendOrder(out []tables.Order, r *rows, path []string, o object) (_ []tables.Order, err error) {
+func (c *compiler) appendOrder(out []tables.Order, r *rows, path []string, o object) (_ []tables.Order, err error) {
 	for _, m := range o {
 		if m.value == nil {
 			return nil, within("."+m.name, wrong("null is no sort order: leave the field out"))
+		}
+		if err := c.countTerm(); err != nil {
+			return nil, err
 		}
 		f := r.fields[m.name]
 		if f.column != nil {
@@ -92,12 +108,23 @@ func appendOrder(out []tables.Order, r *rows, path []string, o object) (_ []tabl
 			out = append(out, order)
 			continue
 		}
+		if len(path) >= c.limits.Depth {
+			return nil, &inputError{kind: core.Limit, msg: "the sort order follows more than " + strconv.Itoa(c.limits.Depth) + " relations, one after the other"}
+		}
 		inner := append(path[:len(path):len(path)], f.relation)
-		if out, err = appendOrder(out, f.to, inner, m.value.(object)); err != nil {
+		if out, err = c.appendOrder(out, f.to, inner, m.value.(object)); err != nil {
 			return nil, within("."+m.name, err)
 		}
 	}
 	return out, nil
+}
+
+// countTerm counts a term of a condition or a sort order, of which a database plans only so many.
+func (c *compiler) countTerm() error {
+	if c.terms++; c.terms > c.limits.Terms {
+		return &inputError{kind: core.Limit, msg: "the conditions and sort orders of the request have more than " + strconv.Itoa(c.limits.Terms) + " terms: compare with a list by _in"}
+	}
+	return nil
 }
 
 // objectOf returns the object that a type is, wrapped or not.

@@ -17,10 +17,10 @@ var errMoved = errors.New("the schema has changed")
 
 // mutation answers a mutation operation: its root fields run in order in one unit of work.
 func (e *Engine) mutation(ctx context.Context, a *api, snap *tables.Snapshot, op *ast.OperationDefinition, vars variables, l Limits) (Response, error) {
-	c := &compiler{api: a, vars: vars}
+	c := &compiler{api: a, vars: vars, limits: l}
 	steps, err := c.compile(op, func(f *selected) (*step, error) { return c.compileWrite(e.store, f) })
 	if err == nil && c.rows > l.Rows {
-		err = c.tooManyRows(l)
+		err = c.tooManyRows()
 	}
 	if err == nil {
 		err = checkAlone(steps)
@@ -228,7 +228,7 @@ func (w *write) insert(objects []any) (tables.Insert, error) {
 				continue
 			}
 			var err error
-			if in.OnConflict.Where, err = condition(w.rows, m.value.(object)); err != nil {
+			if in.OnConflict.Where, err = w.c.condition(w.rows, m.value.(object)); err != nil {
 				return in, within(".on_conflict.where", err)
 			}
 		}
@@ -262,7 +262,7 @@ func (w *write) target(args object) (where tables.Cond, ifVersion int64, atMost 
 		}
 		switch a.name {
 		case "where":
-			if where, err = condition(w.rows, a.value.(object)); err != nil {
+			if where, err = w.c.condition(w.rows, a.value.(object)); err != nil {
 				return nil, 0, 0, within(".where", err)
 			}
 		case "pk_columns":

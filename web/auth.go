@@ -16,7 +16,9 @@ import (
 // A session travels in a cookie, or as a bearer token like an API key does.
 //
 // The cookie is __Host-sid: Secure, for this host only, not to be set from a sibling domain. Browsers refuse that name
-// over plain HTTP, also on localhost in some; so a browser on the machine of the server itself gets a plain "sid".
+// over plain HTTP, also on localhost in some; so a browser on the machine of the server itself gets a plain "sid", which
+// the other servers of that machine see as well. A proxy that ends TLS passes the Host header on and sets
+// X-Forwarded-Proto.
 const (
 	cookieSecure = "__Host-sid"
 	cookieLocal  = "sid"

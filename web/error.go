@@ -45,6 +45,9 @@ func (s *Server) answerError(c *fiber.Ctx, err error) error {
 	}
 	status, kind, msg := s.tell(c, err)
 	c.Status(status)
+	if status == fiber.StatusUnauthorized {
+		c.Set(fiber.HeaderWWWAuthenticate, "Bearer")
+	}
 	c.Set(fiber.HeaderContentType, mediaJSON.contentType())
 	if c.Path() == graphqlPath {
 		if m, ok := negotiate(c.Get(fiber.HeaderAccept)); ok {

@@ -32,7 +32,7 @@ func scanObject(text []byte) ([]member, error) {
 		}
 		return nil, errors.New("it is none")
 	}
-	var out []member
+	out := make([]member, 0, 4)
 	if err := s.object(func(name, value []byte) { out = append(out, member{unquote(name), value}) }); err != nil {
 		return nil, err
 	}
@@ -195,28 +195,41 @@ func (s *scanner) list(closing byte, item func() error) error {
 }
 
 func (s *scanner) str() error {
-	for s.at++; s.at < len(s.text); s.at++ {
-		switch b := s.text[s.at]; {
-		case b == '"':
+	for s.at++; ; s.at++ {
+		rest := s.text[s.at:]
+		n := 0
+		for n < len(rest) && rest[n] != '"' && rest[n] != '\\' && rest[n] >= ' ' {
+			n++
+		}
+		s.at += n
+		switch s.peek() {
+		case '"':
 			s.at++
 			return nil
-		case b < ' ':
+		case '\\':
+			if err := s.escape(); err != nil {
+				return err
+			}
+		default:
 			return s.wrong()
-		case b == '\\':
+		}
+	}
+}
+
+// escape scans to the last byte of an escape sequence.
+func (s *scanner) escape() error {
+	s.at++
+	switch s.peek() {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return nil
+	case 'u':
+		for range 4 {
 			s.at++
-			switch s.peek() {
-			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-			case 'u':
-				for range 4 {
-					s.at++
-					if b := s.peek() | 0x20; !isDigit(s.peek()) && (b < 'a' || b > 'f') {
-						return s.wrong()
-					}
-				}
-			default:
+			if b := s.peek() | 0x20; !isDigit(s.peek()) && (b < 'a' || b > 'f') {
 				return s.wrong()
 			}
 		}
+		return nil
 	}
 	return s.wrong()
 }

@@ -66,7 +66,9 @@ func TestEveryRouteHasAPolicy(t *testing.T) {
 }
 
 // refuses reports whether the answer is that of a route to somebody who did not sign in.
-func refuses(a answered) bool { return a.status == http.StatusUnauthorized && strings.Contains(a.text, "sign in") }
+func refuses(a answered) bool {
+	return a.status == http.StatusUnauthorized && strings.Contains(a.text, "sign in")
+}
 
 func TestRouteWithoutAccessLetsNobodyIn(t *testing.T) {
 	t.Parallel()

@@ -186,8 +186,8 @@ func TestStopWaits(t *testing.T) {
 		t.Error("a stopping server takes connections")
 	}
 	select {
-	case <-stopped:
-		t.Fatal("stopped while a request runs")
+	case err := <-stopped:
+		t.Fatal("stopped while a request runs", err)
 	default:
 	}
 	close(end)

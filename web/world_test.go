@@ -26,7 +26,10 @@ import (
 	"colonnade/tables"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// The pool of fasthttp looks every ten seconds whether it was stopped.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
+}
 
 const (
 	annEmail     = "ann@example.com"

@@ -6,7 +6,7 @@ const error = form.querySelector('.error');
 const button = form.querySelector('button');
 
 function show(message) {
-  error.textContent = message;
+  error.textContent = message[0].toUpperCase() + message.slice(1).replace(/([^.!?])$/, '$1.');
   error.hidden = false;
 }
 
@@ -35,11 +35,11 @@ form.addEventListener('submit', async (event) => {
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(fields),
     });
+    const answer = await response.json();
     if (response.ok) {
       location.assign(form.dataset.next);
       return;
     }
-    const answer = await response.json();
     show(answer.errors[0].message);
   } catch {
     show('The server does not answer. Try again in a moment.');

@@ -15,21 +15,24 @@ async function fetcher(request, options) {
   return response.json();
 }
 
-const welcome = `# Welcome to GraphiQL, an editor for the API of Colonnade.
+const welcome = `# GraphiQL, an editor for the API of Colonnade.
 #
-# Run a query with the button or Ctrl-Enter, complete a word with Ctrl-Space.
-# The book at the top left shows every table, query and mutation that you may use.
+# Ctrl-Enter runs a query, Ctrl-Space completes.
+# The book at the top left shows every table,
+# query and mutation.
 
 query {
   __typename
 }
 `;
 
+const query = new URLSearchParams(location.search).get('query') || undefined; // shown, not run
 ReactDOM.createRoot(document.getElementById('graphiql')).render(
-  React.createElement(GraphiQL, { fetcher, defaultQuery: welcome, inputValueDeprecation: true }),
+  React.createElement(GraphiQL, { fetcher, query, defaultQuery: welcome, inputValueDeprecation: true }),
 );
 
 document.getElementById('logout').addEventListener('click', async () => {
-  await fetch('/auth/logout', { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' });
+  const response = await fetch('/auth/logout', { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' });
+  await response.json();
   login();
 });
