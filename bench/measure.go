@@ -148,7 +148,7 @@ func (s *stage) sample(ctx context.Context, o *options, of *side, d time.Duratio
 	server, database, ours, all = cpu(pid)-server, cpu(s.postmaster)-database, cpu(os.Getpid())-ours, busy()-all
 	n := time.Duration(r.requests)
 	return sample{
-		perSecond: r.perSecond(), p50: r.quantile(0.5), p99: r.quantile(0.99), bytes: int(r.bytes) / r.requests,
+		perSecond: r.perSecond(), p50: r.quantile(0.5), p99: r.quantile(0.99), bytes: r.bytes / r.requests,
 		cpuServer: server / n, cpuDatabase: database / n,
 		othersBusy:    max(0, (all-server-database-ours).Seconds()/r.took.Seconds()/float64(runtime.NumCPU())),
 		generatorBusy: ours.Seconds() / r.took.Seconds(),

@@ -15,17 +15,18 @@ import (
 
 // server is a program that we started.
 type server struct {
-	name   string
-	addr   string
-	key    string // of the API; empty when it asks for none
-	cmd    *exec.Cmd
-	exited chan error
-	log    string
+	name string
+	addr string
+	key  string // of the API; empty when it asks for none
+	log  string
+	cmd  *exec.Cmd
+	done chan struct{} // closed when the program has ended
+	err  error         // how, once it has
 }
 
 // start runs a program and waits for its address. Its files go to dir.
 func start(ctx context.Context, dir, name, program string, args ...string) (*server, error) {
-	s := &server{name: name, exited: make(chan error, 1), log: filepath.Join(dir, name+".log")}
+	s := &server{name: name, done: make(chan struct{}), log: filepath.Join(dir, name+".log")}
 	addrFile := filepath.Join(dir, name+".addr")
 	if err := os.RemoveAll(addrFile); err != nil {
 		return nil, err
@@ -41,7 +42,7 @@ func start(ctx context.Context, dir, name, program string, args ...string) (*ser
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}
-	go func() { s.exited <- s.cmd.Wait() }()
+	go func() { s.err = s.cmd.Wait(); close(s.done) }()
 	if s.addr, err = s.awaitFile(ctx, addrFile); err != nil {
 		return nil, errors.Join(err, s.stop())
 	}
@@ -56,9 +57,8 @@ func (s *server) awaitFile(ctx context.Context, path string) (string, error) {
 			return strings.TrimSpace(string(text)), nil
 		}
 		select {
-		case err := <-s.exited:
-			s.exited <- err
-			return "", fmt.Errorf("%s did not start: %w\n%s", s.name, err, s.tail())
+		case <-s.done:
+			return "", fmt.Errorf("%s did not start: %w\n%s", s.name, s.err, s.tail())
 		case <-late:
 			return "", fmt.Errorf("%s did not start within a minute\n%s", s.name, s.tail())
 		case <-ctx.Done():
@@ -76,19 +76,13 @@ func (s *server) tail() string {
 
 // stop ends the program and waits for it.
 func (s *server) stop() error {
-	_ = s.cmd.Process.Signal(syscall.SIGTERM)
+	_ = s.cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
 	select {
-	case err := <-s.exited:
-		s.exited <- nil
-		var exit *exec.ExitError
-		if errors.As(err, &exit) && exit.ExitCode() < 0 { // by our signal
-			return nil
-		}
-		return err
+	case <-s.done:
+		return s.err
 	case <-time.After(20 * time.Second):
 		_ = s.cmd.Process.Kill()
-		<-s.exited
-		s.exited <- nil
+		<-s.done
 		return fmt.Errorf("%s did not stop within 20 s", s.name)
 	}
 }

@@ -24,6 +24,7 @@ type stage struct {
 	own, limit *server
 	postmaster int // 0 when the database is a part of the servers
 	dir        string
+	drop       func() error // what is left when the servers are gone
 }
 
 func (s *stage) close() error {
@@ -32,6 +33,9 @@ func (s *stage) close() error {
 		if p != nil {
 			errs = append(errs, p.stop())
 		}
+	}
+	if s.drop != nil {
+		errs = append(errs, s.drop())
 	}
 	return errors.Join(errs...)
 }
@@ -78,11 +82,13 @@ func openPostgres(ctx context.Context, o *options, dir string) (_ *stage, err er
 	if err != nil {
 		return nil, err
 	}
-	for _, text := range []string{"DROP DATABASE IF EXISTS " + databaseName + " WITH (FORCE)", "CREATE DATABASE " + databaseName} {
-		if err := execute(ctx, u.String(), text); err != nil {
+	server, drop := u.String(), "DROP DATABASE IF EXISTS "+databaseName+" WITH (FORCE)"
+	for _, text := range []string{drop, "CREATE DATABASE " + databaseName} {
+		if err := execute(ctx, server, text); err != nil {
 			return nil, err
 		}
 	}
+	s.drop = func() error { return execute(context.WithoutCancel(ctx), server, drop) }
 	u.Path = "/" + databaseName
 	if err := s.identify(ctx, u.String()); err != nil {
 		return nil, err
@@ -190,7 +196,7 @@ func copyFile(from, to string) error {
 	if err != nil {
 		return err
 	}
-	defer in.Close()
+	defer in.Close() //nolint:errcheck // nothing was written
 	out, err := os.Create(to)
 	if err != nil {
 		return err

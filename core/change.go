@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -16,7 +17,7 @@ type draft struct{ tables map[string]Table }
 func (d *draft) table(name string) (Table, error) {
 	t, ok := d.tables[name]
 	if !ok {
-		return t, E("core.Change", NotFound, At{Table: name}, "there is no such table")
+		return t, noTable("core.Change", name, slices.Sorted(maps.Keys(d.tables)))
 	}
 	if t.Builtin {
 		return t, E("core.Change", Denied, At{Table: name}, "a built-in table cannot be changed")

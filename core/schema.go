@@ -165,15 +165,19 @@ func (s *Schema) Table(name string) (*Table, error) {
 	if t, ok := s.tables[name]; ok {
 		return t, nil
 	}
-	msg := "there is no such table"
 	have := make([]string, 0, len(s.sorted))
 	for _, t := range s.sorted {
 		have = append(have, t.Name)
 	}
+	return nil, noTable("core.Table", name, have)
+}
+
+func noTable(op, name string, have []string) error {
+	msg := "there is no such table"
 	if near := Suggest(name, have); near != "" {
 		msg += "; did you mean " + near + "?"
 	}
-	return nil, E("core.Table", NotFound, At{Table: name}, msg)
+	return E(op, NotFound, At{Table: name}, msg)
 }
 
 // Tables returns the tables by name. The slice is shared: do not change it.

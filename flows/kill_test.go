@@ -119,11 +119,16 @@ func checkKill(t *testing.T, w *world) {
 	if err := w.flows.Start(t.Context()); err != nil { // takes up what is left
 		t.Fatal(err)
 	}
+	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
+	defer stop()
 	for _, r := range w.runs() {
-		end, err := w.flows.Wait(t.Context(), core.ID(r["id"].(string)))
+		end, err := w.flows.Wait(ctx, core.ID(r["id"].(string)))
 		if err != nil || end.Status != "succeeded" {
 			t.Errorf("run %s: %v %v", r["id"], end, err)
 		}
+	}
+	if t.Failed() {
+		w.debug()
 	}
 	got := map[string]int{}
 	for _, text := range w.texts() {

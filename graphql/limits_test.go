@@ -85,7 +85,7 @@ func killers() map[string][2]string {
 		"relations in a condition":             {"query($v:account_bool_exp){account(where:$v){id}}", `{"v":` + times(`{"contacts":{"account":`, 50) + "{}" + times("}}", 50) + "}"},
 		"relations in a sort order":            {"query($v:[contact_order_by!]){contact(order_by:$v){id}}", `{"v":{"account":` + times("[", 10) + times("]", 10) + "}}"},
 		"many conditions":                      {"query($v:account_bool_exp){account(where:$v){id}}", `{"v":{"_or":[` + times(`{"contacts":{"name":{"_eq":"x"}}},`, 2000) + "{}]}}"},
-		"many comparisons":                     {"query($v:[account_bool_exp!]){account(where:{_or:$v}){id}}", `{"v":[` + times(`{"name":{"_eq":"x"}},`, 20_000) + "{}]}"},
+		"many comparisons":                     {"query($v:[account_bool_exp!]){account(where:{_or:$v}){id}}", `{"v":[` + times(`{"name":{"_eq":"x"}},`, 5000) + "{}]}"},
 		"many sort terms":                      {"query($v:[account_order_by!]){account(order_by:$v){id}}", `{"v":[` + times(`{"name":"asc"},`, 2000) + `{"name":"asc"}]}`},
 		"NUL":                                  {"{\x00}"},
 		"no UTF-8":                             {"{\xff\xfe}"},

@@ -1,6 +1,7 @@
 package graphql
 
 import (
+	"errors"
 	"strconv"
 
 	"github.com/vektah/gqlparser/v2/ast"
@@ -151,7 +152,8 @@ func inField(f *selected, err error) error {
 		return nil
 	}
 	err = within("."+f.key+".args", err)
-	if e, ok := err.(*inputError); ok && e.pos == nil { //nolint:errorlint // within returns what it was given
+	var e *inputError
+	if errors.As(err, &e) && e.pos == nil {
 		e.pos = f.field.Position
 	}
 	return err

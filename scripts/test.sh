@@ -53,6 +53,7 @@ step "golangci-lint" scripts/lint.sh
 step "gcc" compiler
 step "PostgreSQL" database
 step "go test -race" tests
+step "demo" scripts/demo.sh
 step "audit over HTTP" scripts/audit.sh
 
 echo

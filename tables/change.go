@@ -48,44 +48,81 @@ func (tx *Tx) Change(ctx context.Context, changes ...core.Change) error {
 	return core.E(op, tx.keep(err))
 }
 
+// alteration makes the physical tables those of another schema.
+type alteration struct {
+	tx       *Tx
+	from, to *core.Schema
+	done     []string // the statements that did it
+}
+
 // alter makes the physical tables those of the schema, and returns the statements that did it.
 func (tx *Tx) alter(ctx context.Context, from, to *core.Schema) (done []string, err error) {
-	run := func(b *db.Builder) error {
-		done = append(done, b.String())
-		_, err := tx.db.Exec(ctx, b)
-		return err
-	}
-	for _, t := range to.Tables() {
-		if t.Builtin {
-			continue
-		}
-		old, err := from.Table(t.Name)
-		if err != nil {
-			if err := run(createTable(tx.db.Dialect, t)); err != nil {
-				return nil, core.E("tables.alter", core.At{Table: t.Name}, err)
-			}
-			old = &core.Table{Name: t.Name}
-		}
-		for c := range t.Stored {
-			if _, ok := old.Column(c.Name); ok {
+	a := alteration{tx: tx, from: from, to: to}
+	for _, step := range []func(context.Context, *core.Table) error{a.table, a.columns, a.indexes} { // lookups when all tables are there
+		for _, t := range to.Tables() {
+			if t.Builtin {
 				continue
 			}
-			if len(old.Columns) > 0 {
-				if err := run(addColumn(tx.db.Dialect, t, c)); err != nil {
-					return nil, core.E("tables.alter", core.At{Table: t.Name, Column: c.Name}, err)
-				}
-				if err := tx.backfill(ctx, t, c); err != nil {
-					return nil, core.E("tables.alter", core.At{Table: t.Name, Column: c.Name}, err)
-				}
-			}
-		}
-		for _, i := range missingIndexes(old, t) {
-			if err := run(i.create(tx.db.Dialect, t.Name)); err != nil {
+			if err := step(ctx, t); err != nil {
 				return nil, core.E("tables.alter", core.At{Table: t.Name}, err)
 			}
 		}
 	}
-	return done, nil
+	return a.done, nil
+}
+
+func (a *alteration) run(ctx context.Context, b *db.Builder) error {
+	a.done = append(a.done, b.String())
+	_, err := a.tx.db.Exec(ctx, b)
+	return err
+}
+
+// before returns the table as it was, one without columns when it is new.
+func (a *alteration) before(t *core.Table) (was *core.Table, isNew bool) {
+	was, err := a.from.Table(t.Name)
+	if err != nil {
+		return &core.Table{Name: t.Name}, true
+	}
+	return was, false
+}
+
+func (a *alteration) table(ctx context.Context, t *core.Table) error {
+	if _, isNew := a.before(t); !isNew {
+		return nil
+	}
+	return a.run(ctx, createTable(a.tx.db.Dialect, t))
+}
+
+// columns adds what the table does not have yet: to a new table, what createTable leaves out.
+func (a *alteration) columns(ctx context.Context, t *core.Table) error {
+	was, isNew := a.before(t)
+	for c := range t.Stored {
+		if _, ok := was.Column(c.Name); ok || isNew && c.Kind != core.Lookup {
+			continue
+		}
+		err := a.run(ctx, addColumn(a.tx.db.Dialect, t, c))
+		if err == nil && !isNew {
+			err = a.tx.backfill(ctx, t, c)
+		}
+		if err != nil {
+			return core.E("tables.alter", core.At{Column: c.Name}, err)
+		}
+	}
+	return nil
+}
+
+func (a *alteration) indexes(ctx context.Context, t *core.Table) error {
+	was, _ := a.before(t)
+	for _, i := range missingIndexes(was, t) {
+		err := a.run(ctx, i.create(a.tx.db.Dialect, t.Name))
+		if core.KindOf(err) == core.Exists {
+			return core.E("tables.alter", core.Exists, core.At{Column: i.columns[0].Column}, "the table has records with the same values in it, so it cannot be unique: change them first, or leave out the default", err)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // backfill gives existing records the default of a new column, and refuses a required column that has none.
@@ -104,7 +141,7 @@ func (tx *Tx) backfill(ctx context.Context, t *core.Table, c *core.Column) error
 	v := r[c.Name]
 	if v == nil {
 		if c.Required {
-			return core.E("tables.backfill", core.Invalid, fmt.Sprintf("the table has %d records, which a required column cannot leave empty: give it a default", n))
+			return core.E("tables.backfill", core.Invalid, fmt.Sprintf("the table has %d records, which a required column cannot leave empty: give it a default that has a value whatever the record holds", n))
 		}
 		return nil
 	}
@@ -122,10 +159,14 @@ func (tx *Tx) count(ctx context.Context, table string) (n int64, err error) {
 	return n, err
 }
 
+// createTable leaves out the lookups, whose targets may not be there yet.
 func createTable(d db.Dialect, t *core.Table) *db.Builder {
 	b := db.New(d).Write("CREATE TABLE ").Name(t.Name).Write(" (")
 	comma := false
 	for c := range t.Stored {
+		if c.Kind == core.Lookup {
+			continue
+		}
 		if comma {
 			b.Write(", ")
 		}

@@ -113,6 +113,11 @@ func newGame(t *testing.T, a *arena, seed uint64) *game {
 	grants := m.grants(schema, roles)
 	held := subset(m, roles, 0.7)
 	o := &oracle{schema: schema, rules: set, caller: world.caller(held), rows: m.rows(schema), conditions: map[string]*rules.Expr{}}
+	for table, rows := range o.rows {
+		for _, r := range rows {
+			o.calculate(table, r)
+		}
+	}
 	for _, g := range grants {
 		for _, r := range held {
 			if g.Role == r {
@@ -259,7 +264,7 @@ func (g *game) disturb(t *testing.T) bool {
 		table := choose(g.m, userTables(g.o.schema)...)
 		rows := g.o.rows[table.Name]
 		if g.m.chance(0.2) {
-			g.o.rows[table.Name] = append(rows[:len(rows):len(rows)], g.m.record(table, g.o.rows))
+			g.o.rows[table.Name] = append(rows[:len(rows):len(rows)], g.o.calculate(table.Name, g.m.record(table, g.o.rows)))
 		} else if len(rows) > 0 {
 			i := g.m.IntN(len(rows))
 			changed := rows[i].Clone()
@@ -269,6 +274,7 @@ func (g *game) disturb(t *testing.T) bool {
 					changed[c.Name] = fresh[c.Name]
 				}
 			}
+			g.o.calculate(table.Name, changed)
 			g.o.rows[table.Name] = append(append(append([]core.Record{}, rows[:i]...), changed), rows[i+1:]...)
 		}
 		if g.view() != before {

@@ -25,7 +25,7 @@ type oracle struct {
 	rules  *rules.Set
 	grants []authz.Grant // of the caller, to read
 	caller core.Caller
-	rows   map[string][]core.Record
+	rows   map[string][]core.Record // with the calculated columns
 
 	conditions map[string]*rules.Expr
 }
@@ -42,9 +42,8 @@ func (o *oracle) grantsOn(table string) []authz.Grant {
 	return slices.DeleteFunc(slices.Clone(o.grants), func(g authz.Grant) bool { return g.Table != table })
 }
 
-// full returns the record with its calculated columns.
-func (o *oracle) full(table string, r core.Record) core.Record {
-	r = r.Clone()
+// calculate fills in the calculated columns.
+func (o *oracle) calculate(table string, r core.Record) core.Record {
 	if err := o.rules.Calculate(table, r, o.caller); err != nil {
 		panic(err)
 	}
@@ -71,7 +70,7 @@ func (o *oracle) reaches(g authz.Grant, r core.Record) bool {
 		}
 		o.conditions[key] = e
 	}
-	ok, err := e.True(o.full(g.Table, r), nil, o.caller)
+	ok, err := e.True(r, nil, o.caller)
 	if err != nil {
 		panic(err)
 	}
@@ -107,7 +106,7 @@ func (o *oracle) value(table string, r core.Record, column string) any {
 			return nil
 		}
 	}
-	return o.full(table, r)[column]
+	return r[column]
 }
 
 // related returns the visible records that the relation leads to.
@@ -761,7 +760,7 @@ func (a asker) comparison(table string) Cond {
 // operand is a value to compare the column with, often one that is there.
 func (a asker) operand(table string, c *core.Column) any {
 	if rows := a.o.rows[table]; len(rows) > 0 && a.chance(0.7) {
-		if v := a.o.full(table, choose(a.maker, rows...))[c.Name]; v != nil {
+		if v := choose(a.maker, rows...)[c.Name]; v != nil {
 			return v
 		}
 	}
