@@ -46,7 +46,9 @@ func parseInteger(_ *Column, v any) (any, string) {
 			return int64(n), ""
 		}
 	case json.Number:
-		return parseInteger(nil, string(n))
+		if i, err := strconv.ParseInt(string(n), 10, 64); err == nil {
+			return i, ""
+		}
 	case string:
 		if i, err := strconv.ParseInt(n, 10, 64); err == nil {
 			return i, ""

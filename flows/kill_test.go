@@ -96,23 +96,16 @@ steps:
 	procs := make([]*proc, children)
 	for range cycles {
 		for i := range procs {
-			if procs[i] == nil {
-				procs[i] = startChild(t, dialect.Name(), source)
+			procs[i] = startChild(t, dialect.Name(), source)
+		}
+		for _, i := range rand.Perm(children) { // the last one takes over from the others, for a while
+			if procs[i].kill(1 + rand.IntN(killRuns*killItems/cycles/children)) {
+				killed++
 			}
-		}
-		i := rand.IntN(children)
-		if procs[i].kill(1 + rand.IntN(2*killRuns*killItems/cycles)) {
-			killed++
-		}
-		procs[i] = nil
-	}
-	for _, p := range procs {
-		if p != nil {
-			p.kill(0)
 		}
 	}
 	inWorld(t, dialect, source, func(w *world) { checkKill(t, w) })
-	t.Logf("%d of %d were killed at work", killed, cycles)
+	t.Logf("%d of %d were killed at work", killed, cycles*children)
 }
 
 func checkKill(t *testing.T, w *world) {

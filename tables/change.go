@@ -115,7 +115,7 @@ func (a *alteration) indexes(ctx context.Context, t *core.Table) error {
 	was, _ := a.before(t)
 	for _, i := range missingIndexes(was, t) {
 		err := a.run(ctx, i.create(a.tx.db.Dialect, t.Name))
-		if core.KindOf(err) == core.Exists {
+		if err != nil && core.KindOf(err) == core.Exists {
 			return core.E("tables.alter", core.Exists, core.At{Column: i.columns[0].Column}, "the table has records with the same values in it, so it cannot be unique: change them first, or leave out the default", err)
 		}
 		if err != nil {

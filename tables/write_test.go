@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
@@ -419,11 +420,7 @@ func TestEvents(t *testing.T) {
 			return err
 		}))
 		must(t, write(ctx, s, func(tx *Tx) error { _, err := tx.Delete(ctx, Remove{Table: "shop"}); return err }))
-		events, end, err := s.Events(ctx, s.Snapshot(), Cursor{}, 100)
-		must(t, err)
-		if len(events) != 3 {
-			t.Fatalf("%d events", len(events))
-		}
+		events, end := waitEvents(t, s, Cursor{}, 3)
 		for i, want := range []struct {
 			op            core.Op
 			before, after any
@@ -453,9 +450,7 @@ func TestEvents(t *testing.T) {
 			t.Fatal(n, err)
 		}
 		must(t, move("slow", second, end))
-		if rest, _, err := s.Events(ctx, s.Snapshot(), second, 10); err != nil || len(rest) != 1 {
-			t.Fatal(rest, err)
-		}
+		waitEvents(t, s, second, 1)
 		if n, err = s.DropEvents(ctx, -time.Hour); err != nil || n != 1 {
 			t.Fatal(n, err)
 		}
@@ -465,6 +460,23 @@ func TestEvents(t *testing.T) {
 		}
 		restoreEvents(t, s)
 	})
+}
+
+// waitEvents returns the events after the cursor when there are n. PostgreSQL shows them when no older transaction of
+// the server is at work, be it another test's.
+func waitEvents(t *testing.T, s *Store, after Cursor, n int) ([]core.Event, Cursor) {
+	t.Helper()
+	for {
+		events, end, err := s.Events(t.Context(), s.Snapshot(), after, 100)
+		must(t, err)
+		if len(events) == n {
+			return events, end
+		}
+		if len(events) > n {
+			t.Fatalf("%d events, want %d", len(events), n)
+		}
+		runtime.Gosched()
+	}
 }
 
 // restoreEvents makes up for events that were dropped, so that the store is sound.

@@ -172,7 +172,8 @@ func (s *Server) begin(c *fiber.Ctx, in signIn) error {
 	if err != nil {
 		return core.E(op, err)
 	}
-	out := signedIn{User: personOf(who), Ends: &session.Ends}
+	ends := session.Ends.Truncate(time.Second)
+	out := signedIn{User: personOf(who), Ends: &ends}
 	if c.Get("X-Token") == "1" && c.Get("Sec-Fetch-Site") == "" { // a browser keeps the token out of reach of scripts
 		out.Token = session.Token
 	} else {
