@@ -59,13 +59,20 @@ func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error)
 	}
 	actions = append(actions, a.flows.Actions()...)
 	a.actions = actions
-	a.api = graphql.New(a.store, actions, graphql.Options{Log: log, Dev: c.Dev})
+	a.api = graphql.New(a.store, actions, graphql.Options{Log: log, Dev: c.Dev, RequestID: web.RequestID})
 	if err := a.store.Load(ctx); err != nil {
 		return err
 	}
 	proxies, err := c.proxies()
 	if err != nil {
 		return err
+	}
+	empty, err := a.logins.NeedsSetup(ctx)
+	if err != nil {
+		return err
+	}
+	if empty && c.Public {
+		return core.E("main.wire", core.Denied, "nobody can sign in yet: make the first administrator without --public, then start again with it")
 	}
 	a.web = web.New(web.Options{
 		Engine: a.api, Logins: a.logins, Log: log, Dev: c.Dev, Public: c.Public, Hosts: split(c.Hosts), Proxies: proxies,

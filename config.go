@@ -69,6 +69,9 @@ func (c *config) parse(f *flag.FlagSet, args []string) error {
 	if c.KeyFile != "" && !c.Dev {
 		return core.E(op, core.Invalid, "--key-file goes with --dev")
 	}
+	if c.Dev && c.Public {
+		return core.E(op, core.Invalid, "--dev is for this machine only: leave out --public")
+	}
 	if _, err := c.level(); err != nil {
 		return err
 	}

@@ -174,7 +174,7 @@ func TestOracle(t *testing.T) {
 	t.Parallel()
 	arena := newArena(t)
 	seed := seedOf(t)
-	for i := range envInt("COLONNADE_GAMES", 40) {
+	for i := range envInt("COLONNADE_GAMES", 25) {
 		t.Run(fmt.Sprint(seed+uint64(i)), func(t *testing.T) {
 			newGame(t, arena, seed+uint64(i)).play(t)
 		})

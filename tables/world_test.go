@@ -200,13 +200,8 @@ func unsound(t testing.TB, s *Store) (problems []string) {
 		say("the database has %v, the snapshot %v", v, s.Snapshot().versions())
 	}
 	entries := readHistory(t, s)
-	events, rows := 0, 0
-	must(t, s.db.Query(ctx, db.New(s.db.Dialect).Write(`SELECT count(*) FROM "_event"`), func(scan func(...any) error) error {
-		var n int64
-		err := scan(&n)
-		events = int(n)
-		return err
-	}))
+	rows := 0
+	events := rowsOf(t, s, "_event")
 	records := map[string]map[string]core.Record{}
 	for _, table := range s.Snapshot().Schema.Tables() {
 		if table.Builtin {
@@ -316,3 +311,10 @@ func call(ctx context.Context, actions []core.Action, name string, in string) (c
 }
 
 func newBuilder(s *Store) *db.Builder { return db.New(s.db.Dialect) }
+
+func rowsOf(t testing.TB, s *Store, table string) int {
+	t.Helper()
+	var n int64
+	must(t, s.db.Query(t.Context(), newBuilder(s).Write("SELECT count(*) FROM ").Name(table), func(scan func(...any) error) error { return scan(&n) }))
+	return int(n)
+}

@@ -10,6 +10,7 @@ import (
 
 	"colonnade/authz"
 	"colonnade/core"
+	"colonnade/core/db"
 	"colonnade/core/db/dbtest"
 )
 
@@ -489,8 +490,9 @@ func restoreEvents(t *testing.T, s *Store) {
 
 // TestSizes inserts numbers of rows at which peers have cut off, and counts.
 func TestSizes(t *testing.T) {
-	each(t, func(t *testing.T, s *Store) {
-		ctx := root(t)
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s, ctx := open(t, d, Options{}), root(t)
 		define(t, s, shop()...)
 		total := 0
 		sizes := []int{0, 1, 999, 1000, 1001, 5001}
@@ -515,6 +517,11 @@ func TestSizes(t *testing.T) {
 				if count(t, s, "product") != total {
 					t.Fatal("a part was kept")
 				}
+			}
+		}
+		for _, of := range []string{"_history", "_event"} {
+			if n := rowsOf(t, s, of); n != total {
+				t.Fatalf("%d rows of %s, want %d", n, of, total)
 			}
 		}
 	})

@@ -15,13 +15,16 @@ import (
 // Classify implements db.Dialect.
 func (Dialect) Classify(err error) error {
 	const op = "postgres"
+	var connect *pgconn.ConnectError // whatever the server said when it did not let us in
+	if errors.As(err, &connect) {
+		return core.E(op, core.Unavailable, "the database does not let us in: try again", err)
+	}
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
 		return classify(op, pg, err)
 	}
-	var connect *pgconn.ConnectError
 	var network net.Error
-	if errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, driver.ErrBadConn) {
+	if errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, driver.ErrBadConn) {
 		return core.E(op, core.Unavailable, "the database does not answer: try again", err)
 	}
 	if pgconn.Timeout(err) || pgconn.SafeToRetry(err) {
