@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strconv"
 	"time"
 
@@ -196,42 +197,71 @@ func (s *Service) park(ctx context.Context, tx *db.Tx, r *run, until time.Time) 
 // reap takes runs from workers that are gone and gives them to the queue again; with all, those of every worker.
 func (s *Service) reap(ctx context.Context, all bool) error {
 	const op = "flows.reap"
+	now := s.now()
 	b := db.New(s.db.Dialect).Write(`SELECT CAST(id AS text), fence FROM "_flow_run" WHERE lease > 0`)
 	if !all {
-		b.Write(" AND lease < ").Arg(s.now().UnixMicro())
+		b.Write(" AND lease < ").Arg(now.UnixMicro())
 	}
-	fences := map[core.ID]int64{}
+	gone, err := s.fences(ctx, b)
+	if err != nil {
+		return core.E(op, err)
+	}
+	before, expired := now.Add(-s.o.Lease), now
+	if all {
+		before, expired = now.Add(time.Hour), time.UnixMicro(1<<62)
+	}
+	never, err := s.neverBegun(ctx, before)
+	if err != nil {
+		return core.E(op, err)
+	}
+	maps.Copy(gone, never)
+	for id, fence := range gone {
+		if err := s.db.Tx(ctx, db.TxOptions{}, func(tx *db.Tx) error { return s.requeue(ctx, tx, id, fence, expired) }); err != nil {
+			return core.E(op, err)
+		}
+	}
+	if len(gone) > 0 {
+		s.log.InfoContext(ctx, "flows: runs were interrupted and go on", "runs", len(gone))
+	}
+	return nil
+}
+
+func (s *Service) fences(ctx context.Context, b *db.Builder) (map[core.ID]int64, error) {
+	out := map[core.ID]int64{}
 	err := s.db.Query(ctx, b.Write(" ORDER BY id LIMIT 1000"), func(scan func(...any) error) error {
 		var id core.ID
 		var fence int64
 		err := scan(&id, &fence)
-		fences[id] = fence
+		out[id] = fence
 		return err
 	})
-	if err != nil {
-		return core.E(op, err)
+	return out, err
+}
+
+// neverBegun returns runs whose job was given to a worker that died before it could claim them.
+func (s *Service) neverBegun(ctx context.Context, before time.Time) (map[core.ID]int64, error) {
+	ids, err := s.queue.Handed(ctx, before)
+	if err != nil || len(ids) == 0 {
+		return nil, err
 	}
-	for id, fence := range fences {
-		err := s.db.Tx(ctx, db.TxOptions{}, func(tx *db.Tx) error {
-			b := db.New(tx.Dialect).Write(`UPDATE "_flow_run" SET crashes = crashes + CASE status WHEN 'running' THEN 1 ELSE 0 END, status = 'waiting', fence = fence + 1, lease = 0, worker = NULL WHERE id = `).
-				Arg(id).Write(" AND fence = ").Arg(fence).Write(" AND lease > 0")
-			if !all {
-				b.Write(" AND lease < ").Arg(s.now().UnixMicro())
-			}
-			n, err := tx.Exec(ctx, b)
-			if err != nil || n == 0 {
-				return err // another process was faster, or the worker lives
-			}
-			return s.queue.Put(ctx, tx, id)
-		})
-		if err != nil {
-			return core.E(op, err)
-		}
+	list := make([]any, len(ids))
+	for i, id := range ids {
+		list[i] = string(id)
 	}
-	if len(fences) > 0 {
-		s.log.InfoContext(ctx, "flows: runs were interrupted and go on", "runs", len(fences))
+	b := db.New(s.db.Dialect).Write(`SELECT CAST(id AS text), fence FROM "_flow_run" WHERE status = 'waiting' AND lease = 0 AND due < `).Arg(before.UnixMicro()).Write(" AND ")
+	s.db.AnyOf(b, &core.Column{Kind: core.UUID}, func() { b.Write("id") }, list)
+	return s.fences(ctx, b)
+}
+
+// requeue gives the run to the queue again. Should that job get lost too, the lease runs out.
+func (s *Service) requeue(ctx context.Context, tx *db.Tx, id core.ID, fence int64, expired time.Time) error {
+	b := db.New(tx.Dialect).Write(`UPDATE "_flow_run" SET crashes = crashes + CASE status WHEN 'running' THEN 1 ELSE 0 END, status = 'waiting', fence = fence + 1, worker = NULL, lease = `).
+		Arg(s.now().Add(s.o.Lease).UnixMicro()).Write(" WHERE id = ").Arg(id).Write(" AND fence = ").Arg(fence).Write(" AND lease < ").Arg(expired.UnixMicro()).Write(" AND status IN ('waiting', 'running')")
+	n, err := tx.Exec(ctx, b)
+	if err != nil || n == 0 {
+		return err // another process was faster, or the worker lives
 	}
-	return nil
+	return s.queue.Put(ctx, tx, id)
 }
 
 // beat keeps the runs of this process, and lets go of those that are no longer ours.

@@ -18,7 +18,7 @@ import (
 // Options of a [Service]; the zero value works.
 type Options struct {
 	Workers int           // runs at a time in this process; 16 when 0
-	Lease   time.Duration // how long a worker may be silent before others take over its runs; 10 s when 0
+	Lease   time.Duration // how long a worker may be silent before others take over its runs; 5 s when 0
 	Grace   time.Duration // how long Stop lets a step go on; 5 s when 0
 	Log     *slog.Logger  // slog.Default when nil
 	Clock   func() time.Time
@@ -57,7 +57,7 @@ type Service struct {
 func New(ctx context.Context, store *tables.Store, actions []core.Action, o Options) (*Service, error) {
 	const op = "flows.New"
 	if o.Lease <= 0 {
-		o.Lease = 10 * time.Second
+		o.Lease = 5 * time.Second
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()

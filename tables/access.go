@@ -82,6 +82,9 @@ func (a access) action(name, doc string, input, output []core.Column, example co
 // change runs f in a unit of work that changes the policy. The right to it is checked here too, whoever calls.
 func (a access) change(ctx context.Context, name string, f func(ctx context.Context, tx *Tx, g *gorm.DB) (core.Record, error)) (out core.Record, err error) {
 	err = a.store.Tx(ctx, TxOptions{Define: true}, func(ctx context.Context, tx *Tx) error {
+		if err := tx.snap.Policy.May(core.CallerFrom(ctx), "manage_access"); err != nil {
+			return err
+		}
 		tx.AfterCommit(a.logins.Forget)
 		return tx.ChangePolicy(ctx, func() error {
 			out, err = f(ctx, tx, tx.DB().Gorm(ctx))

@@ -53,7 +53,11 @@ func (tx *Tx) Import(ctx context.Context, in Import) (*ImportReport, error) {
 	caller.Cause.Kind, caller.Cause.ID = "import", string(core.NewID())
 	im := &importer{tx: tx, in: in, table: t, report: &ImportReport{}}
 	if err := im.run(core.WithCaller(ctx, caller)); err != nil {
-		return nil, core.E(op, core.At{Table: in.Table}, err)
+		at := core.At{Table: in.Table}
+		if t := core.AsError(err).Table; t != "" {
+			at.Table = t // the target of a lookup
+		}
+		return nil, core.E(op, at, err)
 	}
 	return im.report, nil
 }

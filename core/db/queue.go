@@ -27,6 +27,10 @@ type Queue interface {
 	// Stop waits until no work is at work. It cancels the contexts of those that take longer than the grace.
 	Stop(ctx context.Context) error
 
+	// Handed returns the jobs that were given to a worker before the moment and have not ended: it is at work on them, or
+	// it is gone. Whoever knows that it is gone puts them again.
+	Handed(ctx context.Context, before time.Time) ([]core.ID, error)
+
 	// Sole reports whether no other process can be working on the jobs of this database.
 	Sole() bool
 }

@@ -3,6 +3,7 @@ package coffee
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -62,7 +63,7 @@ func (d *demo) load(ctx context.Context, e extract, from, to int) error {
 	var text strings.Builder
 	for n := 0; n < to; n++ {
 		line, err := lines.ReadString('\n')
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
 		if n < from {

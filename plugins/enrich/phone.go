@@ -1,6 +1,7 @@
 package enrich
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/nyaruka/phonenumbers"
@@ -76,7 +77,7 @@ func parsePhone(text, country string) Phone {
 	number, err := phonenumbers.Parse(text, country)
 	if err != nil {
 		problem := "not a telephone number"
-		if err == phonenumbers.ErrInvalidCountryCode {
+		if errors.Is(err, phonenumbers.ErrInvalidCountryCode) {
 			problem = "no country: write the number with + and country code, or name a default country"
 		}
 		return Phone{Type: PhoneUnknown, Problem: problem}

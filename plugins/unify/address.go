@@ -6,7 +6,7 @@ import "strings"
 var addressWords = pairsOf(`street st|str st|avenue ave|av ave|road rd|drive dr|lane ln|court ct|crt ct|circle cir|crescent cres|
 	place pl|plaza plz|square sq|terrace ter|terr ter|tce ter|boulevard blvd|blv blvd|boul blvd|highway hwy|parkway pkwy|
 	close cl|circuit cct|grove gr|heights hts|island is|junction jct|mount mt|mountain mtn|point pt|ridge rdg|station sta|
-	trail trl|valley vly|village vlg|vlge vlg|apartment apt|appartment apt|suite ste|building bldg|floor fl|room rm|unit apt|
+	trail trl|valley vly|village vlg|vlge vlg|apartment apt|appartement apt|suite ste|building bldg|floor fl|room rm|unit apt|
 	flat apt|number no|north n|south s|east e|west w|northeast ne|northwest nw|southeast se|southwest sw|saint st|strasse st|
 	po box|first 1st|second 2nd|third 3rd|fourth 4th|fifth 5th|sixth 6th|seventh 7th|eighth 8th|ninth 9th|tenth 10th`)
 

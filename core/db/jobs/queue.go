@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"math/rand/v2"
@@ -122,6 +123,30 @@ func (q *queue[D, T]) Stop(ctx context.Context) error {
 		return nil
 	}
 	return core.E("jobs.Stop", q.client.Stop(ctx))
+}
+
+// maxHanded is how many jobs Handed looks at, the longest at work first.
+const maxHanded = 1000
+
+// Handed implements db.Queue.
+func (q *queue[D, T]) Handed(ctx context.Context, before time.Time) ([]core.ID, error) {
+	const op = "jobs.Handed"
+	found, err := q.client.JobList(ctx, river.NewJobListParams().States(rivertype.JobStateRunning).OrderBy(river.JobListOrderByTime, river.SortOrderAsc).First(maxHanded))
+	if err != nil {
+		return nil, core.E(op, err)
+	}
+	var out []core.ID
+	for _, row := range found.Jobs {
+		if row.AttemptedAt == nil || !row.AttemptedAt.Before(before) {
+			continue
+		}
+		var j job
+		if err := json.Unmarshal(row.EncodedArgs, &j); err != nil {
+			return nil, core.E(op, err)
+		}
+		out = append(out, j.ID)
+	}
+	return out, nil
 }
 
 // Sole implements db.Queue.
