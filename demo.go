@@ -11,7 +11,7 @@ import (
 )
 
 // runDemo starts a server on a new database and has the coffee example build itself through the public API.
-func runDemo(ctx context.Context, args []string, out io.Writer) (err error) {
+func runDemo(ctx context.Context, args []string, out io.Writer) error {
 	var c config
 	var once bool
 	f := c.flags("demo", out)
@@ -30,22 +30,16 @@ func runDemo(ctx context.Context, args []string, out io.Writer) (err error) {
 		defer func() { _ = os.RemoveAll(dir) }()
 		c.Data = dir
 	}
-	a, err := open(ctx, &c)
+	return withApp(ctx, &c, func(a *app) error { return a.demo(ctx, &c, once, out) })
+}
+
+func (a *app) demo(ctx context.Context, c *config, once bool, out io.Writer) error {
+	empty, err := a.logins.NeedsSetup(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
-		defer cancel()
-		if bad := a.stop(stopping); err == nil {
-			err = bad
-		}
-	}()
-	if empty, err := a.logins.NeedsSetup(ctx); err != nil || !empty {
-		if err == nil {
-			err = core.E("main.demo", core.Exists, "the database is in use already: give the demo a folder of its own with --data, or none")
-		}
-		return err
+	if !empty {
+		return core.E("main.demo", core.Exists, "the database is in use already: give the demo a folder of its own with --data, or none")
 	}
 	password := rand.Text()
 	const email = "demo@coffee.example"
@@ -57,7 +51,7 @@ func runDemo(ctx context.Context, args []string, out io.Writer) (err error) {
 		return err
 	}
 	url := "http://" + a.web.Addr()
-	say(out, "Colonnade demo on %s, database in %s\n", url, place(&c))
+	say(out, "Colonnade demo on %s, database in %s\n", url, place(c))
 	if err := coffee.Run(ctx, coffee.Options{URL: url + "/graphql", Key: key, Out: out, Terminal: isTerminal(out)}); err != nil {
 		return err
 	}

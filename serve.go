@@ -16,12 +16,17 @@ import (
 // stopWithin is how long running requests get when the server is told to stop.
 const stopWithin = 15 * time.Second
 
-func runServe(ctx context.Context, args []string, out io.Writer) (err error) {
+func runServe(ctx context.Context, args []string, out io.Writer) error {
 	var c config
 	if err := c.parse(c.flags("serve", out), args); err != nil {
 		return err
 	}
-	a, err := open(ctx, &c)
+	return withApp(ctx, &c, func(a *app) error { return a.serve(ctx, &c, out) })
+}
+
+// withApp opens the database, calls f, and ends in order whatever f has started.
+func withApp(ctx context.Context, c *config, f func(*app) error) (err error) {
+	a, err := open(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -32,12 +37,16 @@ func runServe(ctx context.Context, args []string, out io.Writer) (err error) {
 			err = bad
 		}
 	}()
+	return f(a)
+}
+
+func (a *app) serve(ctx context.Context, c *config, out io.Writer) error {
 	empty, err := a.logins.NeedsSetup(ctx)
 	if err != nil {
 		return err
 	}
 	if c.Dev && empty {
-		if err := a.developer(ctx, &c, out); err != nil {
+		if err := a.developer(ctx, c, out); err != nil {
 			return err
 		}
 		empty = false

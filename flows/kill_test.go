@@ -50,9 +50,19 @@ func child() {
 }
 
 const (
-	killRuns  = 12
+	killRuns  = 4 // new ones in each cycle
 	killItems = 15
 )
+
+func (w *world) addRuns(cycle int) {
+	var list []any
+	for i := range killItems {
+		list = append(list, i)
+	}
+	for i := range killRuns {
+		w.run("work", map[string]any{"who": fmt.Sprintf("run %02d", cycle*killRuns+i), "list": list})
+	}
+}
 
 // TestKill kills workers at random moments: no run is lost, and nothing that a step does in our database is doubled.
 func TestKill(t *testing.T) {
@@ -84,31 +94,25 @@ steps:
   - if: has(steps.first.id)
     then: [{action: note, with: {text: '=trigger.input.who + " sum " + string(vars.sum)'}}]
 `)
-		var list []any
-		for i := range killItems {
-			list = append(list, i)
-		}
-		for i := range killRuns {
-			w.run("work", map[string]any{"who": fmt.Sprintf("run %02d", i), "list": list})
-		}
 	})
 	killed := 0
 	procs := make([]*proc, children)
-	for range cycles {
+	for c := range cycles {
+		inWorld(t, dialect, source, func(w *world) { w.addRuns(c) })
 		for i := range procs {
 			procs[i] = startChild(t, dialect.Name(), source)
 		}
 		for _, i := range rand.Perm(children) { // the last one takes over from the others, for a while
-			if procs[i].kill(1 + rand.IntN(killRuns*killItems/cycles/children)) {
+			if procs[i].kill(1 + rand.IntN(killRuns*killItems/children)) {
 				killed++
 			}
 		}
 	}
-	inWorld(t, dialect, source, func(w *world) { checkKill(t, w) })
+	inWorld(t, dialect, source, func(w *world) { checkKill(t, w, cycles*killRuns) })
 	t.Logf("%d of %d were killed at work", killed, cycles*children)
 }
 
-func checkKill(t *testing.T, w *world) {
+func checkKill(t *testing.T, w *world, runs int) {
 	if err := w.flows.Start(t.Context()); err != nil { // takes up what is left
 		t.Fatal(err)
 	}
@@ -120,9 +124,6 @@ func checkKill(t *testing.T, w *world) {
 			t.Errorf("run %s: %v %v", r["id"], end, err)
 		}
 	}
-	if t.Failed() {
-		w.debug()
-	}
 	got := map[string]int{}
 	for _, text := range w.texts() {
 		got[text]++
@@ -132,7 +133,7 @@ func checkKill(t *testing.T, w *world) {
 		sum += i
 	}
 	lost, doubled := 0, 0
-	for i := range killRuns {
+	for i := range runs {
 		want := []string{fmt.Sprintf("run %02d first", i), fmt.Sprintf("run %02d sum %d", i, sum)}
 		for x := range killItems {
 			want = append(want, fmt.Sprintf("run %02d %d", i, x))
