@@ -218,7 +218,7 @@ func TestCronOfTwo(t *testing.T) {
 		w.clock.set(begin)
 		zones := []string{"UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"}
 		for i, zone := range zones {
-			w.put("author", fmt.Sprintf("name: f%d\ntrigger: {cron: {spec: 30 2 * * *, zone: %s, overlap: queue}}\nsteps: [{set: {at: =trigger.at}}]\n", i, zone))
+			w.put("author", fmt.Sprintf("name: f%d\ntrigger: {cron: {spec: 30 2 * * *, zone: %s, overlap: queue, catch_up: once}}\nsteps: [{set: {at: =trigger.at}}]\n", i, zone))
 		}
 		other, err := openWorld(t.Context(), w.store.DB(), dbtest.Log(t), 2*time.Second)
 		if err != nil {

@@ -92,7 +92,7 @@ func openWorld(ctx context.Context, d *db.DB, log *slog.Logger, lease time.Durat
 	var wake func()
 	w.store = tables.New(d, tables.Options{Builtin: flows.Tables(), Wake: func() { wake() }, Log: log})
 	var err error
-	w.flows, err = flows.New(ctx, w.store, w.actions(), flows.Options{Log: log, Clock: w.clock.Now, Lease: lease})
+	w.flows, err = flows.New(ctx, w.store, w.actions(), flows.Options{Log: log, Clock: w.clock.Now, Lease: lease, Grace: 200 * time.Millisecond})
 	if err != nil {
 		return nil, err
 	}

@@ -57,6 +57,7 @@ func TestBombs(t *testing.T) {
 	nest := func(before, inner, after string, n int) string {
 		return strings.Repeat(before, n) + inner + strings.Repeat(after, n)
 	}
+	const hang = 30 * time.Second // a bomb that goes off takes hours; a busy machine takes seconds
 	for name, source := range map[string]string{
 		"100 KB":        nest("1 + ", "1", "", 25_000),
 		"9 KB sum":      nest("i1 + ", "1", "", 1_800),
@@ -77,7 +78,7 @@ func TestBombs(t *testing.T) {
 		if core.KindOf(err) != core.Invalid || err == nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if d := time.Since(begin); d > 500*time.Millisecond {
+		if d := time.Since(begin); d > hang {
 			t.Errorf("%s took %v", name, d)
 		}
 	}
@@ -99,7 +100,7 @@ func TestBombs(t *testing.T) {
 	if v, err := f.Eval(map[string]any{"s": strings.Repeat("a", 2000)}, core.Caller{}); v != nil || err != nil {
 		t.Errorf("a text of a billion characters: %v", err)
 	}
-	if d := time.Since(begin); d > time.Second {
+	if d := time.Since(begin); d > hang {
 		t.Errorf("the loops took %v", d)
 	}
 }

@@ -41,7 +41,7 @@ var (
 			if c.after == nil {
 				return nil
 			}
-			return json.RawMessage(w.table.AppendJSON(nil, c.after))
+			return json.RawMessage(w.table.AppendJSON(make([]byte, 0, 48*len(w.stored)), c.after))
 		}))
 	eventColumns = append(common[:len(common):len(common)],
 		field("depth", core.Integer, func(w *writer, _ *change) any { return int64(w.caller.Cause.Depth) }))

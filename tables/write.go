@@ -197,8 +197,10 @@ func (w *writer) add(values core.Record, item int) (core.ID, error) {
 			next[c.Name] = nil
 		}
 	}
-	if err := snap.Rules.Apply(w.table.Name, core.Create, next, nil, w.caller); err != nil {
-		return "", err
+	if snap.Rules.HasRules(w.table.Name) {
+		if err := snap.Rules.Apply(w.table.Name, core.Create, next, nil, w.caller); err != nil {
+			return "", err
+		}
 	}
 	if err := w.complete(next); err != nil {
 		return "", err
@@ -220,8 +222,10 @@ func (w *writer) change(in input, old core.Record, item int) (changed bool, err 
 			return false, err
 		}
 	}
-	if err := w.tx.snap.Rules.Apply(w.table.Name, core.Update, next, old, w.caller); err != nil {
-		return false, err
+	if w.tx.snap.Rules.HasRules(w.table.Name) {
+		if err := w.tx.snap.Rules.Apply(w.table.Name, core.Update, next, old, w.caller); err != nil {
+			return false, err
+		}
 	}
 	if err := w.complete(next); err != nil || w.same(old, next) {
 		return false, err

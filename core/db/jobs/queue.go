@@ -25,6 +25,7 @@ type Options[T any] struct {
 	Sole     bool               // no other process uses the database
 	PollOnly bool               // nobody tells of new jobs
 	Poll     time.Duration      // how often to look for new jobs in any case
+	Late     bool               // ending a job twice, in our transaction and in River's, costs more than a second delivery
 }
 
 // The tuning of River. Its defaults are made for fewer jobs: they fetch every 100 ms.
@@ -50,7 +51,7 @@ func Open[D riverdriver.Driver[T], T any](ctx context.Context, driver D, o Optio
 	if _, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
 		return nil, core.E(op, err)
 	}
-	q := &queue[D, T]{tx: o.Tx, sole: o.Sole}
+	q := &queue[D, T]{tx: o.Tx, sole: o.Sole, late: o.Late}
 	workers := river.NewWorkers()
 	if err := river.AddWorkerSafely(workers, &worker{call: q.call}); err != nil {
 		return nil, core.E(op, err)
@@ -79,6 +80,7 @@ type queue[D riverdriver.Driver[T], T any] struct {
 	client *river.Client[T]
 	tx     func(db.Session) T
 	sole   bool
+	late   bool
 	work   atomic.Pointer[func(context.Context, core.ID) error]
 }
 
@@ -98,10 +100,11 @@ func (q *queue[D, T]) Put(ctx context.Context, tx *db.Tx, ids ...core.ID) error 
 
 type jobKey struct{}
 
-// Done implements db.Queue. A job that was rescued meanwhile is somebody else's to end.
+// Done implements db.Queue. River ends the job after work has returned in any case; in between a crash would make it
+// deliver the job once more. A job that was rescued meanwhile is somebody else's to end.
 func (q *queue[D, T]) Done(ctx context.Context, tx *db.Tx) error {
 	j, ok := ctx.Value(jobKey{}).(*river.Job[job])
-	if !ok {
+	if !ok || q.late {
 		return nil
 	}
 	_, err := river.JobCompleteTx[D](context.WithoutCancel(ctx), q.tx(tx.Session()), j)

@@ -9,8 +9,8 @@ import (
 
 // Insert implements db.Session.
 func (s *session) Insert(ctx context.Context, sets ...db.Rows) error {
-	if s.over {
-		return errOver
+	if err := s.ready(ctx); err != nil {
+		return err
 	}
 	return insert(ctx, s.conn, sets)
 }

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"embed"
+	"encoding/json"
 	"io/fs"
 	"strconv"
 	"time"
@@ -71,10 +72,12 @@ func (Dialect) Bind(c *core.Column, v any) any {
 		return v.String()
 	case core.ID:
 		return string(v)
+	case json.RawMessage:
+		return string(v)
 	case nil, string, int64, float64, bool:
 		return v
 	}
-	return string(core.AppendValue(nil, v)) // JSON
+	return string(core.AppendValue(nil, v))
 }
 
 // Answer implements db.Dialect: the answer travels as rows, and session.Answer writes the JSON.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -15,36 +16,30 @@ import (
 	"colonnade/core/db"
 )
 
-// session is one transaction: GORM and the work queue see it as *sql.Tx and as pgx connection at the same time.
+// session is one transaction: GORM sees its connection as *sql.Conn, the work queue as *pgx.Conn. BEGIN travels with the
+// first statement where it can.
 type session struct {
-	conn *pgx.Conn
-	sql  *sql.Tx
-	base *gorm.DB
-	over bool
+	engine *engine
+	sql    *sql.Conn
+	conn   *pgx.Conn // the same
+	begun  bool
+	over   bool
 }
 
 var errOver = errors.New("the transaction is over")
 
 // Tx implements db.Engine.
 func (e *engine) Tx(ctx context.Context, _ db.TxOptions, f func(db.Session) error) (err error) {
-	c, tx, err := e.begin(ctx)
-	if err != nil {
-		return err
+	s := &session{engine: e}
+	if err := s.connect(ctx); err != nil {
+		return e.stopping(err)
 	}
-	committed := false
 	defer func() {
 		if r := recover(); r != nil {
 			err = core.E("postgres.Tx", fmt.Errorf("panic in a transaction: %v\n%s", r, debug.Stack()))
 		}
-		if !committed {
-			_ = tx.Rollback() // the error that led here says more
-		}
-		_ = c.Close()
+		s.end()
 	}()
-	s := &session{sql: tx, base: e.gorm}
-	if err := c.Raw(func(driver any) error { s.conn = driver.(*stdlib.Conn).Conn(); return nil }); err != nil {
-		return err
-	}
 	err = f(s)
 	s.over = true
 	if err != nil {
@@ -53,35 +48,79 @@ func (e *engine) Tx(ctx context.Context, _ db.TxOptions, f func(db.Session) erro
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := tx.Commit(); err != nil {
-		if errors.Is(err, sql.ErrTxDone) {
-			return core.E("postgres.Tx", core.Unavailable, "the transaction was cut off: try again", err)
-		}
+	return s.commit(ctx)
+}
+
+func (s *session) connect(ctx context.Context) (err error) {
+	if s.sql, err = s.engine.sql.Conn(ctx); err != nil {
 		return err
 	}
-	committed = true
+	return s.sql.Raw(func(driver any) error { s.conn = driver.(*stdlib.Conn).Conn(); return nil })
+}
+
+// begin begins the transaction, with the statements that queue adds behind BEGIN; read gets their results. It tries once
+// more when the connection turns out to be dead: nothing was done yet. A batch is good for one connection only.
+func (s *session) begin(ctx context.Context, queue func(*pgx.Batch), read func(pgx.BatchResults) error) error {
+	for last := false; ; last = true {
+		batch := &pgx.Batch{}
+		batch.Queue("begin")
+		queue(batch)
+		results := s.conn.SendBatch(ctx, batch)
+		_, err := results.Exec()
+		s.begun = err == nil
+		if err == nil {
+			err = read(results)
+		}
+		err = errors.Join(err, results.Close())
+		if s.begun || last || !s.engine.lost(err) {
+			return s.engine.stopping(err)
+		}
+		_ = s.sql.Close()
+		if err := s.connect(ctx); err != nil {
+			return s.engine.stopping(err)
+		}
+	}
+}
+
+// ready makes sure that there is a transaction.
+func (s *session) ready(ctx context.Context) error {
+	if s.over {
+		return errOver
+	}
+	if s.begun {
+		return nil
+	}
+	return s.begin(ctx, func(*pgx.Batch) {}, func(pgx.BatchResults) error { return nil })
+}
+
+func (s *session) commit(ctx context.Context) error {
+	if !s.begun {
+		return nil
+	}
+	tag, err := s.conn.Exec(context.WithoutCancel(ctx), "commit")
+	if err != nil {
+		return err
+	}
+	s.begun = false
+	if tag.String() == "ROLLBACK" { // a statement failed, and nobody looked
+		return pgx.ErrTxCommitRollback
+	}
 	return nil
 }
 
-// begin opens a transaction. It tries once more when the connection turns out to be dead: nothing was done yet.
-//
-// database/sql must not watch the context: it would roll back on its own goroutine, while ours uses the connection.
-// The statements of the session watch it.
-func (e *engine) begin(ctx context.Context) (*sql.Conn, *sql.Tx, error) {
-	for last := false; ; last = true {
-		c, err := e.sql.Conn(ctx)
-		if err != nil {
-			return nil, nil, e.stopping(err)
-		}
-		tx, err := c.BeginTx(context.WithoutCancel(ctx), nil)
-		if err == nil {
-			return c, tx, nil
-		}
-		_ = c.Close()
-		if last || !e.lost(err) {
-			return nil, nil, e.stopping(err)
+// rollbackTime is how long a rollback may take before the connection is given up, and the transaction with it.
+const rollbackTime = 5 * time.Second
+
+// end undoes what was not committed, and gives the connection back.
+func (s *session) end() {
+	ctx, cancel := context.WithTimeout(context.Background(), rollbackTime)
+	defer cancel()
+	if s.begun {
+		if _, err := s.conn.Exec(ctx, "rollback"); err != nil {
+			_ = s.conn.Close(ctx) // the error that led here says more
 		}
 	}
+	_ = s.sql.Close()
 }
 
 // LockMigrations keeps two servers that start together from migrating at the same time.
@@ -92,42 +131,53 @@ func (e *engine) LockMigrations(ctx context.Context, s db.Session) error {
 
 // Gorm implements db.Session.
 func (s *session) Gorm() *gorm.DB {
-	g := s.base.Session(&gorm.Session{NewDB: true, Context: context.Background()})
-	g.Statement.ConnPool = s.sql
+	g := s.engine.gorm.Session(&gorm.Session{NewDB: true, Context: context.Background()})
+	if err := s.ready(context.Background()); err != nil {
+		_ = g.AddError(err)
+	}
+	g.Statement.ConnPool = noBegin{s.sql}
 	return g
 }
 
+// noBegin hides from GORM that a transaction could begin on the connection: there is one already.
+type noBegin struct{ gorm.ConnPool }
+
 // Conn returns the connection, for the work queue.
-func (s *session) Conn() *pgx.Conn { return s.conn }
+func (s *session) Conn() *pgx.Conn {
+	if err := s.ready(context.Background()); err != nil {
+		_ = s.conn.Close(context.Background()) // on which nothing must be done outside a transaction
+	}
+	return s.conn
+}
 
 // Exec implements db.Session.
 func (s *session) Exec(ctx context.Context, text string, args []any) (int64, error) {
-	if s.over {
-		return 0, errOver
+	if err := s.ready(ctx); err != nil {
+		return 0, err
 	}
 	return exec(ctx, s.conn, text, args)
 }
 
 // ExecAll implements db.Session.
 func (s *session) ExecAll(ctx context.Context, statements []*db.Builder) error {
-	if s.over {
-		return errOver
+	if err := s.ready(ctx); err != nil {
+		return err
 	}
 	return execAll(ctx, s.conn, statements)
 }
 
 // Query implements db.Session.
 func (s *session) Query(ctx context.Context, text string, args []any, each func(scan func(dest ...any) error) error) error {
-	if s.over {
-		return errOver
+	if err := s.ready(ctx); err != nil {
+		return err
 	}
 	return query(ctx, s.conn, text, args, each)
 }
 
 // Answer implements db.Session.
 func (s *session) Answer(ctx context.Context, text string, args []any, shape *db.Shape, dst []byte) ([]byte, error) {
-	if s.over {
-		return dst, errOver
+	if err := s.ready(ctx); err != nil {
+		return dst, err
 	}
 	return answer(ctx, s.conn, text, args, shape, dst)
 }
@@ -144,22 +194,29 @@ func (s *session) LockSchema(ctx context.Context, exclusive bool, read *db.Build
 	if exclusive {
 		f = "SELECT pg_advisory_xact_lock($1)"
 	}
-	if read == nil {
-		_, err := s.conn.Exec(ctx, f, int64(schemaLock))
-		return err
-	}
-	var batch pgx.Batch
-	batch.Queue(f, int64(schemaLock))
-	batch.Queue(read.String(), read.Args()...) // with a view of the data that is taken when the lock is there
-	results := s.conn.SendBatch(ctx, &batch)
-	_, err := results.Exec()
-	if err == nil {
-		var rows pgx.Rows
-		if rows, err = results.Query(); err == nil {
-			err = eachRow(rows, each)
+	queue := func(batch *pgx.Batch) {
+		batch.Queue(f, int64(schemaLock))
+		if read != nil {
+			batch.Queue(read.String(), read.Args()...) // with a view of the data that is taken when the lock is there
 		}
 	}
-	return errors.Join(err, results.Close())
+	results := func(r pgx.BatchResults) error {
+		if _, err := r.Exec(); err != nil || read == nil {
+			return err
+		}
+		rows, err := r.Query()
+		if err != nil {
+			return err
+		}
+		return eachRow(rows, each)
+	}
+	if !s.begun {
+		return s.begin(ctx, queue, results)
+	}
+	batch := &pgx.Batch{}
+	queue(batch)
+	r := s.conn.SendBatch(ctx, batch)
+	return errors.Join(results(r), r.Close())
 }
 
 // LockSchema implements db.Session; outside a transaction there is nothing to keep.

@@ -24,6 +24,7 @@ func (e *engine) OpenQueue(ctx context.Context, o db.QueueOptions) (db.Queue, er
 		Sole:         true,
 		PollOnly:     true,
 		Poll:         pollEvery,
+		Late:         true,
 	})
 }
 

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"embed"
+	"encoding/json"
 	"io/fs"
 	"strconv"
 	"time"
@@ -66,10 +67,12 @@ func (Dialect) Bind(c *core.Column, v any) any {
 		return int64(0)
 	case core.ID:
 		return string(v)
+	case json.RawMessage:
+		return string(v)
 	case nil, string, int64, float64:
 		return v
 	}
-	return string(core.AppendValue(nil, v)) // JSON
+	return string(core.AppendValue(nil, v))
 }
 
 // Answer implements db.Dialect: the whole answer is one JSON text, made in SQL.
