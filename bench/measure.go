@@ -44,7 +44,7 @@ func (r round) othersBusy() (most float64) {
 // that are wanted; then the quietest count.
 const (
 	tolerable = 0.15
-	patience  = 3
+	patience  = 2
 )
 
 // measurement is a workload on a database: the limit first, Colonnade second, then what is shown for information.

@@ -47,16 +47,6 @@ type trigger struct {
 	manual *manual
 }
 
-func (t *trigger) kind() string {
-	switch {
-	case t.event != nil:
-		return "event"
-	case t.cron != nil:
-		return "cron"
-	}
-	return "manual"
-}
-
 type event struct {
 	table   string
 	at      place

@@ -20,7 +20,7 @@ const readerName = "flows"
 
 // How many events one round of the dispatcher takes, and the pause between two.
 const (
-	round = 500
+	round = 500 // they may start as many runs, in one transaction
 	pause = 5 * time.Millisecond
 )
 
@@ -77,10 +77,14 @@ func (s *Service) dispatcher(ctx context.Context) {
 			return
 		case <-time.After(pause):
 		}
+		wake := s.wake
+		if m := s.matched.Load(); m != nil && len(m.tables) == 0 {
+			wake = nil // no flow listens: the place in the stream can move on more slowly
+		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-s.wake:
+		case <-wake:
 		case <-t.C:
 		}
 	}

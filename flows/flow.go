@@ -88,25 +88,27 @@ func (s *Service) find(ctx context.Context, c db.Conn, name string) (f *flow, so
 	return f, source, core.E("flows.find", err)
 }
 
+// definition returns what the text of a saved version means. Callers may be in a transaction that never commits, so the
+// text counts and not the number.
 func (s *Service) definition(id core.ID, version int64, source string) (*definition, error) {
-	k := string(id) + "/" + strconv.FormatInt(version, 10)
-	if d, ok := s.versions.Load(k); ok {
+	k := versionKey(id, version)
+	if d, ok := s.versions.Load(k); ok && d.(*definition).source == source {
 		return d.(*definition), nil
 	}
 	d, err := parse(source)
 	if err != nil {
 		return nil, err
 	}
-	if err := d.check(s.actions); err != nil {
-		return nil, err
-	}
-	s.versions.Store(k, d)
-	return d, nil
+	return d, d.check(s.actions)
+}
+
+func versionKey(id core.ID, version int64) string {
+	return string(id) + "/" + strconv.FormatInt(version, 10)
 }
 
 // version returns the definition that a run began with.
 func (s *Service) version(ctx context.Context, id core.ID, version int64) (*definition, error) {
-	if d, ok := s.versions.Load(string(id) + "/" + strconv.FormatInt(version, 10)); ok {
+	if d, ok := s.versions.Load(versionKey(id, version)); ok {
 		return d.(*definition), nil
 	}
 	var source string
@@ -118,6 +120,7 @@ func (s *Service) version(ctx context.Context, id core.ID, version int64) (*defi
 	if err != nil {
 		return nil, fatal(core.Invalid, "the flow cannot run with this version of the program: "+core.AsError(err).Public())
 	}
+	s.versions.Store(versionKey(id, version), d) // it was read outside any transaction, so it stays as it is
 	return d, nil
 }
 
@@ -198,7 +201,7 @@ func (s *Service) put(ctx context.Context, tx *tables.Tx, d *definition) (int64,
 	if err := s.reschedule(ctx, tx.DB(), f, old, source); err != nil {
 		return 0, err
 	}
-	tx.AfterCommit(s.Wake)
+	tx.AfterCommit(func() { s.matched.Store(nil); s.Wake() })
 	return f.version, nil
 }
 
@@ -376,7 +379,7 @@ func (s *Service) Cancel(ctx context.Context, id core.ID) error {
 func (s *Service) mayCancel(ctx context.Context, tx *tables.Tx, id core.ID) error {
 	caller := core.CallerFrom(ctx)
 	if tx.Snapshot().Policy.May(caller, "manage_flows") == nil {
-		_, err := s.read(ctx, id)
+		_, err := s.read(ctx, tx.DB(), id)
 		return err
 	}
 	r, err := s.store.Find(ctx, tx.Snapshot(), "_flow_run", id)

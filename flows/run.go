@@ -303,11 +303,11 @@ func (r Run) Ended() bool {
 	return r.Status == succeeded || r.Status == failed || r.Status == cancelled
 }
 
-func (s *Service) read(ctx context.Context, id core.ID) (Run, error) {
+func (s *Service) read(ctx context.Context, c db.Conn, id core.ID) (Run, error) {
 	r := Run{ID: id}
 	found := false
 	b := db.New(s.db.Dialect).Write(`SELECT status, error FROM "_flow_run" WHERE id = `).Arg(id)
-	err := s.db.Query(ctx, b, func(scan func(...any) error) error {
+	err := c.Query(ctx, b, func(scan func(...any) error) error {
 		found = true
 		return scan(&r.Status, &r.Error)
 	})

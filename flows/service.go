@@ -91,6 +91,8 @@ func (s *Service) Start(ctx context.Context) error {
 	if !s.started.CompareAndSwap(false, true) {
 		return core.E(op, core.Invalid, "the service was started before")
 	}
+	loops, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s.cancel = cancel
 	if _, err := s.flows(ctx, s.db); err != nil {
 		return core.E(op, err)
 	}
@@ -100,12 +102,11 @@ func (s *Service) Start(ctx context.Context) error {
 	if err := s.queue.Start(ctx, s.work); err != nil {
 		return core.E(op, err)
 	}
-	ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	for _, loop := range []func(context.Context){s.dispatcher, s.clock, s.heart} {
-		s.loops.Go(func() { loop(ctx) })
+		s.loops.Go(func() { loop(loops) })
 	}
-	s.loops.Go(func() { s.db.Listen(ctx, "event", s.Wake) })
-	s.loops.Go(func() { s.db.Listen(ctx, "run", s.tellHere) })
+	s.loops.Go(func() { s.db.Listen(loops, "event", s.Wake) })
+	s.loops.Go(func() { s.db.Listen(loops, "run", s.tellHere) })
 	return nil
 }
 
@@ -241,7 +242,7 @@ func (s *Service) Wait(ctx context.Context, id core.ID) (Run, error) {
 	defer t.Stop()
 	for {
 		ended := s.ending()
-		r, err := s.read(ctx, id)
+		r, err := s.read(ctx, s.db, id)
 		if err != nil || r.Ended() {
 			return r, core.E(op, err)
 		}

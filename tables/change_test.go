@@ -54,7 +54,9 @@ func TestRefusedChange(t *testing.T) {
 		}
 		role(t, s, "nobody")
 		wantKind(t, s.Change(person(t, s, "nobody", core.RootUnit, "nobody"), core.CreateTable{Define: core.Table{Name: "mine"}}), core.Denied)
-		err := s.Tx(ctx, TxOptions{}, func(ctx context.Context, tx *Tx) error { return tx.Change(ctx, core.CreateTable{Define: core.Table{Name: "mine"}}) })
+		err := s.Tx(ctx, TxOptions{}, func(ctx context.Context, tx *Tx) error {
+			return tx.Change(ctx, core.CreateTable{Define: core.Table{Name: "mine"}})
+		})
 		wantKind(t, err, core.Invalid, "send it alone")
 		must(t, s.Change(ctx, core.AddColumn{To: "shop", Add: core.Column{Name: "fine", Kind: core.Text, Default: `"new"`, Required: true}}))
 		if n, err := s.Count(ctx, s.Snapshot(), "shop", Compare{Column: "fine", Op: Eq, Value: "new"}); err != nil || n != 2 {

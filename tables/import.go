@@ -136,7 +136,7 @@ type importRow struct {
 }
 
 func (im *importer) fail(r importRow, err error) {
-	e := core.E("tables.Import", core.At{Line: r.line}, err).(*core.Error)
+	e := core.AsError(core.E("tables.Import", core.At{Line: r.line}, err))
 	e.Item = 0
 	im.report.Failures = append(im.report.Failures, ImportFailure{r.line, e})
 	im.failed = append(im.failed, r)

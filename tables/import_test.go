@@ -59,12 +59,12 @@ func TestImport(t *testing.T) {
 			t.Fatal(n, err)
 		}
 		for csv, words := range map[string]string{
-			"":                          "no header",
-			"title,nope\na,b":           `"nope" goes to no column`,
-			"title,Title\na,b":          `"Title" goes to no column`,
-			"title,title\na,b":          "same column",
-			"title,gross\na,1":          "calculated",
-			"title,version\na,1":        "kept by Colonnade",
+			"":                           "no header",
+			"title,nope\na,b":            `"nope" goes to no column`,
+			"title,Title\na,b":           `"Title" goes to no column`,
+			"title,title\na,b":           "same column",
+			"title,gross\na,1":           "calculated",
+			"title,version\na,1":         "kept by Colonnade",
 			"title\na\n\"never closed\n": "not closed",
 		} {
 			_, err := importCSV(ctx, s, Import{Table: "product", CSV: csv, Skip: true})

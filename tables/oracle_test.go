@@ -865,4 +865,3 @@ func (a asker) functions(table string, depth int) []Field {
 	}
 	return out
 }
-

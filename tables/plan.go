@@ -374,7 +374,7 @@ func (n *node) order(o Order) (writeFunc, error) {
 	if !r.column.Kind.Info().Ordered && r.column.Kind != core.Boolean {
 		return nil, core.E("tables.order", core.Invalid, core.At{Table: last.table.Name, Column: o.Column}, fmt.Sprintf("a %s has no order", r.column.Kind))
 	}
-	write := r.write
+	write := r.operand
 	for i := len(links) - 1; i >= 0; i-- {
 		to, link, inner := path[i+1], links[i], write
 		write = func(b *db.Builder) {

@@ -293,7 +293,7 @@ func (a *aggregates) function(f *Field, s *selection) error {
 	if numeric := f.Func == "sum" || f.Func == "avg"; numeric && !info.Number || !numeric && !info.Ordered {
 		return core.E(op, core.Invalid, core.At{Table: a.rows.table.Name, Column: f.Column}, fmt.Sprintf("a %s has no %s", r.column.Kind, f.Func))
 	}
-	v := a.value(r.write)
+	v := a.value(r.operand)
 	a.outer = append(a.outer, func(b *db.Builder) {
 		b.Dialect().Aggregate(b, f.Func, r.column.Kind, func() { b.Write(v) })
 	})

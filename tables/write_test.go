@@ -90,7 +90,10 @@ func TestDeleteCircles(t *testing.T) {
 			_, err := tx.Update(ctx, Update{Table: "hen", Where: ByID(core.ID(a)), Set: core.Record{"egg_id": e}})
 			return err
 		}))
-		err := write(ctx, s, func(tx *Tx) error { _, err := tx.Delete(ctx, Remove{Table: "hen", Where: ByID(core.ID(b))}); return err })
+		err := write(ctx, s, func(tx *Tx) error {
+			_, err := tx.Delete(ctx, Remove{Table: "hen", Where: ByID(core.ID(b))})
+			return err
+		})
 		wantKind(t, err, core.Invalid, "restricts")
 		must(t, write(ctx, s, func(tx *Tx) error { _, err := tx.Delete(ctx, Remove{Table: "hen"}); return err }))
 		if count(t, s, "hen")+count(t, s, "egg") != 0 {

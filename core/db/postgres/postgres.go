@@ -255,8 +255,13 @@ func (Dialect) Order(b *db.Builder, expr func(), _ core.Kind, desc, nullsFirst b
 // NullsFirst implements db.Dialect: PostgreSQL holds NULL for the largest value.
 func (Dialect) NullsFirst(desc bool) bool { return desc }
 
-// Collate implements db.Dialect.
-func (Dialect) Collate(core.Kind) string { return "" }
+// Collate implements db.Dialect. An expression that reads no column of a table has the collation of the database.
+func (Dialect) Collate(k core.Kind) string {
+	if storage[k] == "text" {
+		return ` COLLATE "C"`
+	}
+	return ""
+}
 
 // Lock implements db.Dialect.
 func (Dialect) Lock() string { return " FOR UPDATE" }

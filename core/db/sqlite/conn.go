@@ -218,8 +218,14 @@ func (c *conn) answer(ctx context.Context, text string, args []any, s *db.Shape,
 }
 
 func (c *conn) close() error {
+	c.forgetAll()
+	return c.sql.Close()
+}
+
+// forgetAll closes the prepared statements. SQLite keeps a connection that has one, and with it the log unmerged.
+func (c *conn) forgetAll() {
 	for _, s := range c.stmts {
 		_ = s.Close()
 	}
-	return c.sql.Close()
+	c.stmts, c.order = nil, nil
 }

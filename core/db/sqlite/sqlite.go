@@ -81,18 +81,10 @@ func (d Dialect) Answer(b *db.Builder, s *db.Shape, value func(i int), from func
 	d.json(b, s, value, from)
 }
 
-// Nest implements db.Dialect. The outer json() restores the subtype, which a sub-select loses.
+// Nest implements db.Dialect. A sub-select loses the subtype of its JSON, which is a text outside; [member] restores it.
 func (d Dialect) Nest(b *db.Builder, s *db.Shape, value func(i int), from func()) {
-	b.Write("json(")
-	if !s.Many {
-		b.Write("coalesce(")
-	}
 	b.Write("(SELECT ")
 	d.json(b, s, value, from)
-	b.Write(")")
-	if !s.Many {
-		b.Write(", 'null')")
-	}
 	b.Write(")")
 }
 

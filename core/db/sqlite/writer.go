@@ -71,6 +71,7 @@ func (j *job) run(s *session, f func(db.Session) error) {
 func (e *engine) serve() {
 	defer close(e.done)
 	w := writer{engine: e, conn: &conn{}}
+	defer w.conn.forgetAll()
 	var next *job
 	for {
 		if next == nil {
