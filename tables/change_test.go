@@ -176,6 +176,9 @@ func TestTwoServers(t *testing.T) {
 		}
 		return nil
 	})
+	if t.Failed() {
+		return
+	}
 	for v := range seen {
 		if v == 1+4*rounds {
 			break

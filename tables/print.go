@@ -2,6 +2,7 @@ package tables
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"colonnade/core"
@@ -57,14 +58,7 @@ func (r *rows) filter(b *db.Builder) {
 // from writes everything from FROM on; limit may be NoLimit.
 func (r *rows) from(b *db.Builder, limit int) {
 	r.filter(b)
-	if r.query.Form != One || len(r.order) > 0 { // one row by its key needs no order
-		b.Write(" ORDER BY ")
-		for _, w := range r.order {
-			w(b)
-			b.Write(", ")
-		}
-		b.Name(r.alias, "id")
-	}
+	r.sort(b)
 	if limit != NoLimit {
 		b.Write(" LIMIT ", strconv.Itoa(limit))
 	}
@@ -74,6 +68,40 @@ func (r *rows) from(b *db.Builder, limit int) {
 		}
 		b.Write(" OFFSET ").Arg(int64(r.query.Offset))
 	}
+}
+
+// sort writes ORDER BY, which ends with the primary key.
+func (r *rows) sort(b *db.Builder) {
+	if r.query.Form == One && len(r.order) == 0 { // one row by its key needs no order
+		return
+	}
+	b.Write(" ORDER BY ")
+	for i, w := range r.order {
+		if i > 0 {
+			b.Write(", ")
+		}
+		w(b)
+	}
+	if n := len(r.query.Order); n > 0 {
+		if last := r.query.Order[n-1]; last.Column == "id" && len(last.Relation) == 0 {
+			return
+		}
+		b.Write(", ")
+	}
+	b.Name(r.alias, "id")
+}
+
+// page is [rows.from] for a selection with nested ones: the rows are cut first, since a database computes nested values for
+// the rows that OFFSET skips too.
+func (r *rows) page(b *db.Builder, limit int) {
+	if r.query.Offset == 0 {
+		r.from(b, limit)
+		return
+	}
+	b.Write(" FROM (SELECT ", r.alias, ".*")
+	r.from(b, limit)
+	b.Write(") AS ", r.alias)
+	r.sort(b)
 }
 
 // selection is a planned query: the shape of its answer and how to write it.
@@ -112,7 +140,14 @@ func (p *planner) selection(n *node, q *Query, link writeFunc) (*selection, erro
 	case limit == 0:
 		limit = DefaultLimit
 	}
-	s := &selection{shape: &db.Shape{Many: q.Form == List}, from: func(b *db.Builder) { r.from(b, limit) }}
+	s := &selection{
+		shape: &db.Shape{Many: q.Form == List, Fields: make([]db.ShapeField, 0, len(q.Fields))},
+		value: make([]writeFunc, 0, len(q.Fields)),
+		from:  func(b *db.Builder) { r.from(b, limit) },
+	}
+	if slices.ContainsFunc(q.Fields, func(f Field) bool { return f.Query != nil }) {
+		s.from = func(b *db.Builder) { r.page(b, limit) }
+	}
 	for i := range q.Fields {
 		if err := p.field(n, &q.Fields[i], s); err != nil {
 			return nil, err

@@ -81,7 +81,11 @@ func (s *Store) Load(ctx context.Context) error {
 	const op = "tables.Load"
 	s.publishing.Lock()
 	defer s.publishing.Unlock()
-	next, err := s.read(ctx)
+	var next *Snapshot
+	err := s.db.Tx(ctx, db.TxOptions{}, func(tx *db.Tx) (err error) {
+		next, err = s.read(ctx, tx)
+		return err
+	})
 	if err != nil {
 		return core.E(op, err)
 	}
@@ -95,24 +99,21 @@ func (s *Store) Load(ctx context.Context) error {
 	return nil
 }
 
-// read takes definitions and policy from the database, both of one moment.
-func (s *Store) read(ctx context.Context) (next *Snapshot, err error) {
-	err = s.db.Tx(ctx, db.TxOptions{}, func(tx *db.Tx) error {
-		var v versions
-		if err := tx.QueryLocked(ctx, false, v.query(tx.Dialect), v.scan); err != nil {
-			return err
-		}
-		defined, err := readTables(ctx, tx)
-		if err != nil {
-			return err
-		}
-		next = &Snapshot{policyVersion: v.policy, maxLimit: s.o.MaxLimit}
-		if next.Schema, err = core.NewSchema(v.schema, append(defined, s.o.Builtin...)...); err != nil {
-			return err
-		}
-		next.access, err = authz.Load(ctx, tx.Gorm(ctx))
-		return err
-	})
+// read takes definitions and policy from the database, all of one moment.
+func (s *Store) read(ctx context.Context, tx *db.Tx) (*Snapshot, error) {
+	var v versions
+	if err := tx.QueryLocked(ctx, false, v.query(tx.Dialect), v.scan); err != nil {
+		return nil, err
+	}
+	defined, err := readTables(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	next := &Snapshot{policyVersion: v.policy, maxLimit: s.o.MaxLimit}
+	if next.Schema, err = core.NewSchema(v.schema, append(defined, s.o.Builtin...)...); err != nil {
+		return nil, err
+	}
+	next.access, err = authz.Load(ctx, tx.Gorm(ctx))
 	return next, err
 }
 

@@ -31,8 +31,9 @@ type TxOptions struct {
 	Define bool
 }
 
-// maxMoved is how often a unit of work begins anew because the schema or the policy has just changed.
-const maxMoved = 5
+// maxMoved is how often a unit of work begins anew because the schema or the policy has just changed. The last time it
+// takes what it finds, while nobody else can change it.
+const maxMoved = 3
 
 // Tx runs f in a unit of work, or in the one that ctx carries already, so that actions compose. f gets a context that
 // carries it: calls of the store with that context take part, and f must not use another.
@@ -45,12 +46,17 @@ func (s *Store) Tx(ctx context.Context, o TxOptions, f func(context.Context, *Tx
 		return outer.keep(f(ctx, outer))
 	}
 	for try := 1; ; try++ {
-		tx, err := s.begin(ctx, o, f)
-		if errors.Is(err, errMoved) && try < maxMoved {
-			if err := s.Load(ctx); err != nil {
-				return core.E(op, err)
+		tx := &Tx{store: s, begun: s.Snapshot(), define: o.Define}
+		tx.snap = tx.begun
+		err := s.db.Tx(ctx, db.TxOptions{Alone: o.Define}, func(d *db.Tx) error {
+			tx.db = d
+			return tx.run(ctx, try == maxMoved, f)
+		})
+		if errors.Is(err, errMoved) {
+			err = s.Load(ctx)
+			if err == nil {
+				continue
 			}
-			continue
 		}
 		if err != nil {
 			return core.E(op, err)
@@ -66,32 +72,41 @@ func (s *Store) Tx(ctx context.Context, o TxOptions, f func(context.Context, *Tx
 // errMoved says that the database has another version than the snapshot that the unit began with.
 var errMoved = core.E("tables.Tx", core.Conflict, "the schema or the policy has just changed: try again")
 
-// begin runs f in a database transaction.
-func (s *Store) begin(ctx context.Context, o TxOptions, f func(context.Context, *Tx) error) (tx *Tx, err error) {
-	err = s.db.Tx(ctx, db.TxOptions{Alone: o.Define}, func(d *db.Tx) error {
-		now := s.Snapshot()
-		tx = &Tx{store: s, db: d, begun: now, snap: now, define: o.Define}
-		if err := tx.lock(ctx, o.Define); err != nil {
+// run is the unit of work in its database transaction.
+func (tx *Tx) run(ctx context.Context, last bool, f func(context.Context, *Tx) error) error {
+	err := tx.lock(ctx)
+	if last && errors.Is(err, errMoved) {
+		err = tx.catchUp(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	tx.now = time.Now().UTC().Truncate(time.Microsecond)
+	if err := f(context.WithValue(ctx, txKey{}, tx), tx); err != nil {
+		return err
+	}
+	if tx.failed != nil {
+		return tx.failed
+	}
+	if tx.snap != tx.begun {
+		if err := tx.store.build(tx.snap); err != nil {
 			return err
 		}
-		tx.now = time.Now().UTC().Truncate(time.Microsecond)
-		if err := f(context.WithValue(ctx, txKey{}, tx), tx); err != nil {
-			return err
-		}
-		if tx.failed != nil {
-			return tx.failed
-		}
-		if tx.snap != tx.begun {
-			if err := s.build(tx.snap); err != nil {
-				return err
-			}
-		}
-		if tx.events {
-			d.AfterCommit(func() { s.o.Wake(); s.db.Notify(ctx, "event") })
-		}
-		return nil
-	})
-	return tx, err
+	}
+	if tx.events {
+		tx.db.AfterCommit(func() { tx.store.o.Wake(); tx.store.db.Notify(ctx, "event") })
+	}
+	return nil
+}
+
+// catchUp makes the snapshot of the unit that of the database.
+func (tx *Tx) catchUp(ctx context.Context) error {
+	next, err := tx.store.read(ctx, tx.db)
+	if err == nil {
+		err = tx.store.build(next)
+	}
+	tx.begun, tx.snap = next, next
+	return err
 }
 
 func (s *Store) txFrom(ctx context.Context) *Tx {
@@ -102,9 +117,9 @@ func (s *Store) txFrom(ctx context.Context) *Tx {
 }
 
 // lock keeps the schema as it is until the end of the transaction, and checks that it is the one of our snapshot.
-func (tx *Tx) lock(ctx context.Context, exclusive bool) error {
+func (tx *Tx) lock(ctx context.Context) error {
 	var v versions
-	if err := tx.db.QueryLocked(ctx, exclusive, v.query(tx.db.Dialect), v.scan); err != nil {
+	if err := tx.db.QueryLocked(ctx, tx.define, v.query(tx.db.Dialect), v.scan); err != nil {
 		return err
 	}
 	if v != tx.snap.versions() {

@@ -90,19 +90,19 @@ ORDER BY "t0"."id" LIMIT 100
 
 -- nested: sqlite
 SELECT json_group_array(json_object('id', x.c0, 'shop', json(x.c1), 'purchases', json(x.c2), 'total', json(x.c3)))
-FROM (SELECT "t0"."id" AS c0, json(coalesce((SELECT json_object('code', x.c0)
+FROM (SELECT "t0"."id" AS c0, (SELECT json_object('code', x.c0)
 FROM (SELECT "t1"."code" AS c0
 FROM "shop" AS t1
-WHERE "t1"."id" = "t0"."shop_id" LIMIT 1) AS x), 'null')) AS c1, json((SELECT json_group_array(json_object('amount', x.c0, 'note', json(x.c1)))
+WHERE "t1"."id" = "t0"."shop_id" LIMIT 1) AS x) AS c1, (SELECT json_group_array(json_object('amount', x.c0, 'note', json(x.c1)))
 FROM (SELECT "t2"."amount" AS c0, "t2"."note" AS c1
 FROM "purchase" AS t2
 WHERE "t0"."id" = "t2"."product_id" AND ((("t2"."owner_id" = ?) OR FALSE) AND ("t2"."amount" > ?))
-ORDER BY "t2"."at" DESC, "t2"."id" LIMIT 3) AS x)) AS c2, json(coalesce((SELECT json_object('sum', x.c0)
+ORDER BY "t2"."at" DESC, "t2"."id" LIMIT 3) AS x) AS c2, (SELECT json_object('sum', x.c0)
 FROM (SELECT a.a0 AS c0
 FROM (SELECT sum(r.v0) AS a0
 FROM (SELECT 1 AS one, "t3"."amount" AS v0
 FROM "purchase" AS t3
-WHERE "t0"."id" = "t3"."product_id" AND ((("t3"."owner_id" = ?) OR FALSE) AND ("t3"."amount" > ?))) AS r) AS a) AS x), 'null')) AS c3
+WHERE "t0"."id" = "t3"."product_id" AND ((("t3"."owner_id" = ?) OR FALSE) AND ("t3"."amount" > ?))) AS r) AS a) AS x) AS c3
 FROM "product" AS t0
 WHERE TRUE AND ((("t0"."owner_id" = ?) OR FALSE) OR ("t0"."unit_id" = ?))
 ORDER BY "t0"."id" LIMIT 100) AS x
@@ -199,14 +199,14 @@ WHERE "t1"."id" = "t0"."product_id" AND ((("t1"."owner_id" = $3::uuid) OR FALSE)
 
 -- aggregate: sqlite
 SELECT json_object('aggregate', json(x.c0), 'nodes', json(x.c1))
-FROM (SELECT json(coalesce((SELECT json_object('count', x.c0, 'titles', x.c1, 'avg', json(x.c2), 'max', json(x.c3))
-FROM (SELECT a.a0 AS c0, a.a1 AS c1, json(coalesce((SELECT json_object('price', json(float_json(x.c0)))
-FROM (SELECT a.a2 AS c0) AS x), 'null')) AS c2, json(coalesce((SELECT json_object('gross', json(x.c0))
-FROM (SELECT a.a3 AS c0) AS x), 'null')) AS c3) AS x), 'null')) AS c0, json((SELECT json_group_array(json_object('id', x.c0))
+FROM (SELECT (SELECT json_object('count', x.c0, 'titles', x.c1, 'avg', json(x.c2), 'max', json(x.c3))
+FROM (SELECT a.a0 AS c0, a.a1 AS c1, (SELECT json_object('price', json(float_json(x.c0)))
+FROM (SELECT a.a2 AS c0) AS x) AS c2, (SELECT json_object('gross', json(x.c0))
+FROM (SELECT a.a3 AS c0) AS x) AS c3) AS x) AS c0, (SELECT json_group_array(json_object('id', x.c0))
 FROM (SELECT "t0"."id" AS c0
 FROM "product" AS t0
 WHERE TRUE AND ((("t0"."owner_id" = ?) OR FALSE) OR ("t0"."unit_id" = ?)) AND CASE WHEN (("t0"."owner_id" = ?) OR FALSE) THEN "t0"."stock" END >= ?
-ORDER BY "t0"."id" LIMIT 100) AS x)) AS c1
+ORDER BY "t0"."id" LIMIT 100) AS x) AS c1
 FROM (SELECT count(*) AS a0, count(DISTINCT r.v0) AS a1, decimal_avg(r.v1) AS a2, max(r.v2 COLLATE decimal) AS a3
 FROM (SELECT 1 AS one, "t0"."title" AS v0, "t0"."price" AS v1, decimal_fit(decimal_mul("t0"."price", ?), 12, 2) COLLATE decimal AS v2
 FROM "product" AS t0
