@@ -252,7 +252,7 @@ func TestStoredGrants(t *testing.T) {
 		must(t, put(g))
 		must(t, put(g))
 		g.Level = Unit
-		must(t, put(g)) // in its place
+		must(t, put(g)) // beside it
 		g.Condition, g.Level, g.Hidden = `stage == "it's ""open"", 100%"`, Organization, nil
 		must(t, put(g)) // beside it
 		must(t, put(Grant{Role: "clerk", Action: "run_flows"}))
@@ -275,6 +275,7 @@ func TestStoredGrants(t *testing.T) {
 		want := []string{
 			`role "clerk", action run_flows run_flows none  []`,
 			`role "clerk", read deal  organization stage == "it's ""open"", 100%" []`,
+			`role "clerk", read deal  own  [cost stage]`,
 			`role "clerk", read deal  unit  [cost stage]`,
 		}
 		if got := grants(); !slices.Equal(got, want) {

@@ -2,6 +2,11 @@ package authz
 
 import "gorm.io/gorm"
 
+// KeepAdministrator makes the change, and refuses it when after it nobody could administer the rest.
+func KeepAdministrator(tx *gorm.DB, change func() error) error {
+	return keepAdministrator(tx, "authz.KeepAdministrator", change)
+}
+
 // ResetRole takes from a role what it grants and includes, and gives it another description. Who holds it still does.
 func ResetRole(tx *gorm.DB, name, doc string) error {
 	const op = "authz.ResetRole"

@@ -217,7 +217,7 @@ func DisinheritRole(tx *gorm.DB, role, from string) error {
 }
 
 // PutGrant stores a grant that [Policy.CheckGrant] has let pass. It takes the place of one of the same role, table,
-// privilege and condition, or of the same action.
+// privilege, level and condition, or of the same action.
 func PutGrant(tx *gorm.DB, g Grant) error {
 	const op = "authz.PutGrant"
 	if err := needRole(tx, op, g.Role); err != nil {
@@ -226,7 +226,7 @@ func PutGrant(tx *gorm.DB, g Grant) error {
 	if err := lockDirectory(tx); err != nil {
 		return err
 	}
-	if _, err := dropGrant(tx, g); err != nil {
+	if _, err := dropGrant(tx, g, true); err != nil {
 		return err
 	}
 	e, err := grantsOf(tx, g.Role)
@@ -239,14 +239,14 @@ func PutGrant(tx *gorm.DB, g Grant) error {
 
 // DropGrant removes the grant of that role, table, privilege and condition, or of that action.
 func DropGrant(tx *gorm.DB, g Grant) error {
-	n, err := dropGrant(tx, g)
+	n, err := dropGrant(tx, g, false)
 	if err == nil && n == 0 {
 		return core.E("authz.DropGrant", core.NotFound, core.At{Table: g.Table}, g.String()+": there is no such grant")
 	}
 	return err
 }
 
-func dropGrant(tx *gorm.DB, g Grant) (int, error) {
+func dropGrant(tx *gorm.DB, g Grant, sameLevel bool) (int, error) {
 	e, err := grantsOf(tx, g.Role)
 	if err != nil {
 		return 0, err
@@ -258,7 +258,7 @@ func dropGrant(tx *gorm.DB, g Grant) (int, error) {
 	}
 	n := 0
 	for _, old := range same {
-		if old[4] == r[4] {
+		if old[4] == r[4] && (!sameLevel || old[3] == r[3]) {
 			if _, err := e.RemovePolicy(old); err != nil {
 				return 0, err
 			}

@@ -99,15 +99,21 @@ func (s *Service) dispatch(ctx context.Context) (more bool, err error) {
 		return false, core.E(op, err)
 	}
 	snap := s.store.Snapshot()
-	events, to, err := s.store.Events(ctx, snap, from, round)
-	if err != nil || to == from {
-		return false, core.E(op, err)
-	}
 	set, err := s.flows(ctx, s.db)
 	if err != nil {
 		return false, core.E(op, err)
 	}
 	m := s.matcher(ctx, set, snap)
+	var events []core.Event
+	var to tables.Cursor
+	if len(m.tables) == 0 { // no flow listens
+		to, err = s.store.LastEvent(ctx, from)
+	} else {
+		events, to, err = s.store.Events(ctx, snap, from, round)
+	}
+	if err != nil || to == from {
+		return false, core.E(op, err)
+	}
 	err = s.store.Tx(ctx, tables.TxOptions{}, func(ctx context.Context, tx *tables.Tx) error {
 		v, err := s.flowVersion(ctx, tx.DB())
 		if err != nil {

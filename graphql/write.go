@@ -36,7 +36,7 @@ func (e *Engine) mutation(ctx context.Context, a *api, snap *tables.Snapshot, op
 		return answered(out, nil), nil
 	}
 	var out []byte
-	o := tables.TxOptions{Define: slices.ContainsFunc(steps, func(s *step) bool { return s.define })}
+	o := tables.TxOptions{Later: true, Define: slices.ContainsFunc(steps, func(s *step) bool { return s.define })}
 	err = e.store.Tx(ctx, o, func(ctx context.Context, tx *tables.Tx) error {
 		if tx.Snapshot().Schema != snap.Schema {
 			return errMoved
@@ -50,8 +50,8 @@ func (e *Engine) mutation(ctx context.Context, a *api, snap *tables.Snapshot, op
 	}
 	if err != nil {
 		var at *stepError
-		if !errors.As(err, &at) { // the commit
-			return failed([]wireError{e.executionError(ctx, nil, err)}), nil
+		if !errors.As(err, &at) { // the commit, and with it what the last step left to it
+			return failed([]wireError{e.executionError(ctx, steps[len(steps)-1], err)}), nil
 		}
 		return failed([]wireError{e.executionError(ctx, at.step, err)}), nil
 	}
@@ -78,6 +78,11 @@ func runSteps(ctx context.Context, steps []*step, in scope) ([]byte, error) {
 			in.snap = in.tx.Snapshot() // a step before this one may have changed it
 		}
 		var err error
+		if in.tx != nil && i > 0 {
+			if err = in.tx.Flush(ctx); err != nil {
+				return nil, &stepError{steps[i-1], err}
+			}
+		}
 		if out, err = s.run(ctx, in, out); err != nil {
 			return nil, &stepError{s, err}
 		}

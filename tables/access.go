@@ -125,34 +125,36 @@ func (a access) putRole() core.Action {
 		if spec.Name == authz.Administrator {
 			return nil, core.E("tables.put_role", core.Invalid, "the role administrator holds everything and cannot be changed: choose another name")
 		}
-		if err := a.clear(ctx, tx, g, spec.Name, spec.Doc); err != nil {
-			return nil, err
-		}
-		for i, s := range spec.Grants {
-			list, err := s.grants(spec.Name)
-			if err != nil {
-				return nil, core.E("tables.put_role", core.At{Item: i + 1}, err)
+		return core.Record{"role": spec.Name}, authz.KeepAdministrator(g, func() error {
+			if err := a.clear(ctx, tx, g, spec.Name, spec.Doc); err != nil {
+				return err
 			}
-			for _, grant := range list {
-				if err := a.give(ctx, tx, g, grant); err != nil {
-					return nil, core.E("tables.put_role", core.At{Item: i + 1}, err)
+			for i, s := range spec.Grants {
+				list, err := s.grants(spec.Name)
+				if err != nil {
+					return core.E("tables.put_role", core.At{Item: i + 1}, err)
+				}
+				for _, grant := range list {
+					if err := a.give(ctx, tx, g, grant); err != nil {
+						return core.E("tables.put_role", core.At{Item: i + 1}, err)
+					}
 				}
 			}
-		}
-		for _, name := range spec.Actions {
-			if err := a.give(ctx, tx, g, authz.Grant{Role: spec.Name, Action: name}); err != nil {
-				return nil, err
+			for _, name := range spec.Actions {
+				if err := a.give(ctx, tx, g, authz.Grant{Role: spec.Name, Action: name}); err != nil {
+					return err
+				}
 			}
-		}
-		for _, from := range spec.Inherits {
-			if err := tx.snap.Policy.CheckRole(core.CallerFrom(ctx), from); err != nil {
-				return nil, err
+			for _, from := range spec.Inherits {
+				if err := tx.snap.Policy.CheckRole(core.CallerFrom(ctx), from); err != nil {
+					return err
+				}
+				if err := authz.InheritRole(g, spec.Name, from); err != nil {
+					return err
+				}
 			}
-			if err := authz.InheritRole(g, spec.Name, from); err != nil {
-				return nil, err
-			}
-		}
-		return core.Record{"role": spec.Name}, nil
+			return nil
+		})
 	})
 }
 

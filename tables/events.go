@@ -87,6 +87,14 @@ func decodeOne(t *core.Table, raw []byte) (core.Record, error) {
 	return out[0], nil
 }
 
+// LastEvent returns the cursor behind every event that [Store.Events] would return, or after when there is none.
+func (s *Store) LastEvent(ctx context.Context, after Cursor) (Cursor, error) {
+	b := db.New(s.db.Dialect)
+	s.db.LastEvent(b)
+	err := s.conn(ctx).Query(ctx, b, func(scan func(...any) error) error { return scan(&after.Tx, &after.Seq) })
+	return after, core.E("tables.LastEvent", err)
+}
+
 // ReadCursor returns where the named reader of events stands.
 func (s *Store) ReadCursor(ctx context.Context, name string) (c Cursor, err error) {
 	b := db.New(s.db.Dialect).Write(`SELECT tx, seq FROM "_cursor" WHERE name = `).Arg(name)

@@ -89,6 +89,11 @@ func (w *writer) upsert(ctx context.Context, in Insert) (u *upsert, err error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, c := range columns { // what may not be written must not be asked for either
+		if _, err := w.parse(core.Create, core.Record{c.Name: nil}); err != nil {
+			return nil, err
+		}
+	}
 	if len(u.Update) > 0 {
 		if _, w.update, err = w.tx.snap.decide(w.caller, in.Table, core.Update); err != nil {
 			return nil, err

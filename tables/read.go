@@ -24,6 +24,12 @@ func (s *Store) conn(ctx context.Context) db.Conn {
 // Query answers q for the caller of ctx, with one statement; the JSON is appended to dst.
 func (s *Store) Query(ctx context.Context, snap *Snapshot, q Query, dst []byte) ([]byte, error) {
 	const op = "tables.Query"
+	if tx := s.txFrom(ctx); tx != nil && tx.snap == snap {
+		out, done, err := tx.readFresh(ctx, &q, dst)
+		if done || err != nil {
+			return out, core.E(op, err)
+		}
+	}
 	b, shape, err := s.plan(ctx, snap, q)
 	if err != nil {
 		return dst, core.E(op, err)

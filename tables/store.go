@@ -214,6 +214,12 @@ func (v *versions) query(d db.Dialect) *db.Builder {
 	return db.New(d).Write(`SELECT key, value FROM "_meta" WHERE key IN ('schema_version', 'policy_version')`)
 }
 
+// condition holds while the database has these versions.
+func (v versions) condition(d db.Dialect) *db.Builder {
+	return db.New(d).Write(`(SELECT count(*) FROM "_meta" WHERE key = 'schema_version' AND value = `).Arg(strconv.FormatInt(v.schema, 10)).
+		Write(` OR key = 'policy_version' AND value = `).Arg(strconv.FormatInt(v.policy, 10)).Write(") = 2")
+}
+
 func (v *versions) scan(scan func(...any) error) error {
 	var key, value string
 	if err := scan(&key, &value); err != nil {

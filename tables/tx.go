@@ -19,8 +19,9 @@ type Tx struct {
 	snap   *Snapshot
 	now    time.Time
 	events bool
-	define bool  // it may change the schema and the policy
-	failed error // of a write that may have happened in part: the unit cannot commit
+	define bool                // it may change the schema and the policy
+	fresh  map[key]core.Record // what the unit created and has not touched since
+	failed error               // of a write that may have happened in part: the unit cannot commit
 }
 
 type txKey struct{}
@@ -29,6 +30,10 @@ type txKey struct{}
 type TxOptions struct {
 	// Define is set when the work changes the schema or the policy. It then commits alone.
 	Define bool
+
+	// Later lets checks and writes travel with what comes after them, so that they may fail later, the commit at the latest;
+	// and f may be called again. What it did is undone then.
+	Later bool
 }
 
 // maxMoved is how often a unit of work begins anew because the schema or the policy has just changed. The last time it
@@ -48,7 +53,7 @@ func (s *Store) Tx(ctx context.Context, o TxOptions, f func(context.Context, *Tx
 	for try := 1; ; try++ {
 		tx := &Tx{store: s, begun: s.Snapshot(), define: o.Define}
 		tx.snap = tx.begun
-		err := s.db.Tx(ctx, db.TxOptions{Alone: o.Define}, func(d *db.Tx) error {
+		err := s.db.Tx(ctx, db.TxOptions{Alone: o.Define, Later: o.Later && !o.Define && try < maxMoved}, func(d *db.Tx) error {
 			tx.db = d
 			return tx.run(ctx, try == maxMoved, f)
 		})
@@ -74,7 +79,7 @@ var errMoved = core.E("tables.Tx", core.Conflict, "the schema or the policy has 
 
 // run is the unit of work in its database transaction.
 func (tx *Tx) run(ctx context.Context, last bool, f func(context.Context, *Tx) error) error {
-	err := tx.lock(ctx)
+	err := tx.lock(ctx, last)
 	if last && errors.Is(err, errMoved) {
 		err = tx.catchUp(ctx)
 	}
@@ -116,8 +121,12 @@ func (s *Store) txFrom(ctx context.Context) *Tx {
 	return nil
 }
 
-// lock keeps the schema as it is until the end of the transaction, and checks that it is the one of our snapshot.
-func (tx *Tx) lock(ctx context.Context) error {
+// lock keeps the schema as it is until the end of the transaction, and checks that it is the one of our snapshot. Where
+// look is set, the transaction can go on when it is not.
+func (tx *Tx) lock(ctx context.Context, look bool) error {
+	if !tx.define && !look {
+		return tx.db.Assert(ctx, tx.snap.versions().condition(tx.db.Dialect), errMoved)
+	}
 	var v versions
 	if err := tx.db.QueryLocked(ctx, tx.define, v.query(tx.db.Dialect), v.scan); err != nil {
 		return err
@@ -148,6 +157,9 @@ func (tx *Tx) Savepoint(ctx context.Context, f func() error) error {
 		if inner = f(); inner == nil {
 			inner = tx.failed
 		}
+		if inner == nil {
+			inner = tx.db.Flush(ctx)
+		}
 		return inner
 	})
 	if err == nil {
@@ -156,7 +168,7 @@ func (tx *Tx) Savepoint(ctx context.Context, f func() error) error {
 	if inner == nil { // the savepoint itself
 		return tx.keep(core.E(op, err))
 	}
-	tx.snap, tx.failed = snap, nil
+	tx.snap, tx.failed, tx.fresh = snap, nil, nil
 	return core.E(op, err)
 }
 
@@ -168,6 +180,9 @@ func (tx *Tx) DB() *db.Tx { return tx.db }
 
 // Now is the time of everything that the unit writes.
 func (tx *Tx) Now() time.Time { return tx.now }
+
+// Flush does what [TxOptions.Later] has put off, so that its errors come now.
+func (tx *Tx) Flush(ctx context.Context) error { return core.E("tables.Flush", tx.db.Flush(ctx)) }
 
 // AfterCommit has f called once the unit has committed.
 func (tx *Tx) AfterCommit(f func()) { tx.db.AfterCommit(f) }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"colonnade/authz"
 	"colonnade/core"
 )
 
@@ -70,6 +71,7 @@ func (w *writer) increments(u Update) (inc input, err error) {
 	if len(u.Inc) == 0 {
 		return inc, nil
 	}
+	var reads []guard
 	for name := range u.Inc {
 		c, ok := w.table.Column(name)
 		if !ok {
@@ -78,6 +80,13 @@ func (w *writer) increments(u Update) (inc input, err error) {
 		if err := w.writable(core.Update, c, &inc); err != nil {
 			return inc, err
 		}
+		guard, err := w.readable(c)
+		if err != nil {
+			return inc, err
+		}
+		if guard != nil {
+			reads = append(reads, *guard)
+		}
 		if !c.Kind.Info().Number {
 			return inc, core.E(op, core.Invalid, w.at(name), "only a number can be increased")
 		}
@@ -85,13 +94,35 @@ func (w *writer) increments(u Update) (inc input, err error) {
 			return inc, core.E(op, core.Invalid, w.at(name), "the column is both set and increased: do one of them")
 		}
 	}
-	return w.parse(core.Update, u.Inc)
+	inc, err = w.parse(core.Update, u.Inc)
+	inc.reads = reads
+	return inc, err
+}
+
+// readable returns the guard under which the caller reads the column, of which an increment tells the value.
+func (w *writer) readable(c *core.Column) (*guard, error) {
+	read, err := w.tx.snap.Policy.Decide(w.caller, w.table.Name, authz.Read)
+	if err != nil {
+		return nil, err
+	}
+	switch visible, holds := read.Column(c.Name); {
+	case !visible:
+		return nil, core.E("tables.readable", core.Denied, w.at(c.Name), "you may not read this column, so you can set it, but not increase it")
+	case holds != nil:
+		return &guard{c.Name, holds}, nil
+	}
+	return nil, nil
 }
 
 // increase returns what to set: the values, and the increments added to what the record has. NULL stays NULL.
 func (w *writer) increase(set, inc input, old core.Record) (input, error) {
 	if len(inc.values) == 0 {
 		return set, nil
+	}
+	for _, g := range inc.reads {
+		if ok, err := w.holds(g.holds, old); err != nil || !ok {
+			return input{}, core.E("tables.increase", core.Denied, w.at(g.column), "you may not read this column in this record, so you cannot increase it", err)
+		}
 	}
 	out := input{values: maps.Clone(set.values), guards: slices.Concat(set.guards, inc.guards)}
 	for name, by := range inc.values {

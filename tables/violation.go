@@ -23,7 +23,7 @@ func (w *writer) explain(ctx context.Context, err error, creates []change) error
 	}
 	switch {
 	case v.Unique:
-		return w.taken(v, at)
+		return w.taken(v, at, creates)
 	case v.Constraint == "" && v.Columns == nil: // a reference, on a database that says no more
 		if err := w.dangling(ctx); err != nil {
 			return err
@@ -39,7 +39,7 @@ func (w *writer) explain(ctx context.Context, err error, creates []change) error
 }
 
 // taken explains a key that another record has.
-func (w *writer) taken(v *db.Violation, at core.At) error {
+func (w *writer) taken(v *db.Violation, at core.At, creates []change) error {
 	const op = "tables.taken"
 	for _, i := range append(indexes(w.table), index{name: w.table.Name + "_pkey", unique: true, columns: []core.IndexColumn{{Column: "id"}}}) {
 		var columns []string
@@ -49,6 +49,9 @@ func (w *writer) taken(v *db.Violation, at core.At) error {
 		if !i.unique || i.name != v.Constraint && !slices.Equal(columns, v.Columns) {
 			continue
 		}
+		if at.Item == 0 {
+			at.Item = w.holder(columns, v.Values, creates)
+		}
 		if len(columns) == 1 {
 			at.Column = columns[0]
 			return core.E(op, core.Exists, at, "another record has this value, and the column is unique", v)
@@ -56,6 +59,24 @@ func (w *writer) taken(v *db.Violation, at core.At) error {
 		return core.E(op, core.Exists, at, fmt.Sprintf("another record has the same values in %s, which are a key", strings.Join(columns, ", ")), v)
 	}
 	return core.E(op, core.Exists, at, "a record with this key exists already", v)
+}
+
+// holder returns which new record has the values in the columns, 0 when the database did not tell them.
+func (w *writer) holder(columns []string, values string, creates []change) int {
+	if values == "" {
+		return 0
+	}
+	for i := len(creates) - 1; i >= 0; i-- { // of two with the same key, the later one is wrong
+		var texts []string
+		for _, name := range columns {
+			c, _ := w.table.Column(name)
+			texts = append(texts, fmt.Sprint(w.tx.db.Bind(c, creates[i].after[name])))
+		}
+		if strings.Join(texts, ", ") == values {
+			return creates[i].item
+		}
+	}
+	return 0
 }
 
 // dangling finds the lookup that leads nowhere.

@@ -106,6 +106,7 @@ func item(n, i int) int {
 type input struct {
 	values core.Record
 	guards []guard
+	reads  []guard // of increments: where the caller reads what is increased
 }
 
 // guard is the condition on a record under which the caller may write the column.
@@ -407,9 +408,12 @@ func (w *writer) flush(ctx context.Context) error {
 		sets = append(sets, w.history(), w.events())
 		w.tx.events = true
 	}
-	if err := w.tx.db.Insert(ctx, sets...); err != nil {
-		return w.explain(ctx, err, creates)
+	creates = slices.Clone(creates) // the batch is used again before a late error comes
+	err = w.tx.db.InsertLater(ctx, func(err error) error { return w.explain(ctx, err, creates) }, sets...)
+	if err != nil {
+		return err
 	}
+	w.tx.remember(w)
 	w.batch = w.batch[:0]
 	return nil
 }

@@ -61,6 +61,9 @@ type Dialect interface {
 	// EventsThrough writes a condition on rows of "_event": they are at the place in the stream, or before it.
 	EventsThrough(b *Builder, tx, seq int64)
 
+	// LastEvent writes the query for the place in the stream behind all events that EventsAfter would return: tx, seq.
+	LastEvent(b *Builder)
+
 	// Classify turns a driver's error into a *core.Error; see [Violation] for broken constraints.
 	Classify(err error) error
 
@@ -101,8 +104,14 @@ type Session interface {
 	// Then it runs read, if there is one, which sees what was committed before; where there is a network, in the same
 	// round trip.
 	LockSchema(ctx context.Context, exclusive bool, read *Builder, each func(scan func(dest ...any) error) error) error
+	// Assert locks the schema as LockSchema does, not exclusively, and fails the transaction with otherwise unless the
+	// condition holds: at once, or with TxOptions.Later before anything else is done.
+	Assert(ctx context.Context, condition *Builder, otherwise error) error
 	// Insert inserts the rows, in one round trip where there is a network and they are few.
 	Insert(ctx context.Context, sets ...Rows) error
+	// InsertLater is Insert, or in a transaction with TxOptions.Later a promise to do it before anything else; fail gives
+	// the error its words, and whatever finds out returns it.
+	InsertLater(ctx context.Context, fail func(error) error, sets ...Rows) error
 	Query(ctx context.Context, text string, args []any, each func(scan func(dest ...any) error) error) error
 	Answer(ctx context.Context, text string, args []any, s *Shape, dst []byte) ([]byte, error)
 }
@@ -112,6 +121,7 @@ type Violation struct {
 	Unique     bool
 	Constraint string   // the name, where the database tells it
 	Columns    []string // the columns, where the database tells them
+	Values     string   // of a unique key, where the database tells them: as texts, joined by ", "
 	Err        error
 }
 

@@ -12,6 +12,10 @@ import (
 type TxOptions struct {
 	// Alone keeps the transaction from sharing its commit with others, as a schema change must.
 	Alone bool
+
+	// Later lets statements whose results nobody waits for travel with those that come after them, or with the commit, and
+	// so fail later: [Tx.InsertLater] and [Tx.Assert].
+	Later bool
 }
 
 // Tx is one transaction. It is used by one goroutine, and not after the function that it was made for has returned.
@@ -69,6 +73,15 @@ func (tx *Tx) LockSchema(ctx context.Context, exclusive bool) error {
 	return classify(tx.Dialect, tx.session.LockSchema(ctx, exclusive, nil, nil))
 }
 
+// Assert is [Tx.LockSchema], not exclusive, and then fails the transaction with otherwise unless the condition holds; in one
+// with [TxOptions.Later] perhaps only when something else is done.
+func (tx *Tx) Assert(ctx context.Context, condition *Builder, otherwise error) error {
+	if condition.err != nil {
+		return condition.err
+	}
+	return classify(tx.Dialect, tx.session.Assert(ctx, condition, otherwise))
+}
+
 // QueryLocked is [Tx.LockSchema], then [Tx.Query], together.
 func (tx *Tx) QueryLocked(ctx context.Context, exclusive bool, read *Builder, each func(scan func(dest ...any) error) error) error {
 	if read.err != nil {
@@ -85,6 +98,15 @@ func (tx *Tx) InsertRows(ctx context.Context, table string, columns []*core.Colu
 // Insert inserts the rows, table by table, in the way that is fastest for their number.
 func (tx *Tx) Insert(ctx context.Context, sets ...Rows) error {
 	return classify(tx.Dialect, tx.session.Insert(ctx, sets...))
+}
+
+// Flush does what [TxOptions.Later] has put off, so that its errors come now.
+func (tx *Tx) Flush(ctx context.Context) error { return tx.ExecAll(ctx) }
+
+// InsertLater is [Tx.Insert], but in a transaction with [TxOptions.Later] it may return before it is done. fail gives an
+// error its words; the call that finds out, the commit at the latest, returns it.
+func (tx *Tx) InsertLater(ctx context.Context, fail func(error) error, sets ...Rows) error {
+	return classify(tx.Dialect, tx.session.InsertLater(ctx, func(err error) error { return fail(classify(tx.Dialect, err)) }, sets...))
 }
 
 // Query runs a statement and calls each for every row. each must not use the transaction.
@@ -104,6 +126,9 @@ func (tx *Tx) Savepoint(ctx context.Context, f func() error) error {
 	}
 	done := len(tx.done)
 	err := f()
+	if err == nil {
+		err = tx.Flush(ctx) // what f put off is part of it
+	}
 	end := "RELEASE SAVEPOINT part"
 	if err != nil {
 		tx.done = tx.done[:done]

@@ -116,7 +116,7 @@ func (p *plugin) unify(ctx context.Context, c core.Call) (core.Record, error) {
 		return nil, core.E(op, err)
 	}
 	snap := p.store.Snapshot()
-	in, err := newReader(p.store, snap, &job)
+	in, err := newReader(ctx, p.store, snap, &job)
 	if err != nil {
 		return nil, core.E(op, err)
 	}

@@ -29,12 +29,15 @@ type sourceReader struct {
 	fields  []tables.Field
 }
 
-func newReader(store *tables.Store, snap *tables.Snapshot, job *Job) (*reader, error) {
+func newReader(ctx context.Context, store *tables.Store, snap *tables.Snapshot, job *Job) (*reader, error) {
 	r := &reader{store: store, snap: snap, job: job}
 	for i := range job.Sources {
 		s, err := r.source(&job.Sources[i])
 		if err != nil {
 			return nil, core.E("unify.newReader", core.Invalid, err)
+		}
+		if err := whole(core.CallerFrom(ctx), snap, &s); err != nil {
+			return nil, err
 		}
 		r.sources = append(r.sources, s)
 	}
@@ -79,6 +82,23 @@ func (r *reader) source(of *Source) (sourceReader, error) {
 		}
 	}
 	return s, nil
+}
+
+// whole refuses a caller who reads a source in part only: what he does not see would be taken for gone.
+func whole(c core.Caller, snap *tables.Snapshot, s *sourceReader) error {
+	may, err := snap.Policy.Decide(c, s.Table, "read")
+	if err != nil {
+		return err
+	}
+	ok := may.Rows == nil
+	for _, f := range s.fields {
+		visible, guard := may.Column(f.Column)
+		ok = ok && visible && guard == nil
+	}
+	if !ok {
+		return core.E("unify.whole", core.Denied, core.At{Table: s.Table}, "a unification reads all records and all mapped columns of its sources: your roles hide some of them")
+	}
+	return nil
 }
 
 func (s *sourceReader) read(name string) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -37,7 +38,7 @@ func (Dialect) Classify(err error) error {
 func classify(op string, pg *pgconn.PgError, err error) error {
 	switch pg.Code {
 	case "23505":
-		return core.E(op, core.Exists, "a record with this key exists already", &db.Violation{Unique: true, Constraint: pg.ConstraintName, Err: err})
+		return core.E(op, core.Exists, "a record with this key exists already", &db.Violation{Unique: true, Constraint: pg.ConstraintName, Values: keyValues(pg.Detail), Err: err})
 	case "23502":
 		return core.E(op, core.Invalid, "a value is required", &db.Violation{Columns: []string{pg.ColumnName}, Err: err})
 	case "23503":
@@ -67,4 +68,14 @@ func classify(op string, pg *pgconn.PgError, err error) error {
 		return core.E(op, core.Limit, "the request is too complex for the database", err)
 	}
 	return core.E(op, err)
+}
+
+// keyValues returns the values in a detail such as "Key (a, b)=(1, x) already exists."
+func keyValues(detail string) string {
+	_, rest, ok := strings.Cut(detail, ")=(")
+	i := strings.LastIndex(rest, ") ")
+	if !ok || i < 0 {
+		return ""
+	}
+	return rest[:i]
 }

@@ -20,6 +20,44 @@ func (e *engine) Insert(ctx context.Context, sets ...db.Rows) error {
 	return insert(ctx, e.pool, sets)
 }
 
+// maxLater is how many rows may wait for the statement that they travel with.
+const maxLater = 10
+
+// InsertLater implements db.Session.
+func (s *session) InsertLater(ctx context.Context, fail func(error) error, sets ...db.Rows) error {
+	n := 0
+	for _, rows := range sets {
+		n += rows.N
+	}
+	if !s.later || s.over || n > maxLater {
+		if err := s.Insert(ctx, sets...); err != nil {
+			return fail(err)
+		}
+		return nil
+	}
+	for _, rows := range sets {
+		var b *db.Builder
+		switch rows.N {
+		case 0:
+			continue
+		case 1:
+			b = insertRow(rows)
+		default:
+			b = insertRecordset(rows, 0, rows.N)
+		}
+		s.queue = append(s.queue, statement{text: b.String(), args: b.Args(), fail: fail})
+	}
+	return nil
+}
+
+// InsertLater implements db.Session.
+func (e *engine) InsertLater(ctx context.Context, fail func(error) error, sets ...db.Rows) error {
+	if err := e.Insert(ctx, sets...); err != nil {
+		return fail(err)
+	}
+	return nil
+}
+
 // maxRecordset is how many rows travel as one JSON argument, and maxTogether how many in one round trip: the arguments
 // of all its statements are in memory at once.
 const (

@@ -282,3 +282,8 @@ WHERE (e.tx, e.seq) > (`).Arg(strconv.FormatInt(tx, 10)).Write("::xid8, ").Arg(s
 func (Dialect) EventsThrough(b *db.Builder, tx, seq int64) {
 	b.Write("(tx, seq) <= (").Arg(strconv.FormatInt(tx, 10)).Write("::xid8, ").Arg(seq).Write(")")
 }
+
+// LastEvent implements db.Dialect.
+func (Dialect) LastEvent(b *db.Builder) {
+	b.Write(`SELECT tx::text::bigint, seq FROM "_event" WHERE tx < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY tx DESC, seq DESC LIMIT 1`)
+}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"gorm.io/gorm"
 
@@ -17,20 +18,43 @@ import (
 )
 
 // session is one transaction: GORM sees its connection as *sql.Conn, the work queue as *pgx.Conn. BEGIN travels with the
-// first statement where it can.
+// first statement, and so do statements that may wait.
 type session struct {
 	engine *engine
 	sql    *sql.Conn
 	conn   *pgx.Conn // the same
+	later  bool
+	queue  []statement
 	begun  bool
 	over   bool
+}
+
+// statement is one that travels with others.
+type statement struct {
+	text string
+	args []any
+	read func(pgx.BatchResults) error // what to do with its results; nil when there are none
+	fail func(error) error            // gives its error words; may be nil
+}
+
+func (st *statement) result(r pgx.BatchResults) error {
+	var err error
+	if st.read == nil {
+		_, err = r.Exec()
+	} else {
+		err = st.read(r)
+	}
+	if err != nil && st.fail != nil {
+		return st.fail(err)
+	}
+	return err
 }
 
 var errOver = errors.New("the transaction is over")
 
 // Tx implements db.Engine.
-func (e *engine) Tx(ctx context.Context, _ db.TxOptions, f func(db.Session) error) (err error) {
-	s := &session{engine: e}
+func (e *engine) Tx(ctx context.Context, o db.TxOptions, f func(db.Session) error) (err error) {
+	s := &session{engine: e, later: o.Later}
 	if err := s.connect(ctx); err != nil {
 		return e.stopping(err)
 	}
@@ -41,14 +65,14 @@ func (e *engine) Tx(ctx context.Context, _ db.TxOptions, f func(db.Session) erro
 		s.end()
 	}()
 	err = f(s)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err == nil {
+		err = s.commit(ctx)
+	}
 	s.over = true
-	if err != nil {
-		return err
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return s.commit(ctx)
+	return err
 }
 
 func (s *session) connect(ctx context.Context) (err error) {
@@ -58,21 +82,36 @@ func (s *session) connect(ctx context.Context) (err error) {
 	return s.sql.Raw(func(driver any) error { s.conn = driver.(*stdlib.Conn).Conn(); return nil })
 }
 
-// begin begins the transaction, with the statements that queue adds behind BEGIN; read gets their results. It tries once
-// more when the connection turns out to be dead: nothing was done yet. A batch is good for one connection only.
-func (s *session) begin(ctx context.Context, queue func(*pgx.Batch), read func(pgx.BatchResults) error) error {
-	for last := false; ; last = true {
+// send sends what waits, and then the statements, in one round trip; BEGIN goes in front of the first. That is tried once
+// more when the connection turns out to be dead: nothing was done yet.
+func (s *session) send(ctx context.Context, more ...statement) error {
+	if s.over {
+		return errOver
+	}
+	all := append(s.queue, more...)
+	s.queue = nil
+	for last := s.begun; ; last = true {
+		fresh := !s.begun
 		batch := &pgx.Batch{}
-		batch.Queue("begin")
-		queue(batch)
-		results := s.conn.SendBatch(ctx, batch)
-		_, err := results.Exec()
-		s.begun = err == nil
-		if err == nil {
-			err = read(results)
+		if fresh {
+			batch.Queue("begin")
 		}
-		err = errors.Join(err, results.Close())
-		if s.begun || last || !s.engine.lost(err) {
+		for i := range all {
+			batch.Queue(all[i].text, all[i].args...)
+		}
+		results := s.conn.SendBatch(ctx, batch)
+		var err error
+		if fresh {
+			_, err = results.Exec()
+			s.begun = err == nil
+		}
+		for i := 0; i < len(all) && err == nil; i++ {
+			err = all[i].result(results)
+		}
+		if bad := results.Close(); err == nil {
+			err = bad
+		}
+		if s.begun || last || err == nil || !s.engine.lost(err) {
 			return s.engine.stopping(err)
 		}
 		_ = s.sql.Close()
@@ -82,30 +121,33 @@ func (s *session) begin(ctx context.Context, queue func(*pgx.Batch), read func(p
 	}
 }
 
-// ready makes sure that there is a transaction.
+// ready makes sure that there is a transaction, and that nothing waits.
 func (s *session) ready(ctx context.Context) error {
 	if s.over {
 		return errOver
 	}
-	if s.begun {
+	if s.begun && len(s.queue) == 0 {
 		return nil
 	}
-	return s.begin(ctx, func(*pgx.Batch) {}, func(pgx.BatchResults) error { return nil })
+	return s.send(ctx)
 }
 
+// commit ends the transaction, in the round trip of what waits.
 func (s *session) commit(ctx context.Context) error {
-	if !s.begun {
+	if !s.begun && len(s.queue) == 0 {
 		return nil
 	}
-	tag, err := s.conn.Exec(context.WithoutCancel(ctx), "commit")
-	if err != nil {
-		return err
-	}
-	s.begun = false
-	if tag.String() == "ROLLBACK" { // a statement failed, and nobody looked
-		return pgx.ErrTxCommitRollback
-	}
-	return nil
+	return s.send(context.WithoutCancel(ctx), statement{text: "commit", read: func(r pgx.BatchResults) error {
+		tag, err := r.Exec()
+		if err != nil {
+			return err
+		}
+		s.begun = false
+		if tag.String() == "ROLLBACK" { // a statement failed, and nobody looked
+			return pgx.ErrTxCommitRollback
+		}
+		return nil
+	}})
 }
 
 // rollbackTime is how long a rollback may take before the connection is given up, and the transaction with it.
@@ -120,7 +162,9 @@ func (s *session) end() {
 			_ = s.conn.Close(ctx) // the error that led here says more
 		}
 	}
-	_ = s.sql.Close()
+	if s.sql != nil { // it is nil when the server did not let us in again
+		_ = s.sql.Close()
+	}
 }
 
 // LockMigrations keeps two servers that start together from migrating at the same time.
@@ -185,38 +229,28 @@ func (s *session) Answer(ctx context.Context, text string, args []any, shape *db
 // schemaLock is the key of the advisory lock that writers share and schema changes hold alone.
 const schemaLock = 0x636f6c6f6e
 
+// lock is the statement that takes the advisory lock.
+func lock(exclusive bool) statement {
+	st := statement{text: "SELECT pg_advisory_xact_lock_shared($1)", args: []any{int64(schemaLock)}}
+	if exclusive {
+		st.text = "SELECT pg_advisory_xact_lock($1)"
+	}
+	return st
+}
+
 // LockSchema implements db.Session.
 func (s *session) LockSchema(ctx context.Context, exclusive bool, read *db.Builder, each func(scan func(dest ...any) error) error) error {
-	if s.over {
-		return errOver
+	if read == nil {
+		return s.send(ctx, lock(exclusive))
 	}
-	f := "SELECT pg_advisory_xact_lock_shared($1)"
-	if exclusive {
-		f = "SELECT pg_advisory_xact_lock($1)"
-	}
-	queue := func(batch *pgx.Batch) {
-		batch.Queue(f, int64(schemaLock))
-		if read != nil {
-			batch.Queue(read.String(), read.Args()...) // with a view of the data that is taken when the lock is there
-		}
-	}
-	results := func(r pgx.BatchResults) error {
-		if _, err := r.Exec(); err != nil || read == nil {
-			return err
-		}
+	// The statement behind the lock has a view of the data that is taken when the lock is there.
+	return s.send(ctx, lock(exclusive), statement{text: read.String(), args: read.Args(), read: func(r pgx.BatchResults) error {
 		rows, err := r.Query()
 		if err != nil {
 			return err
 		}
 		return eachRow(rows, each)
-	}
-	if !s.begun {
-		return s.begin(ctx, queue, results)
-	}
-	batch := &pgx.Batch{}
-	queue(batch)
-	r := s.conn.SendBatch(ctx, batch)
-	return errors.Join(results(r), r.Close())
+	}})
 }
 
 // LockSchema implements db.Session; outside a transaction there is nothing to keep.
@@ -225,4 +259,27 @@ func (e *engine) LockSchema(ctx context.Context, _ bool, read *db.Builder, each 
 		return nil
 	}
 	return e.Query(ctx, read.String(), read.Args(), each)
+}
+
+// Assert implements db.Session. The server itself must find out: what follows is under way, the commit perhaps among it.
+// So a condition that does not hold divides by zero.
+func (s *session) Assert(ctx context.Context, condition *db.Builder, otherwise error) error {
+	check := statement{text: "SELECT 1 / CASE WHEN " + condition.String() + " THEN 1 ELSE 0 END", args: condition.Args(), fail: func(err error) error {
+		if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) && pg.Code == pgerrDivisionByZero {
+			return otherwise
+		}
+		return err
+	}}
+	if s.later && !s.over {
+		s.queue = append(s.queue, lock(false), check)
+		return nil
+	}
+	return s.send(ctx, lock(false), check)
+}
+
+const pgerrDivisionByZero = "22012"
+
+// Assert implements db.Session.
+func (e *engine) Assert(ctx context.Context, condition *db.Builder, otherwise error) error {
+	return e.Tx(ctx, db.TxOptions{}, func(s db.Session) error { return s.Assert(ctx, condition, otherwise) })
 }

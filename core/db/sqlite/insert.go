@@ -55,18 +55,54 @@ func (e *engine) Insert(ctx context.Context, sets ...db.Rows) error {
 	return e.Tx(ctx, db.TxOptions{}, func(s db.Session) error { return s.Insert(ctx, sets...) })
 }
 
+// InsertLater implements db.Session: there is no network to save.
+func (s *session) InsertLater(ctx context.Context, fail func(error) error, sets ...db.Rows) error {
+	if err := s.Insert(ctx, sets...); err != nil {
+		return fail(err)
+	}
+	return nil
+}
+
+// InsertLater implements db.Session.
+func (e *engine) InsertLater(ctx context.Context, fail func(error) error, sets ...db.Rows) error {
+	if err := e.Insert(ctx, sets...); err != nil {
+		return fail(err)
+	}
+	return nil
+}
+
 // LockSchema implements db.Session: who changes the schema is alone in his transaction.
 func (s *session) LockSchema(ctx context.Context, _ bool, read *db.Builder, each func(scan func(dest ...any) error) error) error {
+	return look(ctx, s, read, each)
+}
+
+// LockSchema implements db.Session.
+func (e *engine) LockSchema(ctx context.Context, _ bool, read *db.Builder, each func(scan func(dest ...any) error) error) error {
+	return look(ctx, e, read, each)
+}
+
+func look(ctx context.Context, s db.Session, read *db.Builder, each func(scan func(dest ...any) error) error) error {
 	if read == nil {
 		return nil
 	}
 	return s.Query(ctx, read.String(), read.Args(), each)
 }
 
-// LockSchema implements db.Session.
-func (e *engine) LockSchema(ctx context.Context, _ bool, read *db.Builder, each func(scan func(dest ...any) error) error) error {
-	if read == nil {
-		return nil
+// Assert implements db.Session.
+func (s *session) Assert(ctx context.Context, condition *db.Builder, otherwise error) error {
+	return assert(ctx, s, condition, otherwise)
+}
+
+// Assert implements db.Session.
+func (e *engine) Assert(ctx context.Context, condition *db.Builder, otherwise error) error {
+	return assert(ctx, e, condition, otherwise)
+}
+
+func assert(ctx context.Context, s db.Session, condition *db.Builder, otherwise error) error {
+	holds := false
+	err := s.Query(ctx, "SELECT "+condition.String(), condition.Args(), func(scan func(...any) error) error { return scan(&holds) })
+	if err == nil && !holds {
+		return otherwise
 	}
-	return e.Query(ctx, read.String(), read.Args(), each)
+	return err
 }

@@ -268,3 +268,8 @@ WHERE e.seq > `).Arg(seq).Write(" ORDER BY e.seq LIMIT ", strconv.Itoa(limit))
 
 // EventsThrough implements db.Dialect.
 func (Dialect) EventsThrough(b *db.Builder, _, seq int64) { b.Write("seq <= ").Arg(seq) }
+
+// LastEvent implements db.Dialect.
+func (Dialect) LastEvent(b *db.Builder) {
+	b.Write(`SELECT 0, seq FROM "_event" ORDER BY seq DESC LIMIT 1`)
+}
