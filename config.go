@@ -43,7 +43,7 @@ func (c *config) flags(name string, out io.Writer) *flag.FlagSet {
 	f.StringVar(&c.LogLevel, "log", env("COLONNADE_LOG", "warn"), "debug, info, warn or error (COLONNADE_LOG)")
 	f.BoolVar(&c.Dev, "dev", false, "for development: make an administrator and an API key when there is no user, show internal errors")
 	f.StringVar(&c.AddrFile, "addr-file", "", "write the address to this file once the server listens")
-	f.StringVar(&c.KeyFile, "key-file", "", "with --dev, write the API key to this file")
+	f.StringVar(&c.KeyFile, "key-file", "", "write the API key that was made to this file")
 	return f
 }
 
@@ -65,9 +65,6 @@ func (c *config) parse(f *flag.FlagSet, args []string) error {
 	}
 	if c.Database != "" && !strings.HasPrefix(c.Database, "postgres://") && !strings.HasPrefix(c.Database, "postgresql://") {
 		return core.E(op, core.Invalid, "--database takes a URL such as postgres://user:password@localhost:5432/name")
-	}
-	if c.KeyFile != "" && !c.Dev {
-		return core.E(op, core.Invalid, "--key-file goes with --dev")
 	}
 	if c.Dev && c.Public {
 		return core.E(op, core.Invalid, "--dev is for this machine only: leave out --public")

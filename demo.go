@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"io"
 	"os"
 
@@ -48,6 +49,9 @@ func (a *app) demo(ctx context.Context, c *config, once bool, out io.Writer) err
 		return err
 	}
 	if err := a.start(context.WithoutCancel(ctx), c.Addr); err != nil {
+		return err
+	}
+	if err := errors.Join(note("--addr-file", c.AddrFile, a.web.Addr()), note("--key-file", c.KeyFile, key)); err != nil {
 		return err
 	}
 	url := "http://" + a.web.Addr()

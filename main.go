@@ -45,6 +45,9 @@ func main() {
 	if err == nil || errors.Is(err, flag.ErrHelp) {
 		return
 	}
+	if ctx.Err() != nil { // somebody ended us: what it interrupted is no news
+		os.Exit(130)
+	}
 	fmt.Fprintln(os.Stderr, "colonnade:", explain(err))
 	os.Exit(1)
 }

@@ -21,6 +21,9 @@ func runServe(ctx context.Context, args []string, out io.Writer) error {
 	if err := c.parse(c.flags("serve", out), args); err != nil {
 		return err
 	}
+	if c.KeyFile != "" && !c.Dev {
+		return core.E("main.serve", core.Invalid, "--key-file goes with --dev")
+	}
 	return withApp(ctx, &c, func(a *app) error { return a.serve(ctx, &c, out) })
 }
 
@@ -50,15 +53,15 @@ func (a *app) serve(ctx context.Context, c *config, out io.Writer) error {
 			return err
 		}
 		empty = false
+	} else if c.Dev {
+		say(out, "There are users already: no new administrator and no new key\n")
 	}
 	if err := a.start(context.WithoutCancel(ctx), c.Addr); err != nil {
 		return err
 	}
 	url := "http://" + a.web.Addr()
-	if c.AddrFile != "" {
-		if err := os.WriteFile(c.AddrFile, []byte(a.web.Addr()+"\n"), 0o600); err != nil {
-			return core.E("main.serve", core.Invalid, "the file of --addr-file cannot be written: "+err.Error())
-		}
+	if err := note("--addr-file", c.AddrFile, a.web.Addr()); err != nil {
+		return err
 	}
 	say(out, "Colonnade listens on %s\n", url)
 	if empty {
@@ -92,11 +95,16 @@ func (a *app) developer(ctx context.Context, c *config, out io.Writer) error {
 		return err
 	}
 	say(out, "Development mode: sign in as developer@localhost.example with the password %s, or send\n\n  Authorization: Bearer %s\n\n", password, key)
-	if c.KeyFile == "" {
+	return note("--key-file", c.KeyFile, key)
+}
+
+// note writes a line to the file that an option names; to none when it is empty.
+func note(option, file, line string) error {
+	if file == "" {
 		return nil
 	}
-	if err := os.WriteFile(c.KeyFile, []byte(key+"\n"), 0o600); err != nil {
-		return core.E("main.developer", core.Invalid, "the file of --key-file cannot be written: "+err.Error())
+	if err := os.WriteFile(file, []byte(line+"\n"), 0o600); err != nil {
+		return core.E("main.note", core.Invalid, "the file of "+option+" cannot be written: "+err.Error())
 	}
 	return nil
 }

@@ -13,6 +13,9 @@ var namePattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,58}$`)
 // reserved are the words that the expression language keeps for itself.
 var reserved = strings.Fields("true false null in as break const continue else for function if import let loop package namespace return var void while caller old now today row self")
 
+// reservedColumns are columns that PostgreSQL gives to every table.
+var reservedColumns = strings.Fields("ctid xmin xmax cmin cmax tableoid")
+
 // reservedTables start the names of tables that libraries keep in the same database.
 var reservedTables = []string{"river_", "pg_", "sqlite_", "information_schema"}
 
@@ -25,6 +28,13 @@ func CheckName(what, name string) error {
 		return E("core.CheckName", Invalid, fmt.Sprintf("%q is a word of the expression language: choose another name for the %s", name, what))
 	}
 	return nil
+}
+
+func checkColumnName(name string) error {
+	if slices.Contains(reservedColumns, name) {
+		return E("core.CheckName", Invalid, fmt.Sprintf("PostgreSQL has a column %q of its own in every table: choose another name", name))
+	}
+	return CheckName("column", name)
 }
 
 func checkTableName(name string) error {

@@ -302,7 +302,7 @@ func isSystem(name string) bool {
 func (c *Column) check() error {
 	const op = "core.Column"
 	if !c.System {
-		if err := CheckName("column", c.Name); err != nil {
+		if err := checkColumnName(c.Name); err != nil {
 			return err
 		}
 	}

@@ -139,7 +139,7 @@ func (s *Service) dispatch(ctx context.Context) (more bool, err error) {
 		last = max(last, e.Seq)
 	}
 	s.seen.Store(max(s.seen.Load(), last))
-	return true, nil
+	return len(m.tables) > 0, nil
 }
 
 // startAll writes the runs that the events start.

@@ -196,7 +196,11 @@ func (t *tableSet) assign(a assignment, r, old core.Record, c *core.Caller) erro
 	if err != nil {
 		return err
 	}
-	if v, err = a.column.Parse(a.value.As(a.column, v)); err != nil {
+	stored := a.value.As(a.column, v)
+	if v != nil && stored == nil {
+		return core.E("rules.assign", core.Invalid, core.At{Column: a.column.Name}, "the value that the rule sets does not fit into the column")
+	}
+	if v, err = a.column.Parse(stored); err != nil {
 		return err
 	}
 	r[a.column.Name] = v

@@ -36,7 +36,7 @@ var grantInput = []core.Column{
 	{Name: "hidden", Kind: core.Text, List: true, Doc: "Columns that the grant leaves out."},
 }
 
-var actionsInput = core.Column{Name: "actions", Kind: core.Text, List: true, Doc: "Rights that are about no table: define_tables, manage_access, manage_flows, run_flows, import_data, view_system."}
+var actionsInput = core.Column{Name: "actions", Kind: core.Text, List: true, Doc: "Rights that are about no table: define_tables, manage_access, manage_flows, run_flows, import_data, manage_models, view_system."}
 
 // grantSpec is one grant as an argument: the same for several privileges.
 type grantSpec struct {
@@ -193,7 +193,10 @@ func (a access) dropRole() core.Action {
 func (a access) grant() core.Action {
 	input := append(append([]core.Column{required(text("role", "The role."))}, grantInput...), actionsInput)
 	example := core.Record{"role": "support", "table": "product", "privileges": []any{"update"}, "level": "own"}
-	return a.action("grant", "Grants a role more.", input, roleOutput, example, func(ctx context.Context, tx *Tx, g *gorm.DB, c core.Call) (core.Record, error) {
+	return a.action("grant", "Grants a role more. A grant of the same table, privilege, level and condition is replaced.", input, roleOutput, example, func(ctx context.Context, tx *Tx, g *gorm.DB, c core.Call) (core.Record, error) {
+		if err := tx.snap.Policy.CheckRole(core.CallerFrom(ctx), c.Text("role")); err != nil {
+			return nil, err
+		}
 		list, err := grantsOf(c)
 		if err != nil {
 			return nil, err
@@ -495,13 +498,14 @@ func (tx *Tx) keyUser(ctx context.Context, name string) (core.ID, error) {
 		return caller.User, nil
 	}
 	user, err := tx.user(name)
-	if err != nil || user == caller.User {
-		return user, err
+	if err == nil && user == caller.User {
+		return user, nil
 	}
-	if err := tx.snap.Policy.May(caller, "manage_access"); err != nil {
-		return "", err
+	// A key is the whole person: even who manages access may not be somebody else. Nor is it told who there is.
+	if !caller.IsSystem() && !caller.HasRole(authz.Administrator) {
+		return "", core.E("tables.keyUser", core.Denied, core.At{Column: "user"}, "only an administrator makes or ends keys of others")
 	}
-	return user, tx.snap.Policy.CheckUser(caller, user)
+	return user, err
 }
 
 func (a access) revokeKey(l *authz.Logins) core.Action {

@@ -76,7 +76,7 @@ func TestAccess(t *testing.T) {
 		do(boss, "add_member", `{"team": "East team", "user": "eve@example.com"}`)
 		do(boss, "remove_member", `{"team": "East team", "user": "eve@example.com"}`)
 
-		// Keys: one's own, or of somebody whom one may administer.
+		// Keys: one's own; only an administrator makes those of others.
 		key := do(jim, "create_api_key", `{"name": "mine"}`)
 		id, err := logins.Authenticate(t.Context(), key["secret"].(string))
 		if err != nil || id != core.CallerFrom(jim).User {
@@ -84,7 +84,8 @@ func TestAccess(t *testing.T) {
 		}
 		denied(jim, "create_api_key", `{"name": "hers", "user": "ann@example.com"}`)
 		denied(ann, "create_api_key", `{"name": "hers", "user": "eve@example.com"}`)
-		do(ann, "create_api_key", `{"name": "his", "user": "jim@example.com"}`)
+		denied(ann, "create_api_key", `{"name": "his", "user": "jim@example.com"}`, "administrator")
+		do(boss, "create_api_key", `{"name": "his", "user": "jim@example.com"}`)
 		_, err = call(t.Context(), actions, "create_api_key", `{"name": "anonymous"}`)
 		wantKind(t, err, core.Unknown, "sign in")
 		_, err = call(eve, actions, "revoke_api_key", fmt.Sprintf(`{"id": %q}`, key["id"]))

@@ -51,8 +51,8 @@ type Alternative struct {
 // share of word pairs; negative speaks against. The strongest are listed, at most 5. All words and the bias of the
 // label make up the score exactly.
 type Contribution struct {
-	Word   string
-	Weight float64
+	Word   string  `json:"word"`
+	Weight float64 `json:"weight"`
 }
 
 const (

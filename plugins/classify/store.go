@@ -102,12 +102,16 @@ func newestRow(g *gorm.DB, name string, columns ...string) (row modelRow, err er
 
 // newest returns the newest version of a model, ready for use.
 func (s *models) newest(ctx context.Context, name string) (*Model, error) {
-	row, err := newestRow(s.store.Gorm(ctx), name, "id", "number")
+	row, err := newestRow(s.store.Gorm(ctx), name, "id", "number", "table_name")
 	if err != nil {
 		return nil, err
 	}
 	if row.ID == "" {
 		return nil, core.E("classify.newest", core.NotFound, fmt.Sprintf("there is no model %q: train it with train_classifier", name))
+	}
+	// A model tells about the texts that it was trained on.
+	if _, err := s.store.Snapshot().Policy.Decide(core.CallerFrom(ctx), row.TableName, "read"); err != nil {
+		return nil, core.E("classify.newest", err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -32,6 +32,9 @@ type sourceReader struct {
 func newReader(ctx context.Context, store *tables.Store, snap *tables.Snapshot, job *Job) (*reader, error) {
 	r := &reader{store: store, snap: snap, job: job}
 	for i := range job.Sources {
+		if _, err := snap.Policy.Decide(core.CallerFrom(ctx), job.Sources[i].Table, "read"); err != nil {
+			return nil, core.E("unify.newReader", err)
+		}
 		s, err := r.source(&job.Sources[i])
 		if err != nil {
 			return nil, core.E("unify.newReader", core.Invalid, err)

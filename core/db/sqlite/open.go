@@ -40,6 +40,9 @@ func (Dialect) Open(ctx context.Context, source string, o db.Options) (db.Engine
 		return nil, core.E(op, core.Unavailable, "the data directory cannot be made: "+err.Error(), err)
 	}
 	file, err := lock(source + ".lock")
+	if err == nil {
+		err = private(source)
+	}
 	if err != nil {
 		return nil, core.E(op, err)
 	}
@@ -170,4 +173,14 @@ func (e *engine) Close() error {
 		errs = append(errs, e.lock.Close())
 	})
 	return errors.Join(errs...)
+}
+
+// private makes the file, when it is new, one that only its owner reads: it holds what proves identities. SQLite gives
+// the files beside it the same mode.
+func private(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return core.E("sqlite.private", core.Unavailable, "the database file cannot be opened: "+err.Error(), err)
+	}
+	return f.Close()
 }
