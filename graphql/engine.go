@@ -106,7 +106,10 @@ func (e *Engine) Do(ctx context.Context, r Request, readOnly bool) (res Response
 			res = failed([]wireError{e.executionError(ctx, nil, err)})
 		}
 	}()
-	ctx, cancel := context.WithTimeout(ctx, e.o.Timeout)
+	cancel := func() {}
+	if end, ok := ctx.Deadline(); !ok || time.Until(end) > e.o.Timeout {
+		ctx, cancel = context.WithTimeout(ctx, e.o.Timeout)
+	}
 	defer cancel()
 	for i := 0; ; i++ {
 		res, err := e.do(ctx, r, readOnly)

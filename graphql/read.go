@@ -37,7 +37,7 @@ func (e *Engine) query(ctx context.Context, a *api, snap *tables.Snapshot, op *a
 	if err != nil {
 		return refused(requestError(err))
 	}
-	out := append(make([]byte, 0, 4096), `{"data":{`...)
+	out := append(make([]byte, 0, 1024), `{"data":{`...)
 	var errs []wireError
 	for i, s := range steps {
 		if i > 0 {
