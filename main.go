@@ -48,8 +48,8 @@ func main() {
 	if err == nil || errors.Is(err, flag.ErrHelp) {
 		return
 	}
-	if ctx.Err() != nil { // somebody ended us: what it interrupted is no news
-		os.Exit(130)
+	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx))) {
+		os.Exit(130) // somebody ended us: what that interrupted is no news
 	}
 	fmt.Fprintln(os.Stderr, "colonnade:", explain(err))
 	os.Exit(1)

@@ -220,7 +220,7 @@ func (tx *Tx) adopt(next *Snapshot) error {
 	if err := next.compile(); err != nil {
 		return err
 	}
-	tx.snap = next
+	tx.snap, tx.fresh = next, nil // a record may have columns now that memory does not know
 	return nil
 }
 

@@ -40,11 +40,11 @@ func (Dialect) Open(ctx context.Context, source string, o db.Options) (db.Engine
 		return nil, core.E(op, core.Unavailable, "the data directory cannot be made: "+err.Error(), err)
 	}
 	file, err := lock(source + ".lock")
-	if err == nil {
-		err = private(source)
-	}
 	if err != nil {
 		return nil, core.E(op, err)
+	}
+	if err := private(source); err != nil {
+		return nil, core.E(op, errors.Join(err, file.Close()))
 	}
 	e := &engine{lock: file, queue: make(chan *job), stop: make(chan struct{}), done: make(chan struct{})}
 	if err := e.connect(ctx, source, o); err != nil {
