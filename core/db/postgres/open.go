@@ -36,6 +36,8 @@ type engine struct {
 	gorm *gorm.DB
 	log  *slog.Logger
 
+	groups groups
+
 	mu      sync.Mutex
 	pending map[string]bool // topics to notify
 	notify  chan struct{}
@@ -71,6 +73,7 @@ func (Dialect) Open(ctx context.Context, source string, o db.Options) (db.Engine
 		return nil, core.E(op, err)
 	}
 	e := &engine{pool: pool, sql: stdlib.OpenDBFromPool(pool), log: o.Log, pending: map[string]bool{}, notify: make(chan struct{}, 1)}
+	e.groups.engine = e
 	e.gorm, err = gorm.Open(postgres.New(postgres.Config{Conn: e.sql}), &gorm.Config{Logger: logger.Discard, SkipDefaultTransaction: true, DisableAutomaticPing: true})
 	if err != nil {
 		pool.Close()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,7 +19,8 @@ import (
 )
 
 // session is one transaction: GORM sees its connection as *sql.Conn, the work queue as *pgx.Conn. BEGIN travels with the
-// first statement, and so do statements that may wait.
+// first statement, and so do statements that may wait. It has no connection before; when nothing but the commit asks for one,
+// the transaction may become part of another: see groups.
 type session struct {
 	engine *engine
 	sql    *sql.Conn
@@ -33,8 +35,15 @@ type session struct {
 type statement struct {
 	text string
 	args []any
+	// shared is set when several equal ones in a transaction are as good as one.
+	shared bool
 	read func(pgx.BatchResults) error // what to do with its results; nil when there are none
 	fail func(error) error            // gives its error words; may be nil
+}
+
+// equal compares statements with simple arguments.
+func (st *statement) equal(other *statement) bool {
+	return st.text == other.text && slices.Equal(st.args, other.args)
 }
 
 func (st *statement) result(r pgx.BatchResults) error {
@@ -55,9 +64,6 @@ var errOver = errors.New("the transaction is over")
 // Tx implements db.Engine.
 func (e *engine) Tx(ctx context.Context, o db.TxOptions, f func(db.Session) error) (err error) {
 	s := &session{engine: e, later: o.Later}
-	if err := s.connect(ctx); err != nil {
-		return e.stopping(err)
-	}
 	defer func() {
 		if r := recover(); r != nil {
 			err = core.E("postgres.Tx", fmt.Errorf("panic in a transaction: %v\n%s", r, debug.Stack()))
@@ -87,6 +93,11 @@ func (s *session) connect(ctx context.Context) (err error) {
 func (s *session) send(ctx context.Context, more ...statement) error {
 	if s.over {
 		return errOver
+	}
+	if s.conn == nil {
+		if err := s.connect(ctx); err != nil {
+			return s.engine.stopping(err)
+		}
 	}
 	all := append(s.queue, more...)
 	s.queue = nil
@@ -134,9 +145,17 @@ func (s *session) ready(ctx context.Context) error {
 
 // commit ends the transaction, in the round trip of what waits.
 func (s *session) commit(ctx context.Context) error {
-	if !s.begun && len(s.queue) == 0 {
+	switch {
+	case s.begun:
+	case len(s.queue) == 0:
 		return nil
+	case s.conn == nil:
+		return s.engine.groups.commit(ctx, s.queue, func() error { return s.commitAlone(ctx) })
 	}
+	return s.commitAlone(ctx)
+}
+
+func (s *session) commitAlone(ctx context.Context) error {
 	return s.send(context.WithoutCancel(ctx), statement{text: "commit", read: func(r pgx.BatchResults) error {
 		tag, err := r.Exec()
 		if err != nil {
@@ -231,7 +250,7 @@ const schemaLock = 0x636f6c6f6e
 
 // lock is the statement that takes the advisory lock.
 func lock(exclusive bool) statement {
-	st := statement{text: "SELECT pg_advisory_xact_lock_shared($1)", args: []any{int64(schemaLock)}}
+	st := statement{text: "SELECT pg_advisory_xact_lock_shared($1)", args: []any{int64(schemaLock)}, shared: true}
 	if exclusive {
 		st.text = "SELECT pg_advisory_xact_lock($1)"
 	}
@@ -264,7 +283,7 @@ func (e *engine) LockSchema(ctx context.Context, _ bool, read *db.Builder, each 
 // Assert implements db.Session. The server itself must find out: what follows is under way, the commit perhaps among it.
 // So a condition that does not hold divides by zero.
 func (s *session) Assert(ctx context.Context, condition *db.Builder, otherwise error) error {
-	check := statement{text: "SELECT 1 / CASE WHEN " + condition.String() + " THEN 1 ELSE 0 END", args: condition.Args(), fail: func(err error) error {
+	check := statement{text: "SELECT 1 / CASE WHEN " + condition.String() + " THEN 1 ELSE 0 END", args: condition.Args(), shared: true, fail: func(err error) error {
 		if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) && pg.Code == pgerrDivisionByZero {
 			return otherwise
 		}
