@@ -23,7 +23,7 @@ type route struct {
 }
 
 func (s *Server) routes() []route {
-	return []route{
+	routes := []route{
 		{"GET", "/", anyone, s.home},
 		{"GET", "/graphql", caller, s.getGraphQL},
 		{"POST", "/graphql", caller, s.postGraphQL},
@@ -38,6 +38,10 @@ func (s *Server) routes() []route {
 		{"GET", "/health/live", anyone, s.live},
 		{"GET", "/health/ready", anyone, s.ready},
 	}
+	if s.o.Dev {
+		routes = append(routes, route{"GET", profilesPath + "/*", session, s.profile})
+	}
+	return routes
 }
 
 // admit returns the handler behind the check that the route asks for.

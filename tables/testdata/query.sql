@@ -1,9 +1,8 @@
 -- list: sqlite
-SELECT json_group_array(json_object('id', x.c0, 'title', x.c1, 'price', json(x.c2), 'gross', json(x.c3)))
-FROM (SELECT "t0"."id" AS c0, "t0"."title" AS c1, "t0"."price" AS c2, decimal_fit(decimal_mul("t0"."price", ?), 12, 2) AS c3
+SELECT "t0"."id" AS c0, "t0"."title" AS c1, "t0"."price" AS c2, decimal_fit(decimal_mul("t0"."price", ?), 12, 2) AS c3
 FROM "product" AS t0
 WHERE TRUE AND ((("t0"."owner_id" = ?) OR FALSE) OR ("t0"."unit_id" = ?)) AND "t0"."price" > ?
-ORDER BY "t0"."title" DESC, "t0"."id" LIMIT 50 OFFSET ?) AS x
+ORDER BY "t0"."title" DESC, "t0"."id" LIMIT 50 OFFSET ?
 -- 1.19
 -- 00000000-0000-7000-8000-000000000000
 -- 00000000-0000-7000-8000-000000000001
@@ -22,10 +21,9 @@ ORDER BY "t0"."title" DESC, "t0"."id" LIMIT 50 OFFSET $5
 -- 20
 
 -- by id: sqlite
-SELECT json_object('id', x.c0, 'code', x.c1)
-FROM (SELECT "t0"."id" AS c0, "t0"."code" AS c1
+SELECT "t0"."id" AS c0, "t0"."code" AS c1
 FROM "shop" AS t0
-WHERE TRUE AND "t0"."id" = ? LIMIT 1) AS x
+WHERE TRUE AND "t0"."id" = ? LIMIT 1
 -- 01900000-0000-7000-8000-000000000001
 
 -- by id: postgres
@@ -35,12 +33,11 @@ WHERE TRUE AND "t0"."id" = $1 LIMIT 1
 -- 01900000-0000-7000-8000-000000000001
 
 -- hidden and guarded: sqlite
-SELECT json_group_array(json_object('cost', json(x.c0), 'stock', x.c1))
-FROM (SELECT NULL AS c0, CASE WHEN (("t0"."owner_id" = ?) OR FALSE) THEN "t0"."stock" END AS c1
+SELECT NULL AS c0, CASE WHEN (("t0"."owner_id" = ?) OR FALSE) THEN "t0"."stock" END AS c1
 FROM "product" AS t0
 WHERE TRUE AND ((("t0"."owner_id" = ?) OR FALSE) OR ("t0"."unit_id" = ?)) AND CASE WHEN (("t0"."owner_id" = ?) OR FALSE) THEN "t0"."stock" END IN (SELECT value
 FROM json_each(?))
-ORDER BY CASE WHEN (("t0"."owner_id" = ?) OR FALSE) THEN "t0"."stock" END NULLS LAST, "t0"."id" LIMIT 100) AS x
+ORDER BY CASE WHEN (("t0"."owner_id" = ?) OR FALSE) THEN "t0"."stock" END NULLS LAST, "t0"."id" LIMIT 100
 -- 00000000-0000-7000-8000-000000000000
 -- 00000000-0000-7000-8000-000000000000
 -- 00000000-0000-7000-8000-000000000001
@@ -61,12 +58,11 @@ ORDER BY CASE WHEN (("t0"."owner_id" = $6::uuid) OR FALSE) THEN "t0"."stock" END
 -- 00000000-0000-7000-8000-000000000000
 
 -- conditions: sqlite
-SELECT json_group_array(json_object('id', x.c0))
-FROM (SELECT "t0"."id" AS c0
+SELECT "t0"."id" AS c0
 FROM "product" AS t0
 WHERE TRUE AND ((("t0"."owner_id" = ?) OR FALSE) OR ("t0"."unit_id" = ?)) AND ((text_ilike("t0"."title", ?) OR text_like("t0"."title", ?)) AND NOT ("t0"."price" BETWEEN ? AND ?) AND NOT ("t0"."sku" IN (SELECT value
 FROM json_each(?))) AND "t0"."shop_id" IS NOT NULL)
-ORDER BY "t0"."id" LIMIT 100) AS x
+ORDER BY "t0"."id" LIMIT 100
 -- 00000000-0000-7000-8000-000000000000
 -- 00000000-0000-7000-8000-000000000001
 -- %tea%
@@ -89,8 +85,7 @@ ORDER BY "t0"."id" LIMIT 100
 -- [a b]
 
 -- nested: sqlite
-SELECT json_group_array(json_object('id', x.c0, 'shop', json(x.c1), 'purchases', json(x.c2), 'total', json(x.c3)))
-FROM (SELECT "t0"."id" AS c0, (SELECT json_object('code', x.c0)
+SELECT "t0"."id" AS c0, (SELECT json_object('code', x.c0)
 FROM (SELECT "t1"."code" AS c0
 FROM "shop" AS t1
 WHERE "t1"."id" = "t0"."shop_id" LIMIT 1) AS x) AS c1, (SELECT json_group_array(json_object('amount', x.c0, 'note', json(x.c1)))
@@ -105,7 +100,7 @@ FROM "purchase" AS t3
 WHERE "t0"."id" = "t3"."product_id" AND ((("t3"."owner_id" = ?) OR FALSE) AND ("t3"."amount" > ?))) AS r) AS a) AS x) AS c3
 FROM "product" AS t0
 WHERE TRUE AND ((("t0"."owner_id" = ?) OR FALSE) OR ("t0"."unit_id" = ?))
-ORDER BY "t0"."id" LIMIT 100) AS x
+ORDER BY "t0"."id" LIMIT 100
 -- 00000000-0000-7000-8000-000000000000
 -- 0
 -- 00000000-0000-7000-8000-000000000000
@@ -138,15 +133,14 @@ ORDER BY "t0"."id" LIMIT 100
 -- 00000000-0000-7000-8000-000000000001
 
 -- related: sqlite
-SELECT json_group_array(json_object('id', x.c0))
-FROM (SELECT "t0"."id" AS c0
+SELECT "t0"."id" AS c0
 FROM "shop" AS t0
 WHERE TRUE AND EXISTS (SELECT 1
 FROM "product" AS t1
 WHERE "t0"."id" = "t1"."shop_id" AND ((("t1"."owner_id" = ?) OR FALSE) OR ("t1"."unit_id" = ?)) AND EXISTS (SELECT 1
 FROM "purchase" AS t2
 WHERE "t1"."id" = "t2"."product_id" AND ((("t2"."owner_id" = ?) OR FALSE) AND ("t2"."amount" > ?)) AND "t2"."paid" = ?))
-ORDER BY "t0"."id" LIMIT 100) AS x
+ORDER BY "t0"."id" LIMIT 100
 -- 00000000-0000-7000-8000-000000000000
 -- 00000000-0000-7000-8000-000000000001
 -- 00000000-0000-7000-8000-000000000000
@@ -169,15 +163,14 @@ ORDER BY "t0"."id" LIMIT 100
 -- true
 
 -- order by relation: sqlite
-SELECT json_group_array(json_object('id', x.c0))
-FROM (SELECT "t0"."id" AS c0
+SELECT "t0"."id" AS c0
 FROM "purchase" AS t0
 WHERE TRUE AND ((("t0"."owner_id" = ?) OR FALSE) AND ("t0"."amount" > ?))
 ORDER BY (SELECT (SELECT "t2"."code"
 FROM "shop" AS t2
 WHERE "t2"."id" = "t1"."shop_id")
 FROM "product" AS t1
-WHERE "t1"."id" = "t0"."product_id" AND ((("t1"."owner_id" = ?) OR FALSE) OR ("t1"."unit_id" = ?))) NULLS LAST, "t0"."id" LIMIT 100) AS x
+WHERE "t1"."id" = "t0"."product_id" AND ((("t1"."owner_id" = ?) OR FALSE) OR ("t1"."unit_id" = ?))) NULLS LAST, "t0"."id" LIMIT 100
 -- 00000000-0000-7000-8000-000000000000
 -- 0
 -- 00000000-0000-7000-8000-000000000000
@@ -198,8 +191,7 @@ WHERE "t1"."id" = "t0"."product_id" AND ((("t1"."owner_id" = $3::uuid) OR FALSE)
 -- 00000000-0000-7000-8000-000000000001
 
 -- aggregate: sqlite
-SELECT json_object('aggregate', json(x.c0), 'nodes', json(x.c1))
-FROM (SELECT (SELECT json_object('count', x.c0, 'titles', x.c1, 'avg', json(x.c2), 'max', json(x.c3))
+SELECT (SELECT json_object('count', x.c0, 'titles', x.c1, 'avg', json(x.c2), 'max', json(x.c3))
 FROM (SELECT a.a0 AS c0, a.a1 AS c1, (SELECT json_object('price', json(float_json(x.c0)))
 FROM (SELECT a.a2 AS c0) AS x) AS c2, (SELECT json_object('gross', json(x.c0))
 FROM (SELECT a.a3 AS c0) AS x) AS c3) AS x) AS c0, (SELECT json_group_array(json_object('id', x.c0))
@@ -210,7 +202,7 @@ ORDER BY "t0"."id" LIMIT 100) AS x) AS c1
 FROM (SELECT count(*) AS a0, count(DISTINCT r.v0) AS a1, decimal_avg(r.v1) AS a2, max(r.v2 COLLATE decimal) AS a3
 FROM (SELECT 1 AS one, "t0"."title" AS v0, "t0"."price" AS v1, decimal_fit(decimal_mul("t0"."price", ?), 12, 2) COLLATE decimal AS v2
 FROM "product" AS t0
-WHERE TRUE AND ((("t0"."owner_id" = ?) OR FALSE) OR ("t0"."unit_id" = ?)) AND CASE WHEN (("t0"."owner_id" = ?) OR FALSE) THEN "t0"."stock" END >= ?) AS r) AS a) AS x
+WHERE TRUE AND ((("t0"."owner_id" = ?) OR FALSE) OR ("t0"."unit_id" = ?)) AND CASE WHEN (("t0"."owner_id" = ?) OR FALSE) THEN "t0"."stock" END >= ?) AS r) AS a
 -- 00000000-0000-7000-8000-000000000000
 -- 00000000-0000-7000-8000-000000000001
 -- 00000000-0000-7000-8000-000000000000
@@ -245,13 +237,12 @@ WHERE TRUE AND ((("t0"."owner_id" = $6::uuid) OR FALSE) OR ("t0"."unit_id" = $7:
 -- 0
 
 -- aggregate of a page: sqlite
-SELECT json_object('min', json(x.c0))
-FROM (SELECT a.a0 AS c0
+SELECT a.a0 AS c0
 FROM (SELECT min(r.v0 COLLATE decimal) AS a0
 FROM (SELECT 1 AS one, "t0"."price" AS v0
 FROM "product" AS t0
 WHERE TRUE AND ((("t0"."owner_id" = ?) OR FALSE) OR ("t0"."unit_id" = ?))
-ORDER BY "t0"."price" COLLATE decimal NULLS LAST, "t0"."id" LIMIT 10) AS r) AS a) AS x
+ORDER BY "t0"."price" COLLATE decimal NULLS LAST, "t0"."id" LIMIT 10) AS r) AS a
 -- 00000000-0000-7000-8000-000000000000
 -- 00000000-0000-7000-8000-000000000001
 

@@ -40,13 +40,12 @@ var encoders = map[uint32]encoder{
 
 // row writes one row as JSON in the form of its shape.
 type row struct {
+	frame  *db.Frame
 	encode []encoder
-	text   []byte // what stands between the values: keys and constants
-	before []int  // the end, in text, of what stands before each value
 }
 
 func newRow(s *db.Shape, fields []pgconn.FieldDescription) (*row, error) {
-	r := &row{encode: make([]encoder, len(fields)), text: make([]byte, 0, 24*len(s.Fields)), before: make([]int, 0, len(fields))}
+	r := &row{frame: db.NewFrame(s), encode: make([]encoder, len(fields))}
 	for i, f := range fields {
 		e, ok := encoders[f.DataTypeOID]
 		if !ok {
@@ -54,37 +53,15 @@ func newRow(s *db.Shape, fields []pgconn.FieldDescription) (*row, error) {
 		}
 		r.encode[i] = e
 	}
-	if !s.Bare {
-		r.text = append(r.text, '{')
-	}
-	for i := range s.Fields {
-		f := &s.Fields[i]
-		if i > 0 {
-			r.text = append(r.text, ',')
-		}
-		if !s.Bare {
-			r.text = append(core.AppendString(r.text, f.Key), ':')
-		}
-		if f.Text != "" {
-			r.text = core.AppendString(r.text, f.Text)
-			continue
-		}
-		r.before = append(r.before, len(r.text))
-	}
-	if !s.Bare {
-		r.text = append(r.text, '}')
-	}
-	if len(r.before) != len(fields) {
-		return nil, fmt.Errorf("the statement has %d columns, the answer %d", len(fields), len(r.before))
+	if r.frame.Values() != len(fields) {
+		return nil, fmt.Errorf("the statement has %d columns, the answer %d", len(fields), r.frame.Values())
 	}
 	return r, nil
 }
 
 func (r *row) append(b []byte, values [][]byte) ([]byte, error) {
-	from := 0
 	for i, v := range values {
-		b = append(b, r.text[from:r.before[i]]...)
-		from = r.before[i]
+		b = append(b, r.frame.Before(i)...)
 		if v == nil {
 			b = append(b, "null"...)
 			continue
@@ -94,7 +71,7 @@ func (r *row) append(b []byte, values [][]byte) ([]byte, error) {
 			return b, err
 		}
 	}
-	return append(b, r.text[from:]...), nil
+	return append(b, r.frame.Before(len(values))...), nil
 }
 
 func short(v []byte, n int) error {

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"strconv"
 	"strings"
 
 	"colonnade/core"
@@ -191,30 +193,70 @@ func assign(dest any, v driver.Value) error {
 	return fmt.Errorf("cannot scan into %T", dest)
 }
 
-// answer appends the one JSON text that the statement yields.
+// answer appends the rows of the statement as JSON in the form of the shape.
 func (c *conn) answer(ctx context.Context, text string, args []any, s *db.Shape, dst []byte) ([]byte, error) {
-	found := false
-	err := c.rows(ctx, text, args, func(values []driver.Value) error {
-		found = true
-		switch v := values[0].(type) {
-		case string:
-			dst = append(dst, v...)
-		case []byte:
-			dst = append(dst, v...)
-		case nil:
-			dst = append(dst, "null"...)
+	frame := db.NewFrame(s)
+	kinds := make([]core.Kind, 0, len(s.Fields))
+	for i := range s.Fields {
+		switch f := &s.Fields[i]; {
+		case f.Text != "":
+		case f.JSON:
+			kinds = append(kinds, core.JSON)
 		default:
-			return errors.New("the answer is no JSON text")
+			kinds = append(kinds, f.Kind)
 		}
+	}
+	start, n := len(dst), 0
+	if s.Many {
+		dst = append(dst, '[')
+	}
+	err := c.rows(ctx, text, args, func(values []driver.Value) error {
+		if n++; n > 1 {
+			dst = append(dst, ',')
+		}
+		for i, k := range kinds {
+			dst = append(dst, frame.Before(i)...)
+			var err error
+			if dst, err = appendJSON(dst, k, values[i]); err != nil {
+				return err
+			}
+		}
+		dst = append(dst, frame.Before(len(kinds))...)
 		return nil
 	})
-	if err == nil && !found {
-		if s.Many {
-			return append(dst, "[]"...), nil
-		}
+	switch {
+	case err != nil:
+		return dst[:start], err
+	case s.Many:
+		return append(dst, ']'), nil
+	case n == 0:
 		return append(dst, "null"...), nil
 	}
-	return dst, err
+	return dst, nil
+}
+
+// appendJSON appends a value as SQLite keeps those of the kind.
+func appendJSON(b []byte, k core.Kind, v driver.Value) ([]byte, error) {
+	switch v := v.(type) {
+	case nil:
+		return append(b, "null"...), nil
+	case int64:
+		if k == core.Boolean {
+			return strconv.AppendBool(b, v != 0), nil
+		}
+		return strconv.AppendInt(b, v, 10), nil
+	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) { // JSON has neither
+			return append(b, "null"...), nil
+		}
+		return core.AppendFloat(b, v), nil
+	case string:
+		if k == core.JSON || k == core.Decimal {
+			return append(b, v...), nil
+		}
+		return core.AppendString(b, v), nil
+	}
+	return b, fmt.Errorf("a value is a %T", v)
 }
 
 func (c *conn) close() error {

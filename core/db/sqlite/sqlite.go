@@ -75,10 +75,11 @@ func (Dialect) Bind(c *core.Column, v any) any {
 	return string(core.AppendValue(nil, v))
 }
 
-// Answer implements db.Dialect: the whole answer is one JSON text, made in SQL.
+// Answer implements db.Dialect: the answer travels as rows, and conn.answer writes the JSON.
 func (d Dialect) Answer(b *db.Builder, s *db.Shape, value func(i int), from func()) {
 	b.Write("SELECT ")
-	d.json(b, s, value, from)
+	columns(b, s, value)
+	from()
 }
 
 // Nest implements db.Dialect. A sub-select loses the subtype of its JSON, which is a text outside; [member] restores it.
@@ -120,6 +121,13 @@ func (Dialect) json(b *db.Builder, s *db.Shape, value func(i int), from func()) 
 		b.Write(")")
 	}
 	b.Write(" FROM (SELECT ")
+	columns(b, s, value)
+	from()
+	b.Write(") AS x")
+}
+
+// columns writes the values as c0, c1, ...; there is always one.
+func columns(b *db.Builder, s *db.Shape, value func(i int)) {
 	comma := false
 	for i, f := range s.Fields {
 		if f.Text != "" {
@@ -135,8 +143,6 @@ func (Dialect) json(b *db.Builder, s *db.Shape, value func(i int), from func()) 
 	if !comma {
 		b.Write("1")
 	}
-	from()
-	b.Write(") AS x")
 }
 
 // wide writes an object with more keys than json_object takes, put together from texts.
