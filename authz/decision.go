@@ -41,7 +41,7 @@ func (d *Decision) Hides() bool { return len(d.columns) > 0 }
 
 // errNoTable is the answer for a table that is not there; it must read like that for a table out of reach.
 func errNoTable(table string, priv Privilege) error {
-	return core.E("authz.Decide", core.Denied, core.At{Table: table}, fmt.Sprintf("your roles do not let you %s records of this table: ask an administrator for the privilege", words(priv)))
+	return core.E("authz.Decide", core.Denied, core.At{Table: table}, fmt.Sprintf("your roles do not let you %s records of this table: ask an administrator for the privilege", priv))
 }
 
 // Decide returns how far the caller's privilege on the table reaches. It fails with core.Denied when nothing grants it.

@@ -16,44 +16,20 @@ import (
 // Privilege is what is done to the records of a table.
 type Privilege string
 
-// The privileges. Append attaches a record of the table to another, AppendTo attaches others to it.
+// The privileges.
 const (
-	Create   Privilege = "create"
-	Read     Privilege = "read"
-	Update   Privilege = "update"
-	Delete   Privilege = "delete"
-	Append   Privilege = "append"
-	AppendTo Privilege = "append_to"
-	Assign   Privilege = "assign"
-	Share    Privilege = "share"
+	Create Privilege = "create"
+	Read   Privilege = "read"
+	Update Privilege = "update"
+	Delete Privilege = "delete"
 )
 
 // Privileges are all privileges, in the order of the role editor.
-var Privileges = []Privilege{Create, Read, Update, Delete, Append, AppendTo, Assign, Share}
+var Privileges = []Privilege{Create, Read, Update, Delete}
 
-const privileges = 8
+const privileges = 4
 
-func (p Privilege) index() int {
-	switch p {
-	case Create:
-		return 0
-	case Read:
-		return 1
-	case Update:
-		return 2
-	case Delete:
-		return 3
-	case Append:
-		return 4
-	case AppendTo:
-		return 5
-	case Assign:
-		return 6
-	case Share:
-		return 7
-	}
-	return -1
-}
+func (p Privilege) index() int { return slices.Index(Privileges, p) }
 
 // columns reports whether a grant of p can leave out columns.
 func (p Privilege) columns() bool { return p == Create || p == Read || p == Update }
@@ -69,7 +45,6 @@ var Actions = []ActionPrivilege{
 	{"run_flows", "Start flows."},
 	{"import_data", "Import files."},
 	{"manage_models", "Train models."},
-	{"view_system", "See the state of the system."},
 }
 
 // Level is how far a privilege reaches. Each level includes the ones below it.

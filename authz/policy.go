@@ -100,7 +100,7 @@ func NewPolicy(s *core.Schema, set *rules.Set, d *Data) (*Policy, error) {
 	for i, t := range s.Tables() {
 		tp := &tablePolicy{Table: t, index: i, grants: map[int]*[privileges][]*held{}, full: &Decision{table: t}}
 		for j, priv := range Privileges {
-			tp.denied[j] = core.E("authz.Decide", core.Denied, core.At{Table: t.Name}, fmt.Sprintf("your roles do not let you %s records of this table: ask an administrator for the privilege", words(priv)))
+			tp.denied[j] = core.E("authz.Decide", core.Denied, core.At{Table: t.Name}, fmt.Sprintf("your roles do not let you %s records of this table: ask an administrator for the privilege", priv))
 		}
 		p.tables[t.Name] = tp
 	}
@@ -114,8 +114,6 @@ func NewPolicy(s *core.Schema, set *rules.Set, d *Data) (*Policy, error) {
 	}
 	return p, nil
 }
-
-func words(p Privilege) string { return strings.ReplaceAll(string(p), "_", " ") }
 
 func (p *Policy) addDirectory(d *Data) {
 	for _, u := range d.Units {

@@ -30,13 +30,13 @@ type access struct {
 
 var grantInput = []core.Column{
 	text("table", "The table."),
-	{Name: "privileges", Kind: core.Text, List: true, Doc: "create, read, update, delete, append, append_to, assign, share."},
+	{Name: "privileges", Kind: core.Text, List: true, Doc: "create, read, update, delete."},
 	text("level", "own, unit, unit_and_below or organization; organization when left out."),
 	text("condition", "An expression that the rows must meet as well."),
 	{Name: "hidden", Kind: core.Text, List: true, Doc: "Columns that the grant leaves out."},
 }
 
-var actionsInput = core.Column{Name: "actions", Kind: core.Text, List: true, Doc: "Rights that are about no table: define_tables, manage_access, manage_flows, run_flows, import_data, manage_models, view_system."}
+var actionsInput = core.Column{Name: "actions", Kind: core.Text, List: true, Doc: "Rights that are about no table: define_tables, manage_access, manage_flows, run_flows, import_data, manage_models."}
 
 // grantSpec is one grant as an argument: the same for several privileges.
 type grantSpec struct {
