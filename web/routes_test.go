@@ -2,12 +2,14 @@ package web
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 )
 
 // policy is whom each route lets in. A route that is not here fails the test: decide, and add it.
 var policy = map[string]access{
+	"GET /debug/pprof/*":      session, // and the administrator's only; see TestProfile
 	"GET /":                   anyone,
 	"GET /graphql":            caller,
 	"POST /graphql":           caller,
@@ -25,7 +27,13 @@ var policy = map[string]access{
 
 func TestEveryRouteHasAPolicy(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, Options{}, nil)
+	t.Run("serve", func(t *testing.T) { everyRouteHasAPolicy(t, false, "GET /debug/pprof/*") })
+	t.Run("dev", func(t *testing.T) { everyRouteHasAPolicy(t, true) })
+}
+
+func everyRouteHasAPolicy(t *testing.T, dev bool, absent ...string) {
+	t.Parallel()
+	w := newWorld(t, Options{Dev: dev}, nil)
 	seen := map[string]bool{}
 	for _, r := range w.s.app.GetRoutes(true) {
 		if r.Method == http.MethodHead {
@@ -40,7 +48,7 @@ func TestEveryRouteHasAPolicy(t *testing.T) {
 		seen[name] = true
 
 		// What is declared is what happens: to nobody, and to somebody with a bad token.
-		path := strings.NewReplacer(":hash", w.s.site.hash, ":name", "form.js").Replace(r.Path)
+		path := strings.NewReplacer(":hash", w.s.site.hash, ":name", "form.js", "*", "cmdline").Replace(r.Path)
 		q := request{method: r.Method, path: path}
 		if r.Method == http.MethodPost {
 			q.json = map[string]string{}
@@ -54,8 +62,8 @@ func TestEveryRouteHasAPolicy(t *testing.T) {
 		}
 	}
 	for name := range policy {
-		if !seen[name] {
-			t.Errorf("%s is declared and not there", name)
+		if seen[name] == slices.Contains(absent, name) {
+			t.Errorf("%s is there: %t", name, seen[name])
 		}
 	}
 	for _, r := range w.s.routes() {

@@ -2,12 +2,14 @@ package web
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -130,11 +132,11 @@ func (s *Server) Start(addr string) error {
 	}
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
-		return core.E(op, core.Unavailable, fmt.Sprintf("cannot listen on %s: choose another address", addr), err)
+		return core.E(op, core.Unavailable, fmt.Sprintf("cannot listen on %s: %s", addr, listenReason(err)), err)
 	}
 	if tcp, ok := ln.Addr().(*net.TCPAddr); !s.o.Public && (!ok || !tcp.IP.IsLoopback()) {
 		_ = ln.Close()
-		return core.E(op, core.Denied, fmt.Sprintf("%s can be reached by other machines: listen on 127.0.0.1, or allow it", addr))
+		return core.E(op, core.Denied, fmt.Sprintf("%s can be reached by other machines: listen on 127.0.0.1, or allow it with --public", addr))
 	}
 	s.ln, s.served = ln, make(chan struct{})
 	go func() {
@@ -144,6 +146,25 @@ func (s *Server) Start(addr string) error {
 		}
 	}()
 	return nil
+}
+
+// listenReason says why an address cannot be listened on, and what to do.
+func listenReason(err error) string {
+	var name *net.DNSError
+	var bad *net.AddrError
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "the address is in use: stop what uses it, or choose another port with --addr"
+	case errors.Is(err, syscall.EACCES):
+		return "permission denied: choose a port from 1024 on with --addr"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return "this machine does not have the address: choose one of its own with --addr, such as 127.0.0.1:8080"
+	case errors.As(err, &bad):
+		return bad.Err + ": write --addr like 127.0.0.1:8080"
+	case errors.As(err, &name):
+		return name.Err + ": write --addr like 127.0.0.1:8080"
+	}
+	return "choose another address with --addr"
 }
 
 // Addr returns the address that the server listens on, "" before [Server.Start].

@@ -6,11 +6,14 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
+	"colonnade/core"
 	"colonnade/graphql"
 )
 
@@ -224,11 +227,22 @@ func TestStart(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Options{}, nil)
 	refused := New(w.s.o)
-	if err := refused.Start("0.0.0.0:0"); err == nil || !strings.Contains(err.Error(), "other machines") {
+	if err := refused.Start("0.0.0.0:0"); err == nil || !strings.Contains(core.AsError(err).Public(), "other machines: listen on 127.0.0.1, or allow it with --public") {
 		t.Errorf("listens on all addresses: %v", err)
 	}
-	if err := refused.Start(w.s.Addr()); err == nil {
-		t.Error("two servers on one address")
+	for addr, want := range map[string]string{
+		w.s.Addr():        "the address is in use: stop what uses it",
+		"127.0.0.1:http!": "unknown port",
+		"127.0.0.1:70000": "invalid port",
+		"127.0.0.1":       "missing port in address: write --addr like",
+		"192.0.2.1:0":     "this machine does not have the address",
+	} {
+		if err := refused.Start(addr); core.KindOf(err) != core.Unavailable || !strings.Contains(core.AsError(err).Public(), "cannot listen on "+addr+": "+want) {
+			t.Errorf("%s: %v, want %q", addr, err, want)
+		}
+	}
+	if got := listenReason(&net.OpError{Err: os.NewSyscallError("bind", syscall.EACCES)}); !strings.Contains(got, "permission denied") || !strings.Contains(got, "1024") {
+		t.Error(got)
 	}
 	if refused.Addr() != "" {
 		t.Error("an address without a listener")

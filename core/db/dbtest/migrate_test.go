@@ -1,7 +1,9 @@
 package dbtest_test
 
 import (
+	"bytes"
 	"context"
+	"database/sql"
 	"io/fs"
 	"os"
 	"slices"
@@ -10,6 +12,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
 
 	"colonnade/core"
@@ -203,6 +206,79 @@ func TestSameTables(t *testing.T) {
 	}
 	if a, b := files(sqlite.Dialect{}), files(postgres.Dialect{}); !slices.Equal(a, b) {
 		t.Errorf("the migrations are %v and %v", a, b)
+	}
+}
+
+// TestOpenForeign refuses the database of another program, and leaves it as it is.
+func TestOpenForeign(t *testing.T) {
+	file := dbtest.SQLitePath(t)
+	foreign, err := sql.Open("sqlite", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := foreign.ExecContext(t.Context(), `CREATE TABLE "_migration" (version text); INSERT INTO "_migration" VALUES ('7')`); err != nil {
+		t.Fatal(err)
+	}
+	if err := foreign.Close(); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := open(t, sqlite.Dialect{}, file); core.KindOf(err) != core.Invalid || !strings.Contains(core.AsError(err).Public(), file+" was made by another program") {
+		t.Errorf("another program's file: %v", err)
+	}
+	if after, err := os.ReadFile(file); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("another program's file was changed (%v)", err)
+	}
+	if !dbtest.HasPostgres() {
+		return
+	}
+	source := dbtest.EmptyPostgresDSN(t)
+	conn, err := pgx.Connect(t.Context(), source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+	if _, err := conn.Exec(t.Context(), `CREATE TABLE customer (id int); CREATE SCHEMA beside`, pgx.QueryExecModeSimpleProtocol); err != nil {
+		t.Fatal(err)
+	}
+	for add, want := range map[string]string{"": "the schema public holds tables", "&search_path=nowhere": "does not exist", "&search_path=beside": "", "&search_path=beside,public": ""} {
+		err := open(t, postgres.Dialect{}, source+add)
+		if want == "" && err != nil || want != "" && (core.KindOf(err) != core.Invalid || !strings.Contains(core.AsError(err).Public(), want)) {
+			t.Errorf("%q: %v", add, err)
+		}
+	}
+}
+
+// TestOpenDamaged names a file that is damaged, and one that the server may not use.
+func TestOpenDamaged(t *testing.T) {
+	whole := dbtest.SQLitePath(t)
+	if err := open(t, sqlite.Dialect{}, whole); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(raw []byte, mode fs.FileMode, want string) {
+		t.Helper()
+		file := dbtest.SQLitePath(t)
+		if err := os.WriteFile(file, raw, mode); err != nil {
+			t.Fatal(err)
+		}
+		err := open(t, sqlite.Dialect{}, file)
+		if core.KindOf(err) != core.Unavailable || !strings.Contains(core.AsError(err).Public(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+	check(append([]byte("no header"), raw[9:]...), 0o600, "is not a database")
+	torn := bytes.Clone(raw)
+	clear(torn[100:4096]) // the page of the schema
+	check(torn, 0o600, "is damaged (malformed)")
+	if os.Getuid() != 0 { // who may do everything
+		check(raw, 0o400, "permission denied")
 	}
 }
 

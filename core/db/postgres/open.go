@@ -103,6 +103,29 @@ func check(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) error {
 	case !folds:
 		log.WarnContext(ctx, "postgres: the locale of the database knows no letters but a to z; search that ignores case finds no others")
 	}
+	return ours(ctx, pool)
+}
+
+// ours refuses a schema that holds tables of another program: names that users give to their tables would meet them. What
+// belongs to an extension is no such table.
+func ours(ctx context.Context, pool *pgxpool.Pool) error {
+	const op = "postgres.ours"
+	var schema string
+	var tables, columns int
+	err := pool.QueryRow(ctx, `SELECT coalesce(current_schema(), ''),
+(SELECT count(*) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+	AND NOT EXISTS (SELECT 1 FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')),
+(SELECT count(*) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace JOIN pg_attribute AS a ON a.attrelid = c.oid
+	WHERE n.nspname = current_schema() AND c.relname = '_migration' AND a.attname IN ('number', 'name', 'checksum', 'applied_at'))`).Scan(&schema, &tables, &columns)
+	const other = "make a schema with CREATE SCHEMA and name it in the address of the database with ?search_path=NAME"
+	switch {
+	case err != nil:
+		return core.E(op, err)
+	case schema == "":
+		return core.E(op, core.Invalid, "the schema of the search_path does not exist: "+other)
+	case tables > 0 && columns < 4:
+		return core.E(op, core.Invalid, fmt.Sprintf("the schema %s holds tables that are not Colonnade's: %s", schema, other))
+	}
 	return nil
 }
 

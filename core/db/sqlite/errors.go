@@ -37,6 +37,8 @@ func (Dialect) Classify(err error) error {
 		return core.E(op, core.Full, "the disk is full: nothing was written; make room and try again", err)
 	case lib.SQLITE_IOERR, lib.SQLITE_CANTOPEN, lib.SQLITE_READONLY:
 		return core.E(op, core.Unavailable, "the database file cannot be read or written", err)
+	case lib.SQLITE_NOTADB, lib.SQLITE_CORRUPT:
+		return core.E(op, core.Unavailable, "the database file is damaged: restore it from a backup", err)
 	case lib.SQLITE_INTERRUPT:
 		return core.E(op, core.Unavailable, "the request took too long and was stopped", err)
 	case lib.SQLITE_TOOBIG:

@@ -46,10 +46,13 @@ func (Dialect) Open(ctx context.Context, source string, o db.Options) (db.Engine
 	if err := private(source); err != nil {
 		return nil, core.E(op, errors.Join(err, file.Close()))
 	}
+	if err := ours(ctx, source); err != nil {
+		return nil, unusable(source, errors.Join(err, file.Close()))
+	}
 	e := &engine{lock: file, queue: make(chan *job), stop: make(chan struct{}), done: make(chan struct{})}
 	if err := e.connect(ctx, source, o); err != nil {
 		close(e.done)
-		return nil, core.E(op, core.Unavailable, "the database file "+source+" cannot be opened", errors.Join(err, e.Close()))
+		return nil, unusable(source, errors.Join(err, e.Close()))
 	}
 	return e, nil
 }
@@ -173,14 +176,4 @@ func (e *engine) Close() error {
 		errs = append(errs, e.lock.Close())
 	})
 	return errors.Join(errs...)
-}
-
-// private makes the file, when it is new, one that only its owner reads: it holds what proves identities. SQLite gives
-// the files beside it the same mode.
-func private(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return core.E("sqlite.private", core.Unavailable, "the database file cannot be opened: "+err.Error(), err)
-	}
-	return f.Close()
 }
