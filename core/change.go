@@ -25,6 +25,21 @@ func (d *draft) table(name string) (Table, error) {
 	return t, nil
 }
 
+// taken reports whether a table has the physical name.
+func (d *draft) taken(name string) bool {
+	for _, t := range d.tables {
+		if t.SQL() == name {
+			return true
+		}
+	}
+	return false
+}
+
+// taken reports whether a column of t has the physical name.
+func (t *Table) taken(name string) bool {
+	return slices.ContainsFunc(t.Columns, func(c Column) bool { return c.SQL() == name })
+}
+
 // CreateTable adds a table.
 type CreateTable struct{ Define Table }
 
@@ -35,7 +50,13 @@ func (c CreateTable) apply(d *draft) error {
 	if _, ok := d.tables[c.Define.Name]; ok {
 		return E("core.CreateTable", Exists, At{Table: c.Define.Name}, "there is a table of this name already; add to it with add_column")
 	}
-	d.tables[c.Define.Name] = c.Define
+	t := c.Define
+	t.Columns = slices.Clone(t.Columns)
+	t.Physical = physical(t.Name, d.taken)
+	for i := range t.Columns {
+		t.Columns[i].Physical = "" // the names of a new table are free
+	}
+	d.tables[t.Name] = t
 	return nil
 }
 
@@ -57,7 +78,9 @@ func (c AddColumn) apply(d *draft) error {
 	if _, ok := t.Column(c.Add.Name); ok {
 		return E("core.AddColumn", Exists, at, "the table has a column of this name already")
 	}
-	t.Columns = append(slices.Clone(t.Columns), c.Add)
+	add := c.Add
+	add.Physical = physical(add.Name, t.taken)
+	t.Columns = append(slices.Clone(t.Columns), add)
 	t.index = nil
 	d.tables[c.To] = t
 	return nil

@@ -11,6 +11,7 @@ import (
 type Schema struct {
 	version int64
 	tables  map[string]*Table
+	stored  map[string]*Table // by physical name
 	sorted  []*Table
 	inverse map[string][]Relation
 }
@@ -27,7 +28,7 @@ type Relation struct {
 // The arguments stay as they are.
 func NewSchema(version int64, tables ...Table) (*Schema, error) {
 	const op = "core.NewSchema"
-	s := &Schema{version: version, tables: make(map[string]*Table, len(tables)), inverse: map[string][]Relation{}}
+	s := &Schema{version: version, tables: make(map[string]*Table, len(tables)), stored: make(map[string]*Table, len(tables)), inverse: map[string][]Relation{}}
 	for _, t := range tables {
 		if _, ok := s.tables[t.Name]; ok {
 			return nil, E(op, Exists, At{Table: t.Name}, "there is a table of this name already")
@@ -36,7 +37,7 @@ func NewSchema(version int64, tables ...Table) (*Schema, error) {
 		if err := t.check(); err != nil {
 			return nil, E(op, err)
 		}
-		s.tables[t.Name] = &t
+		s.tables[t.Name], s.stored[t.SQL()] = &t, &t
 	}
 	s.sorted = slices.SortedFunc(maps.Values(s.tables), func(a, b *Table) int { return strings.Compare(a.Name, b.Name) })
 	if err := s.relate(); err != nil {
@@ -170,6 +171,12 @@ func (s *Schema) Table(name string) (*Table, error) {
 		have = append(have, t.Name)
 	}
 	return nil, noTable("core.Table", name, have)
+}
+
+// Stored returns the table with that physical name, which history and events carry.
+func (s *Schema) Stored(physical string) (*Table, bool) {
+	t, ok := s.stored[physical]
+	return t, ok
 }
 
 func noTable(op, name string, have []string) error {

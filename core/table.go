@@ -27,6 +27,8 @@ type Column struct {
 	Inverse   string   `json:"inverse,omitempty"`    // of a lookup: the field of the target that leads back
 	OnDelete  OnDelete `json:"on_delete,omitempty"`  // of a lookup: what happens when the target goes
 
+	Physical string `json:"physical,omitempty"` // see [Column.SQL]; the name when empty
+
 	System bool     `json:"-"` // kept by Colonnade, not by writers
 	List   bool     `json:"-"` // of an action's argument: several values
 	Fields []Column `json:"-"` // of an object: its members
@@ -68,6 +70,7 @@ type Table struct {
 	Keys      []Key     `json:"keys,omitempty"`
 	Indexes   []Index   `json:"indexes,omitempty"`
 	Rules     []Rule    `json:"rules,omitempty"`
+	Physical  string    `json:"physical,omitempty"` // see [Table.SQL]; the name when empty
 
 	// Builtin tables are declared by a package, not by an app builder; their names start with an underscore.
 	// They keep neither history nor events, and only the System caller writes them.
@@ -192,6 +195,10 @@ func (t *Table) Normalize(r Record) error {
 
 // AppendJSON appends r as a JSON object with the keys in the order of the columns.
 func (t *Table) AppendJSON(b []byte, r Record) []byte {
+	return t.appendObject(b, r, func(c *Column) string { return c.Name })
+}
+
+func (t *Table) appendObject(b []byte, r Record, key func(*Column) string) []byte {
 	if r == nil {
 		return append(b, "null"...)
 	}
@@ -207,7 +214,7 @@ func (t *Table) AppendJSON(b []byte, r Record) []byte {
 			b = append(b, ',')
 		}
 		comma = true
-		b = append(append(append(b, '"'), c.Name...), '"', ':')
+		b = append(append(append(b, '"'), key(c)...), '"', ':')
 		b = c.AppendJSON(b, v)
 	}
 	return append(b, '}')

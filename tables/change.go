@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"hash/fnv"
 
 	"colonnade/core"
 	"colonnade/core/db"
@@ -79,9 +78,9 @@ func (a *alteration) run(ctx context.Context, b *db.Builder) error {
 
 // before returns the table as it was, one without columns when it is new.
 func (a *alteration) before(t *core.Table) (was *core.Table, isNew bool) {
-	was, err := a.from.Table(t.Name)
-	if err != nil {
-		return &core.Table{Name: t.Name}, true
+	was, ok := a.from.Stored(t.SQL())
+	if !ok {
+		return &core.Table{Name: t.Name, Physical: t.Physical}, true
 	}
 	return was, false
 }
@@ -96,11 +95,15 @@ func (a *alteration) table(ctx context.Context, t *core.Table) error {
 // columns adds what the table does not have yet: to a new table, what createTable leaves out.
 func (a *alteration) columns(ctx context.Context, t *core.Table) error {
 	was, isNew := a.before(t)
+	have := map[string]bool{}
+	for c := range was.Stored {
+		have[c.SQL()] = true
+	}
 	for c := range t.Stored {
-		if _, ok := was.Column(c.Name); ok || isNew && c.Kind != core.Lookup {
+		if have[c.SQL()] || isNew && c.Kind != core.Lookup {
 			continue
 		}
-		err := a.run(ctx, addColumn(a.tx.db.Dialect, t, c))
+		err := a.run(ctx, a.addColumn(t, c))
 		if err == nil && !isNew {
 			err = a.tx.backfill(ctx, t, c)
 		}
@@ -114,9 +117,9 @@ func (a *alteration) columns(ctx context.Context, t *core.Table) error {
 func (a *alteration) indexes(ctx context.Context, t *core.Table) error {
 	was, _ := a.before(t)
 	for _, i := range missingIndexes(was, t) {
-		err := a.run(ctx, i.create(a.tx.db.Dialect, t.Name))
+		err := a.run(ctx, i.create(a.tx.db.Dialect))
 		if err != nil && core.KindOf(err) == core.Exists {
-			return core.E("tables.alter", core.Exists, core.At{Column: i.columns[0].Column}, "the table has records with the same values in it, so it cannot be unique: change them first, or leave out the default", err)
+			return core.E("tables.alter", core.Exists, core.At{Column: i.columns[0].Name}, "the table has records with the same values in it, so it cannot be unique: change them first, or leave out the default", err)
 		}
 		if err != nil {
 			return err
@@ -130,7 +133,7 @@ func (tx *Tx) backfill(ctx context.Context, t *core.Table, c *core.Column) error
 	if !c.Required && c.Default == "" {
 		return nil
 	}
-	n, err := tx.count(ctx, t.Name)
+	n, err := tx.count(ctx, t)
 	if err != nil || n == 0 {
 		return err
 	}
@@ -148,132 +151,16 @@ func (tx *Tx) backfill(ctx context.Context, t *core.Table, c *core.Column) error
 	if v, err = c.Parse(v); err != nil {
 		return err
 	}
-	b := db.New(tx.db.Dialect).Write("UPDATE ").Name(t.Name).Write(" SET ").Name(c.Name).Write(" = ").Value(c, v)
+	b := db.New(tx.db.Dialect).Write("UPDATE ").Name(t.SQL()).Write(" SET ").Name(c.SQL()).Write(" = ").Value(c, v)
 	_, err = tx.db.Exec(ctx, b)
 	return err
 }
 
-func (tx *Tx) count(ctx context.Context, table string) (n int64, err error) {
-	b := db.New(tx.db.Dialect).Write("SELECT count(*) FROM ").Name(table)
+func (tx *Tx) count(ctx context.Context, t *core.Table) (n int64, err error) {
+	b := db.New(tx.db.Dialect).Write("SELECT count(*) FROM ").Name(t.SQL())
 	err = tx.db.Query(ctx, b, func(scan func(...any) error) error { return scan(&n) })
 	return n, err
 }
-
-// createTable leaves out the lookups, whose targets may not be there yet.
-func createTable(d db.Dialect, t *core.Table) *db.Builder {
-	b := db.New(d).Write("CREATE TABLE ").Name(t.Name).Write(" (")
-	comma := false
-	for c := range t.Stored {
-		if c.Kind == core.Lookup {
-			continue
-		}
-		if comma {
-			b.Write(", ")
-		}
-		comma = true
-		defineColumn(b, t.Name, c)
-	}
-	return b.Write(")")
-}
-
-func defineColumn(b *db.Builder, table string, c *core.Column) {
-	b.Name(c.Name).Write(" ", b.Dialect().ColumnType(c))
-	switch {
-	case c.Name == "id":
-		b.Write(" PRIMARY KEY NOT NULL")
-	case c.System:
-		b.Write(" NOT NULL")
-	case c.Kind == core.Lookup:
-		b.Write(" CONSTRAINT ").Name(foreignKey(table, c.Name)).Write(" REFERENCES ").Name(c.Target).Write(" (id)")
-	}
-}
-
-func addColumn(d db.Dialect, t *core.Table, c *core.Column) *db.Builder {
-	b := db.New(d).Write("ALTER TABLE ").Name(t.Name).Write(" ADD COLUMN ")
-	defineColumn(b, t.Name, c)
-	return b
-}
-
-// index is one index of a physical table.
-type index struct {
-	name    string
-	unique  bool
-	columns []core.IndexColumn
-}
-
-// indexes returns what the definition of t asks for: keys, unique columns, lookups, owners, and the declared ones.
-func indexes(t *core.Table) []index {
-	var out []index
-	one := func(prefix, name string, unique bool) {
-		out = append(out, index{indexName(prefix, t.Name, name), unique, []core.IndexColumn{{Column: name}}})
-	}
-	for c := range t.Stored {
-		switch {
-		case c.Unique:
-			one("uq", c.Name, true)
-		case c.Kind == core.Lookup, c.Name == "owner_id", c.Name == "unit_id":
-			one("ix", c.Name, false)
-		}
-	}
-	for _, k := range t.Keys {
-		i := index{name: indexName("key", t.Name, k.Name), unique: true}
-		for _, name := range k.Columns {
-			i.columns = append(i.columns, core.IndexColumn{Column: name})
-		}
-		out = append(out, i)
-	}
-	for _, x := range t.Indexes {
-		i := index{name: indexName("ix", t.Name, x.Name), columns: append([]core.IndexColumn{}, x.Columns...)}
-		out = append(out, index{i.name, false, append(i.columns, core.IndexColumn{Column: "id"})}) // the order of lists is total
-	}
-	return out
-}
-
-func missingIndexes(old, t *core.Table) []index {
-	have := map[string]bool{}
-	for _, i := range indexes(old) {
-		have[i.name] = true
-	}
-	var out []index
-	for _, i := range indexes(t) {
-		if !have[i.name] {
-			out = append(out, i)
-		}
-	}
-	return out
-}
-
-func (i index) create(d db.Dialect, table string) *db.Builder {
-	b := db.New(d).Write("CREATE ")
-	if i.unique {
-		b.Write("UNIQUE ")
-	}
-	b.Write("INDEX ").Name(i.name).Write(" ON ").Name(table).Write(" (")
-	for n, c := range i.columns {
-		if n > 0 {
-			b.Write(", ")
-		}
-		b.Name(c.Column)
-		if c.Desc {
-			b.Write(" DESC")
-		}
-	}
-	return b.Write(")")
-}
-
-// indexName is unique in the database and at most 63 bytes long, the limit of PostgreSQL.
-func indexName(prefix, table, name string) string {
-	full := prefix + "_" + table + "_" + name
-	if len(full) <= 63 {
-		return full
-	}
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(full))
-	return fmt.Sprintf("%.46s_%016x", full, h.Sum64())
-}
-
-// foreignKey is the name of the reference behind a lookup.
-func foreignKey(table, column string) string { return indexName("fk", table, column) }
 
 // recordDefinitions keeps the new definitions and the change itself.
 func (tx *Tx) recordDefinitions(ctx context.Context, s *core.Schema, changes []core.Change, statements []string) error {
@@ -292,7 +179,7 @@ func (tx *Tx) recordDefinitions(ctx context.Context, s *core.Schema, changes []c
 		if err != nil {
 			return err
 		}
-		b := db.New(tx.db.Dialect).Write(`INSERT INTO "_table" (name, definition, created_at) VALUES (`).Arg(t.Name).Write(", ").Arg(string(definition)).Write(", ").Value(&at, tx.now).
+		b := db.New(tx.db.Dialect).Write(`INSERT INTO "_table" (name, definition, created_at) VALUES (`).Arg(t.SQL()).Write(", ").Arg(string(definition)).Write(", ").Value(&at, tx.now).
 			Write(") ON CONFLICT (name) DO UPDATE SET definition = excluded.definition")
 		if _, err := tx.db.Exec(ctx, b); err != nil {
 			return err

@@ -1,7 +1,9 @@
 package tables
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"strings"
 	"time"
 
@@ -34,8 +36,8 @@ func (s *Store) Events(ctx context.Context, snap *Snapshot, after Cursor, limit 
 	}
 	for _, e := range ids {
 		after = e.cursor
-		t, err := snap.Schema.Table(e.table)
-		if err != nil {
+		t, ok := snap.Schema.Stored(e.table)
+		if !ok {
 			continue // the table is gone
 		}
 		event, err := e.event(t)
@@ -61,30 +63,33 @@ type rawEvent struct {
 
 func (e rawEvent) event(t *core.Table) (core.Event, error) {
 	out := core.Event{
-		Seq: e.cursor.Seq, Table: e.table, Op: core.Op(e.op), ID: e.id, Version: e.version, Actor: e.actor,
+		Seq: e.cursor.Seq, Table: t.Name, Op: core.Op(e.op), ID: e.id, Version: e.version, Actor: e.actor,
 		Cause: core.Cause{Kind: e.cause, ID: e.causeID, Depth: int(e.depth)},
 	}
 	var err error
 	if out.At, err = time.Parse(time.RFC3339Nano, strings.Replace(e.at, " ", "T", 1)); err != nil {
 		return out, err
 	}
-	if out.Before, err = decodeOne(t, e.before); err != nil {
+	if out.Before, err = decodeStored(t, e.before); err != nil {
 		return out, err
 	}
-	out.After, err = decodeOne(t, e.after)
+	out.After, err = decodeStored(t, e.after)
 	return out, err
 }
 
-func decodeOne(t *core.Table, raw []byte) (core.Record, error) {
+// decodeStored reads a record of the history; nil when there is none.
+func decodeStored(t *core.Table, raw []byte) (core.Record, error) {
 	if len(raw) == 0 {
 		return nil, nil
 	}
-	list := append(append([]byte{'['}, raw...), ']')
-	out, err := decode(t, list)
-	if err != nil {
-		return nil, err
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	var stored map[string]any
+	if err := d.Decode(&stored); err != nil {
+		return nil, core.E("tables.decodeStored", core.At{Table: t.Name}, err)
 	}
-	return out[0], nil
+	out := t.FromStored(stored)
+	return out, normalize(t, out)
 }
 
 // LastEvent returns the cursor behind every event that [Store.Events] would return, or after when there is none.

@@ -19,7 +19,7 @@ func field(name string, kind core.Kind, value func(w *writer, c *change) any) co
 
 // common are the columns that history and events share.
 var common = []column{
-	field("table_name", core.Text, func(w *writer, _ *change) any { return w.table.Name }),
+	field("table_name", core.Text, func(w *writer, _ *change) any { return w.table.SQL() }),
 	field("record_id", core.UUID, func(_ *writer, c *change) any { return c.record()["id"] }),
 	field("version", core.Integer, func(_ *writer, c *change) any {
 		if c.op == core.Delete {
@@ -41,7 +41,7 @@ var (
 			if c.after == nil {
 				return nil
 			}
-			return json.RawMessage(w.table.AppendJSON(make([]byte, 0, 48*len(w.stored)), c.after))
+			return json.RawMessage(w.table.AppendStored(make([]byte, 0, 48*len(w.stored)), c.after))
 		}))
 	eventColumns = append(common[:len(common):len(common)],
 		field("depth", core.Integer, func(w *writer, _ *change) any { return int64(w.caller.Cause.Depth) }))

@@ -60,7 +60,7 @@ func (p *planner) node(table string, priv core.Op) (*node, error) {
 // raw writes the column without asking whether the caller may see it; a calculated column becomes its formula.
 func (n *node) raw(b *db.Builder, c *core.Column) {
 	if c.Formula == "" {
-		b.Name(n.alias, c.Name)
+		b.Name(n.alias, c.SQL())
 		return
 	}
 	e, ok := n.p.snap.Rules.Formula(n.table.Name, c.Name)
@@ -207,7 +207,7 @@ func (n *node) where(c Cond) (writeFunc, error) {
 			return nil, err
 		}
 		return func(b *db.Builder) {
-			b.Write("EXISTS (SELECT 1 FROM ").Name(to.table.Name).Write(" AS ", to.alias, " WHERE ")
+			b.Write("EXISTS (SELECT 1 FROM ").Name(to.table.SQL()).Write(" AS ", to.alias, " WHERE ")
 			link(b)
 			to.scope(b)
 			if inner != nil {
@@ -380,7 +380,7 @@ func (n *node) order(o Order) (writeFunc, error) {
 		write = func(b *db.Builder) {
 			b.Write("(SELECT ")
 			inner(b)
-			b.Write(" FROM ").Name(to.table.Name).Write(" AS ", to.alias, " WHERE ")
+			b.Write(" FROM ").Name(to.table.SQL()).Write(" AS ", to.alias, " WHERE ")
 			link(b)
 			to.scope(b)
 			b.Write(")")

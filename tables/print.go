@@ -42,7 +42,7 @@ func (p *planner) rows(n *node, q *Query, link writeFunc) (*rows, error) {
 
 // filter writes FROM and WHERE.
 func (r *rows) filter(b *db.Builder) {
-	b.Write(" FROM ").Name(r.table.Name).Write(" AS ", r.alias, " WHERE ")
+	b.Write(" FROM ").Name(r.table.SQL()).Write(" AS ", r.alias, " WHERE ")
 	if r.link != nil {
 		r.link(b)
 	} else {

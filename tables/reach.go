@@ -43,7 +43,7 @@ func (tx *Tx) reach(ctx context.Context, table string, priv core.Op, where Cond)
 
 // from writes everything from FROM on.
 func (r *reach) from(b *db.Builder) {
-	b.Write(" FROM ").Name(r.table.Name).Write(" AS ", r.alias, " WHERE TRUE")
+	b.Write(" FROM ").Name(r.table.SQL()).Write(" AS ", r.alias, " WHERE TRUE")
 	r.scope(b)
 	if r.read != nil && r.read.may.Rows != r.may.Rows {
 		r.read.scope(b)
@@ -63,7 +63,7 @@ func (tx *Tx) records(ctx context.Context, table string, priv core.Op, where Con
 	}
 	s := &selection{shape: &db.Shape{Many: true}}
 	for c := range r.table.Stored {
-		s.add(db.ShapeField{Key: c.Name, Kind: c.Kind}, func(b *db.Builder) { b.Name(r.alias, c.Name) })
+		s.add(db.ShapeField{Key: c.Name, Kind: c.Kind}, func(b *db.Builder) { b.Name(r.alias, c.SQL()) })
 	}
 	s.from = func(b *db.Builder) {
 		r.from(b)
@@ -106,8 +106,13 @@ func decode(t *core.Table, raw []byte) ([]core.Record, error) {
 	if err := d.Decode(&out); err != nil {
 		return nil, core.E("tables.decode", core.At{Table: t.Name}, err)
 	}
+	return out, normalize(t, out...)
+}
+
+// normalize brings what the database holds into the Go forms, in place.
+func normalize(t *core.Table, records ...core.Record) error {
 	loose := make(map[string]*core.Column, len(t.Columns))
-	for _, r := range out {
+	for _, r := range records {
 		for name, v := range r {
 			c, ok := loose[name]
 			if !ok {
@@ -119,12 +124,12 @@ func decode(t *core.Table, raw []byte) ([]core.Record, error) {
 			}
 			p, err := c.Parse(v)
 			if err != nil {
-				return nil, core.E("tables.decode", core.At{Table: t.Name}, fmt.Errorf("the database holds what the column cannot: %w", err))
+				return core.E("tables.decode", core.At{Table: t.Name}, fmt.Errorf("the database holds what the column cannot: %w", err))
 			}
 			r[name] = p
 		}
 	}
-	return out, nil
+	return nil
 }
 
 // loosely returns the column as it reads what was written when its limits were others, nil when there is none.

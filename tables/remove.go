@@ -253,7 +253,7 @@ func (r *removal) cut(ctx context.Context) error {
 			if c.Kind != core.Lookup || !slices.Contains(r.order[:i], c.Target) {
 				continue
 			}
-			b := db.New(r.tx.db.Dialect).Write("UPDATE ").Name(name).Write(" SET ").Name(c.Name).Write(" = NULL WHERE ").Name(c.Name).Write(" IS NOT NULL AND ")
+			b := db.New(r.tx.db.Dialect).Write("UPDATE ").Name(t.SQL()).Write(" SET ").Name(c.SQL()).Write(" = NULL WHERE ").Name(c.SQL()).Write(" IS NOT NULL AND ")
 			b.Dialect().AnyOf(b, id, func() { b.Name("id") }, sortedIDs(r.goes[name]))
 			if _, err := r.tx.db.Exec(ctx, b); err != nil {
 				return err

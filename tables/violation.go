@@ -30,7 +30,7 @@ func (w *writer) explain(ctx context.Context, err error, creates []change) error
 		}
 	}
 	for _, c := range w.stored {
-		if c.Kind == core.Lookup && v.Constraint == foreignKey(w.table.Name, c.Name) {
+		if c.Kind == core.Lookup && v.Constraint == foreignKey(w.table, c) {
 			at.Column = c.Name
 			return core.E("tables.explain", core.Invalid, at, "the lookup leads to a record that does not exist", v)
 		}
@@ -40,25 +40,32 @@ func (w *writer) explain(ctx context.Context, err error, creates []change) error
 
 // taken explains a key that another record has.
 func (w *writer) taken(v *db.Violation, at core.At, creates []change) error {
-	const op = "tables.taken"
-	for _, i := range append(indexes(w.table), index{name: w.table.Name + "_pkey", unique: true, columns: []core.IndexColumn{{Column: "id"}}}) {
-		var columns []string
-		for _, c := range i.columns {
-			columns = append(columns, c.Column)
-		}
-		if !i.unique || i.name != v.Constraint && !slices.Equal(columns, v.Columns) {
-			continue
-		}
-		if at.Item == 0 {
-			at.Item = w.holder(columns, v.Values, creates)
-		}
-		if len(columns) == 1 {
-			at.Column = columns[0]
-			return core.E(op, core.Exists, at, "another record has this value, and the column is unique", v)
-		}
-		return core.E(op, core.Exists, at, fmt.Sprintf("another record has the same values in %s, which are a key", strings.Join(columns, ", ")), v)
+	if v.Constraint == w.table.SQL()+"_pkey" || slices.Equal(v.Columns, []string{"id"}) {
+		return w.takenBy([]string{"id"}, v, at, creates)
 	}
-	return core.E(op, core.Exists, at, "a record with this key exists already", v)
+	for _, i := range indexes(w.table) {
+		var columns, stored []string
+		for _, c := range i.columns {
+			columns, stored = append(columns, c.Name), append(stored, c.SQL())
+		}
+		if i.unique && (i.name() == v.Constraint || slices.Equal(stored, v.Columns)) {
+			return w.takenBy(columns, v, at, creates)
+		}
+	}
+	return core.E("tables.taken", core.Exists, at, "a record with this key exists already", v)
+}
+
+// takenBy is the error for values that another record has in the columns.
+func (w *writer) takenBy(columns []string, v *db.Violation, at core.At, creates []change) error {
+	const op = "tables.taken"
+	if at.Item == 0 {
+		at.Item = w.holder(columns, v.Values, creates)
+	}
+	if len(columns) == 1 {
+		at.Column = columns[0]
+		return core.E(op, core.Exists, at, "another record has this value, and the column is unique", v)
+	}
+	return core.E(op, core.Exists, at, fmt.Sprintf("another record has the same values in %s, which are a key", strings.Join(columns, ", ")), v)
 }
 
 // holder returns which new record has the values in the columns, 0 when the database did not tell them.

@@ -253,7 +253,7 @@ func unsound(t testing.TB, s *Store) (problems []string) {
 
 func differences(s *Store, name string, r core.Record, e entry) (problems []string) {
 	table, _ := s.Snapshot().Schema.Table(name)
-	was, err := decodeOne(table, e.data)
+	was, err := decodeStored(table, e.data)
 	if err != nil {
 		return []string{err.Error()}
 	}
@@ -275,6 +275,9 @@ func readHistory(t testing.TB, s *Store) map[string][]entry {
 		var e entry
 		if err := scan(&table, &id, &e.version, &e.op, &e.data); err != nil {
 			return err
+		}
+		if of, ok := s.Snapshot().Schema.Stored(table); ok {
+			table = of.Name
 		}
 		out[table+"/"+string(id)] = append(out[table+"/"+string(id)], e)
 		return nil

@@ -391,7 +391,7 @@ func (w *writer) flush(ctx context.Context) error {
 	}
 	sets := make([]db.Rows, 0, 3)
 	if len(creates) > 0 {
-		sets = append(sets, db.Rows{Table: w.table.Name, Columns: w.stored, N: len(creates), Value: func(row, column int) any {
+		sets = append(sets, db.Rows{Table: w.table.SQL(), Columns: w.stored, N: len(creates), Value: func(row, column int) any {
 			return creates[row].after[w.stored[column].Name]
 		}})
 	}
@@ -462,7 +462,7 @@ func (w *writer) resume(ctx context.Context, creates []change) error {
 		return nil
 	}
 	id := &core.Column{Name: "record_id", Kind: core.UUID}
-	b := db.New(w.tx.db.Dialect).Write(`SELECT record_id, max(version) FROM "_history" WHERE table_name = `).Arg(w.table.Name).Write(" AND ")
+	b := db.New(w.tx.db.Dialect).Write(`SELECT record_id, max(version) FROM "_history" WHERE table_name = `).Arg(w.table.SQL()).Write(" AND ")
 	b.Dialect().AnyOf(b, id, func() { b.Write("record_id") }, given)
 	return w.tx.db.Query(ctx, b.Write(" GROUP BY record_id"), func(scan func(...any) error) error {
 		var id core.ID
@@ -526,14 +526,14 @@ func (w *writer) statements(ctx context.Context) error {
 		return nil
 	}
 	id, _ := w.table.Column("id")
-	b := db.New(w.tx.db.Dialect).Write("DELETE FROM ").Name(w.table.Name).Write(" WHERE ")
+	b := db.New(w.tx.db.Dialect).Write("DELETE FROM ").Name(w.table.SQL()).Write(" WHERE ")
 	b.Dialect().AnyOf(b, id, func() { b.Name("id") }, gone)
 	_, err := w.tx.db.Exec(ctx, b)
 	return err
 }
 
 func (w *writer) updateRow(old, next core.Record) *db.Builder {
-	b := db.New(w.tx.db.Dialect).Write("UPDATE ").Name(w.table.Name).Write(" SET ")
+	b := db.New(w.tx.db.Dialect).Write("UPDATE ").Name(w.table.SQL()).Write(" SET ")
 	comma := false
 	for _, c := range w.stored {
 		if equal(old[c.Name], next[c.Name]) {
@@ -543,7 +543,7 @@ func (w *writer) updateRow(old, next core.Record) *db.Builder {
 			b.Write(", ")
 		}
 		comma = true
-		b.Name(c.Name).Write(" = ").Value(c, next[c.Name])
+		b.Name(c.SQL()).Write(" = ").Value(c, next[c.Name])
 	}
 	return b.Write(" WHERE id = ").Arg(old["id"])
 }

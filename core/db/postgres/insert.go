@@ -111,7 +111,7 @@ func insertRecordset(rows db.Rows, from, to int) *db.Builder {
 			if j > 0 {
 				json = append(json, ',')
 			}
-			json = append(core.AppendString(json, c.Name), ':')
+			json = append(core.AppendString(json, c.SQL()), ':')
 			json = c.AppendJSON(json, rows.Value(i, j))
 		}
 		json = append(json, '}')
@@ -121,14 +121,14 @@ func insertRecordset(rows db.Rows, from, to int) *db.Builder {
 		if i > 0 {
 			b.Write(", ")
 		}
-		b.Name("x", c.Name)
+		b.Name("x", c.SQL())
 	}
 	b.Write(" FROM json_to_recordset(").Arg(string(append(json, ']'))).Write(") AS x(")
 	for i, c := range rows.Columns {
 		if i > 0 {
 			b.Write(", ")
 		}
-		b.Name(c.Name).Write(" ", storage[c.Kind])
+		b.Name(c.SQL()).Write(" ", storage[c.Kind])
 	}
 	return b.Write(")")
 }
@@ -139,7 +139,7 @@ func insertInto(rows db.Rows) *db.Builder {
 		if i > 0 {
 			b.Write(", ")
 		}
-		b.Name(c.Name)
+		b.Name(c.SQL())
 	}
 	return b.Write(") ")
 }

@@ -28,7 +28,7 @@ func (s *session) insert(ctx context.Context, rows db.Rows) error {
 		if i > 0 {
 			b.Write(", ")
 		}
-		b.Name(c.Name)
+		b.Name(c.SQL())
 	}
 	b.Write(") VALUES (")
 	for i := range rows.Columns {

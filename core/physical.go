@@ -1,0 +1,56 @@
+package core
+
+import "strconv"
+
+// The name of a table or column is what people, rules and the API call it, and it can change. The physical name is what
+// SQL and history call it: it is fixed when the thing is made, and never used again, so that a rename touches no row and
+// an old history stays readable. See docs/decisions/010.
+
+// SQL returns the name of the table in SQL and in history.
+func (t *Table) SQL() string {
+	if t.Physical != "" {
+		return t.Physical
+	}
+	return t.Name
+}
+
+// SQL returns the name of the column in SQL and in history.
+func (c *Column) SQL() string {
+	if c.Physical != "" {
+		return c.Physical
+	}
+	return c.Name
+}
+
+// maxPhysical is the length of a name in bytes that every database keeps whole.
+const maxPhysical = 63
+
+// physical returns a physical name for what is called name: the name itself, or when that is taken the name with a
+// number. No name that people may give has two underscores.
+func physical(name string, taken func(string) bool) string {
+	for n := 2; taken(name); n++ {
+		suffix := "__" + strconv.Itoa(n)
+		if whole := name[:min(len(name), maxPhysical-len(suffix))] + suffix; !taken(whole) {
+			return whole
+		}
+	}
+	return name
+}
+
+// AppendStored appends r as a JSON object like [Table.AppendJSON], with the physical names as keys: the form of history.
+func (t *Table) AppendStored(b []byte, r Record) []byte {
+	return t.appendObject(b, r, (*Column).SQL)
+}
+
+// FromStored returns what history holds under physical names as a record: the values as they are, under the names that
+// the columns have now. What belongs to no column any more is left out.
+func (t *Table) FromStored(stored map[string]any) Record {
+	out := make(Record, len(stored))
+	for i := range t.Columns {
+		c := &t.Columns[i]
+		if v, ok := stored[c.SQL()]; ok && c.Formula == "" {
+			out[c.Name] = v
+		}
+	}
+	return out
+}

@@ -1,0 +1,161 @@
+package tables
+
+import (
+	"fmt"
+	"hash/fnv"
+	"strings"
+
+	"colonnade/core"
+	"colonnade/core/db"
+)
+
+// createTable leaves out the lookups, whose targets may not be there yet.
+func createTable(d db.Dialect, t *core.Table) *db.Builder {
+	b := db.New(d).Write("CREATE TABLE ").Name(t.SQL()).Write(" (")
+	comma := false
+	for c := range t.Stored {
+		if c.Kind == core.Lookup {
+			continue
+		}
+		if comma {
+			b.Write(", ")
+		}
+		comma = true
+		defineColumn(b, c)
+	}
+	return b.Write(")")
+}
+
+func defineColumn(b *db.Builder, c *core.Column) {
+	b.Name(c.SQL()).Write(" ", b.Dialect().ColumnType(c))
+	switch {
+	case c.Name == "id":
+		b.Write(" PRIMARY KEY NOT NULL")
+	case c.System && c.Name != "owner_id" && c.Name != "unit_id": // the records of a table may come to belong to nobody
+		b.Write(" NOT NULL")
+	}
+}
+
+func (a *alteration) addColumn(t *core.Table, c *core.Column) *db.Builder {
+	b := db.New(a.tx.db.Dialect).Write("ALTER TABLE ").Name(t.SQL()).Write(" ADD COLUMN ")
+	defineColumn(b, c)
+	if c.Kind == core.Lookup {
+		target, err := a.to.Table(c.Target)
+		if err != nil {
+			return b.Fail(err)
+		}
+		b.Write(" CONSTRAINT ").Name(foreignKey(t, c)).Write(" REFERENCES ").Name(target.SQL()).Write(" (id)")
+	}
+	return b
+}
+
+// index is one index of a physical table.
+type index struct {
+	table   *core.Table
+	unique  bool
+	columns []indexColumn
+}
+
+type indexColumn struct {
+	*core.Column
+	desc bool
+}
+
+// indexes returns what the definition of t asks for: keys, unique columns, lookups, owners, and the declared ones.
+// What two of them ask for is there once.
+func indexes(t *core.Table) []index {
+	var out []index
+	add := func(unique bool, columns ...core.IndexColumn) {
+		i := index{table: t, unique: unique}
+		for _, ic := range columns {
+			c, _ := t.Column(ic.Column)
+			i.columns = append(i.columns, indexColumn{c, ic.Desc})
+		}
+		out = append(out, i)
+	}
+	for c := range t.Stored {
+		switch {
+		case c.Unique:
+			add(true, core.IndexColumn{Column: c.Name})
+		case c.Kind == core.Lookup, c.Name == "owner_id", c.Name == "unit_id":
+			add(false, core.IndexColumn{Column: c.Name})
+		}
+	}
+	for _, k := range t.Keys {
+		columns := make([]core.IndexColumn, len(k.Columns))
+		for i, name := range k.Columns {
+			columns[i].Column = name
+		}
+		add(true, columns...)
+	}
+	for _, x := range t.Indexes {
+		add(false, append(x.Columns[:len(x.Columns):len(x.Columns)], core.IndexColumn{Column: "id"})...) // the order of lists is total
+	}
+	return out
+}
+
+// missingIndexes returns the indexes of t that old has not, each once.
+func missingIndexes(old, t *core.Table) []index {
+	have := map[string]bool{}
+	for _, i := range indexes(old) {
+		have[i.name()] = true
+	}
+	var out []index
+	for _, i := range indexes(t) {
+		if !have[i.name()] {
+			have[i.name()] = true
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// name says what the index is, so that a key or an index that is renamed keeps it.
+func (i index) name() string {
+	prefix := "ix"
+	if i.unique {
+		prefix = "uq"
+	}
+	parts := []string{prefix, i.table.SQL()}
+	for _, c := range i.columns {
+		part := c.SQL()
+		if c.desc {
+			part += "-"
+		}
+		parts = append(parts, part)
+	}
+	return constraintName(parts...)
+}
+
+func (i index) create(d db.Dialect) *db.Builder {
+	b := db.New(d).Write("CREATE ")
+	if i.unique {
+		b.Write("UNIQUE ")
+	}
+	b.Write("INDEX ").Name(i.name()).Write(" ON ").Name(i.table.SQL()).Write(" (")
+	for n, c := range i.columns {
+		if n > 0 {
+			b.Write(", ")
+		}
+		b.Name(c.SQL())
+		if c.desc {
+			b.Write(" DESC")
+		}
+	}
+	return b.Write(")")
+}
+
+// foreignKey is the name of the reference behind a lookup.
+func foreignKey(t *core.Table, c *core.Column) string { return constraintName("fk", t.SQL(), c.SQL()) }
+
+// constraintName is unique in the database, as no name of a table or column has a dot, and at most 63 bytes long, the
+// limit of PostgreSQL.
+func constraintName(parts ...string) string {
+	full := strings.Join(parts, ".")
+	if len(full) <= 63 {
+		return full
+	}
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(full))
+	return fmt.Sprintf("%.46s.%016x", full, h.Sum64())
+}
