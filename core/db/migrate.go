@@ -83,12 +83,14 @@ func readMigrations(dir fs.FS) ([]migrationFile, error) {
 		return nil, err
 	}
 	var out []migrationFile
-	for i, name := range names { // Glob sorts
+	last := 0
+	for _, name := range names { // Glob sorts
 		number, _, _ := strings.Cut(name, "_")
 		n, err := strconv.Atoi(number)
-		if err != nil || n != i+1 {
-			return nil, fmt.Errorf("migration %s: the numbers must run from 0001 without a gap", name)
+		if err != nil || n <= last {
+			return nil, fmt.Errorf("migration %s: the numbers must rise", name)
 		}
+		last = n
 		text, err := fs.ReadFile(dir, name)
 		if err != nil {
 			return nil, err
