@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/shopspring/decimal"
+
 	"colonnade/core"
 )
 
@@ -14,6 +16,8 @@ func text(name string) core.Column { return core.Column{Name: name, Kind: core.T
 func lookup(name, target string) core.Column {
 	return core.Column{Name: name, Kind: core.Lookup, Target: target}
 }
+
+func number(s string) *decimal.Decimal { d := decimal.RequireFromString(s); return &d }
 
 func table(name string, columns ...core.Column) core.Table {
 	return core.Table{Name: name, Columns: columns}
@@ -42,7 +46,17 @@ func TestRefusals(t *testing.T) {
 		{"precision", one(core.Column{Name: "a", Kind: core.Decimal}), core.Invalid, `item.a: a decimal has a precision of 1 to 38 digits, and a scale of at most that many`},
 		{"scale", one(core.Column{Name: "a", Kind: core.Decimal, Precision: 2, Scale: 3}), core.Invalid, `item.a: a decimal has a precision of 1 to 38 digits, and a scale of at most that many`},
 		{"scale of an integer", one(core.Column{Name: "a", Kind: core.Integer, Scale: 3}), core.Invalid, `item.a: only a decimal has a precision and a scale`},
-		{"length", one(core.Column{Name: "a", Kind: core.LongText, MaxLength: 3}), core.Invalid, `item.a: only a text has a maximal length`},
+		{"length", one(core.Column{Name: "a", Kind: core.Integer, MaxLength: 3}), core.Invalid, `item.a: only a text has a minimal length, a maximal length, a pattern and a message`},
+		{"lengths", one(core.Column{Name: "a", Kind: core.LongText, MaxLength: 1<<20 + 1}), core.Invalid, `item.a: the lengths of a text are between 0 and 1048576, and the minimal one is not above the maximal one`},
+		{"lengths crossed", one(core.Column{Name: "a", Kind: core.Text, MinLength: 4, MaxLength: 3}), core.Invalid, `item.a: the lengths of a text are between 0 and 1048576, and the minimal one is not above the maximal one`},
+		{"format", one(core.Column{Name: "a", Kind: core.Text, Format: "iban"}), core.Invalid, `item.a: the format of a text is one of email, url, phone; other kinds have none`},
+		{"format of a long text", one(core.Column{Name: "a", Kind: core.LongText, Format: core.Email}), core.Invalid, `item.a: the format of a text is one of email, url, phone; other kinds have none`},
+		{"region", one(core.Column{Name: "a", Kind: core.Text, Format: core.Phone, Region: "Germany"}), core.Invalid, `item.a: the region of a telephone number is a country such as DE; nothing else has one`},
+		{"pattern", one(core.Column{Name: "a", Kind: core.Text, Pattern: "(?=a)"}), core.Invalid, "item.a: the pattern is no regular expression (RE2): error parsing regexp: invalid or unsupported Perl syntax: `(?=`"},
+		{"large pattern", one(core.Column{Name: "a", Kind: core.Text, Pattern: "[a-z]{1000}[0-9]{1000}"}), core.Invalid, `item.a: the pattern is too large: use smaller repetitions`},
+		{"message", one(core.Column{Name: "a", Kind: core.Text, Message: "no"}), core.Invalid, `item.a: a message needs a pattern`},
+		{"least of a text", one(core.Column{Name: "a", Kind: core.Text, Min: number("1")}), core.Invalid, `item.a: only a number has a least and a greatest value`},
+		{"least above greatest", one(core.Column{Name: "a", Kind: core.Integer, Min: number("2"), Max: number("1")}), core.Invalid, `item.a: the least value is above the greatest one`},
 		{"no options", one(core.Column{Name: "a", Kind: core.Choice}), core.Invalid, `item.a: a choice needs options`},
 		{"options", one(core.Column{Name: "a", Kind: core.Text, Options: []core.Option{{Value: "x"}}}), core.Invalid, `item.a: only a choice has options`},
 		{"option twice", one(core.Column{Name: "a", Kind: core.Choice, Options: []core.Option{{Value: "x"}, {Value: "x"}}}), core.Invalid, `item.a: option "x" is empty, too long or there twice`},

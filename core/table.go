@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/shopspring/decimal"
 )
 
 // Column describes one column of a table, or one argument of an action.
@@ -14,24 +16,33 @@ type Column struct {
 	Doc   string `json:"doc,omitempty"`
 	Kind  Kind   `json:"kind"`
 
-	Required  bool     `json:"required,omitempty"`
-	Unique    bool     `json:"unique,omitempty"`
-	Default   string   `json:"default,omitempty"`    // an expression, evaluated when a record is created without the column
-	Formula   string   `json:"formula,omitempty"`    // an expression; the column is calculated when it is not empty
-	MaxLength int      `json:"max_length,omitempty"` // of a text, in characters
-	Precision int      `json:"precision,omitempty"`  // of a decimal, in digits; at most 38
-	Scale     int      `json:"scale,omitempty"`      // of a decimal, digits after the point
-	Options   []Option `json:"options,omitempty"`    // of a choice
-	Target    string   `json:"target,omitempty"`     // of a lookup: the table
-	Relation  string   `json:"relation,omitempty"`   // of a lookup: the field that leads to the record
-	Inverse   string   `json:"inverse,omitempty"`    // of a lookup: the field of the target that leads back
-	OnDelete  OnDelete `json:"on_delete,omitempty"`  // of a lookup: what happens when the target goes
+	Required  bool             `json:"required,omitempty"`
+	Unique    bool             `json:"unique,omitempty"`
+	Default   string           `json:"default,omitempty"`    // an expression, evaluated when a record is created without the column
+	Formula   string           `json:"formula,omitempty"`    // an expression; the column is calculated when it is not empty
+	MinLength int              `json:"min_length,omitempty"` // of a text, in characters
+	MaxLength int              `json:"max_length,omitempty"` // of a text, in characters; [MaxText] when 0
+	Format    Format           `json:"format,omitempty"`     // of a text
+	Region    string           `json:"region,omitempty"`     // of a telephone number: the country of numbers without one, such as DE
+	Pattern   string           `json:"pattern,omitempty"`    // of a text: the regular expression (RE2) that the whole text matches
+	Message   string           `json:"message,omitempty"`    // of a pattern: what the writer of another text reads
+	Min       *decimal.Decimal `json:"min,omitempty"`        // of a number
+	Max       *decimal.Decimal `json:"max,omitempty"`        // of a number
+	Precision int              `json:"precision,omitempty"`  // of a decimal, in digits; at most 38
+	Scale     int              `json:"scale,omitempty"`      // of a decimal, digits after the point
+	Options   []Option         `json:"options,omitempty"`    // of a choice
+	Target    string           `json:"target,omitempty"`     // of a lookup: the table
+	Relation  string           `json:"relation,omitempty"`   // of a lookup: the field that leads to the record
+	Inverse   string           `json:"inverse,omitempty"`    // of a lookup: the field of the target that leads back
+	OnDelete  OnDelete         `json:"on_delete,omitempty"`  // of a lookup: what happens when the target goes
 
 	Physical string `json:"physical,omitempty"` // see [Column.SQL]; the name when empty
 
 	System bool     `json:"-"` // kept by Colonnade, not by writers
 	List   bool     `json:"-"` // of an action's argument: several values
 	Fields []Column `json:"-"` // of an object: its members
+
+	limits *limits // compiled by check
 }
 
 // Option is one value of a choice.
@@ -326,8 +337,6 @@ func (c *Column) check() error {
 		problem = "a decimal has a precision of 1 to 38 digits, and a scale of at most that many"
 	case c.Kind != Decimal && (c.Precision != 0 || c.Scale != 0):
 		problem = "only a decimal has a precision and a scale"
-	case c.MaxLength < 0 || c.MaxLength > 0 && c.Kind != Text:
-		problem = "only a text has a maximal length"
 	case c.Kind == Choice && len(c.Options) == 0:
 		problem = "a choice needs options"
 	case c.Kind != Choice && len(c.Options) > 0:
@@ -346,6 +355,9 @@ func (c *Column) check() error {
 		problem = "a calculated column is a text, a number, a boolean, a date or a timestamp"
 	case c.Unique && (c.Kind == JSON || c.Kind == LongText):
 		problem = "a JSON or long text column cannot be unique"
+	}
+	if problem == "" {
+		problem = c.compile()
 	}
 	if problem != "" {
 		return E(op, Invalid, problem)

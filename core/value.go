@@ -27,13 +27,26 @@ func parseText(c *Column, v any) (any, string) {
 	if !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
 		return nil, "the text is not valid UTF-8 or holds a NUL character"
 	}
-	if n := c.MaxLength; n > 0 && len(s) > n && utf8.RuneCountInString(s) > n {
-		return nil, fmt.Sprintf("the text has %d characters, the column takes %d", utf8.RuneCountInString(s), n)
+	s, problem := c.checkText(s)
+	if problem != "" {
+		return nil, problem
 	}
 	return s, ""
 }
 
-func parseInteger(_ *Column, v any) (any, string) {
+func parseInteger(c *Column, v any) (any, string) {
+	n, problem := toInteger(v)
+	if problem == "" && (c.Min != nil || c.Max != nil) {
+		d := decimal.NewFromInt(n)
+		problem = c.checkNumber(c.Min != nil && d.LessThan(*c.Min), c.Max != nil && d.GreaterThan(*c.Max), d.String())
+	}
+	if problem != "" {
+		return nil, problem
+	}
+	return n, ""
+}
+
+func toInteger(v any) (int64, string) {
 	switch n := v.(type) {
 	case int64:
 		return n, ""
@@ -58,7 +71,7 @@ func parseInteger(_ *Column, v any) (any, string) {
 			return n.IntPart(), ""
 		}
 	}
-	return nil, describe(v) + " is no whole number of 64 bits"
+	return 0, describe(v) + " is no whole number of 64 bits"
 }
 
 func parseDecimal(c *Column, v any) (any, string) {
@@ -94,6 +107,9 @@ func parseDecimal(c *Column, v any) (any, string) {
 	if d.NumDigits()+max(0, int(d.Exponent())) > 100 {
 		return nil, "the number has too many digits"
 	}
+	if problem := c.checkNumber(c.Min != nil && d.LessThan(*c.Min), c.Max != nil && d.GreaterThan(*c.Max), d.String()); problem != "" {
+		return nil, problem
+	}
 	if c.Precision == 0 {
 		return d, ""
 	}
@@ -110,7 +126,7 @@ func parseDecimal(c *Column, v any) (any, string) {
 	return rounded, ""
 }
 
-func parseFloat(_ *Column, v any) (any, string) {
+func parseFloat(c *Column, v any) (any, string) {
 	var f float64
 	switch n := v.(type) {
 	case float64:
@@ -122,7 +138,7 @@ func parseFloat(_ *Column, v any) (any, string) {
 	case decimal.Decimal:
 		f = n.InexactFloat64()
 	case json.Number:
-		return parseFloat(nil, string(n))
+		return parseFloat(c, string(n))
 	case string:
 		x, err := strconv.ParseFloat(n, 64)
 		if err != nil {
@@ -137,6 +153,12 @@ func parseFloat(_ *Column, v any) (any, string) {
 	}
 	if f == 0 {
 		f = 0 // SQLite has no negative zero
+	}
+	if c.Min != nil || c.Max != nil {
+		below, above := c.Min != nil && f < c.Min.InexactFloat64(), c.Max != nil && f > c.Max.InexactFloat64()
+		if problem := c.checkNumber(below, above, string(AppendFloat(nil, f))); problem != "" {
+			return nil, problem
+		}
 	}
 	return f, ""
 }

@@ -261,8 +261,8 @@ func (n *node) compare(c Compare) (writeFunc, error) {
 		return nil, err
 	}
 	at := core.At{Table: n.table.Name, Column: c.Column}
-	loose := *r.column // a value to compare with need not fit into the column
-	loose.Precision, loose.Scale, loose.MaxLength = 0, 0, 0
+	loose := r.column.Unlimited() // a value to compare with need not fit into the column
+	loose.Precision, loose.Scale = 0, 0
 	parse := func(v any) (any, error) {
 		if v == nil {
 			return nil, core.E("tables.compare", core.Invalid, at, "null compares with nothing: use _is_null")
@@ -295,7 +295,7 @@ func (n *node) compare(c Compare) (writeFunc, error) {
 				return nil, err
 			}
 		}
-		return between(c.Op, at, &loose, r.operand, list)
+		return between(c.Op, at, loose, r.operand, list)
 	case Like, NotLike, ILike, NotILike, StartsWith:
 		pattern, ok := c.Value.(string)
 		if !ok || !r.column.Kind.Info().Like {
@@ -311,7 +311,7 @@ func (n *node) compare(c Compare) (writeFunc, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(b *db.Builder) { r.operand(b); b.Write(word).Value(&loose, v) }, nil
+	return func(b *db.Builder) { r.operand(b); b.Write(word).Value(loose, v) }, nil
 }
 
 func between(op CompareOp, at core.At, c *core.Column, left writeFunc, list []any) (writeFunc, error) {

@@ -138,10 +138,10 @@ func loosely(t *core.Table, name string) *core.Column {
 	if !ok {
 		return nil
 	}
-	out := *c
-	out.MaxLength, out.Options = 0, nil
+	out := c.Unlimited()
+	out.Format, out.Options = "", nil
 	if c.Kind == core.Choice {
 		out.Kind = core.Text // a value that was an option when it was written
 	}
-	return &out
+	return out
 }

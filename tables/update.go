@@ -94,9 +94,15 @@ func (w *writer) increments(u Update) (inc input, err error) {
 			return inc, core.E(op, core.Invalid, w.at(name), "the column is both set and increased: do one of them")
 		}
 	}
-	inc, err = w.parse(core.Update, u.Inc)
+	inc.values = make(core.Record, len(u.Inc))
+	for name, v := range u.Inc {
+		c, _ := w.table.Column(name)
+		if inc.values[name], err = c.Unlimited().Parse(v); err != nil { // the limits are those of the sum
+			return inc, core.E(op, core.At{Table: w.table.Name}, err)
+		}
+	}
 	inc.reads = reads
-	return inc, err
+	return inc, nil
 }
 
 // readable returns the guard under which the caller reads the column, of which an increment tells the value.
