@@ -14,21 +14,28 @@ type Schema struct {
 	stored  map[string]*Table // by physical name
 	sorted  []*Table
 	inverse map[string][]Relation
+	links   map[string][]Relation
 }
 
-// Relation is one side of a lookup, as a table sees it.
+// Relation is one side of a lookup, as a table sees it, or of a [Link].
 type Relation struct {
 	Name   string // the field
 	Many   bool   // seen from the target: several records
 	Table  string // where the field leads
 	Column string // the lookup column: of this table, or when Many of the other one
+
+	Through string // of many to many: the table of the links, whose Column leads to Table
+	Near    string // and its lookup that leads to this table
 }
 
 // NewSchema completes the tables with their system columns and default names, checks them and returns their schema.
 // The arguments stay as they are.
 func NewSchema(version int64, tables ...Table) (*Schema, error) {
 	const op = "core.NewSchema"
-	s := &Schema{version: version, tables: make(map[string]*Table, len(tables)), stored: make(map[string]*Table, len(tables)), inverse: map[string][]Relation{}}
+	s := &Schema{
+		version: version, tables: make(map[string]*Table, len(tables)), stored: make(map[string]*Table, len(tables)),
+		inverse: map[string][]Relation{}, links: map[string][]Relation{},
+	}
 	for _, t := range tables {
 		if _, ok := s.tables[t.Name]; ok {
 			return nil, E(op, Exists, At{Table: t.Name}, "there is a table of this name already")
@@ -114,7 +121,7 @@ func (s *Schema) relate() error {
 			}
 		}
 	}
-	return nil
+	return s.relateLinks(taken)
 }
 
 func (s *Schema) relateColumn(t *Table, c *Column, taken map[string]bool) error {
@@ -190,7 +197,8 @@ func noTable(op, name string, have []string) error {
 // Tables returns the tables by name. The slice is shared: do not change it.
 func (s *Schema) Tables() []*Table { return s.sorted }
 
-// Relations returns the relations of the table: first those of its lookups, then those that lead back to it.
+// Relations returns the relations that lookups make, as the table sees them: first those of its own, then those that lead
+// back to it. See also [Schema.Links].
 func (s *Schema) Relations(table string) []Relation {
 	t, ok := s.tables[table]
 	if !ok {
@@ -208,6 +216,11 @@ func (s *Schema) Relations(table string) []Relation {
 // Relation returns the relation of the table with that name.
 func (s *Schema) Relation(table, name string) (Relation, bool) {
 	for _, r := range s.Relations(table) {
+		if r.Name == name {
+			return r, true
+		}
+	}
+	for _, r := range s.links[table] {
 		if r.Name == name {
 			return r, true
 		}

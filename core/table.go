@@ -81,6 +81,7 @@ type Table struct {
 	Keys      []Key     `json:"keys,omitempty"`
 	Indexes   []Index   `json:"indexes,omitempty"`
 	Rules     []Rule    `json:"rules,omitempty"`
+	Link      *Link     `json:"link,omitempty"`     // of a table that joins two others
 	Physical  string    `json:"physical,omitempty"` // see [Table.SQL]; the name when empty
 
 	// Builtin tables are declared by a package, not by an app builder; their names start with an underscore.
@@ -310,7 +311,7 @@ func (t *Table) check() error {
 		}
 		names[r.Name] = true
 	}
-	return nil
+	return t.checkLink()
 }
 
 func isSystem(name string) bool {

@@ -1,6 +1,8 @@
 package graphql
 
 import (
+	"slices"
+
 	gql "github.com/graphql-go/graphql"
 
 	"colonnade/core"
@@ -131,7 +133,7 @@ func (b *builder) relate(r *rows) error {
 	for name := range r.fields {
 		taken[name] = "the column " + name
 	}
-	for _, rel := range b.schema.Relations(r.table.Name) {
+	for _, rel := range slices.Concat(b.schema.Relations(r.table.Name), b.schema.Links(r.table.Name)) {
 		to, owner, at := b.rows[rel.Table], "the relation "+rel.Name, core.At{Table: r.table.Name, Column: rel.Name}
 		if err := claim(taken, "field", owner, at, rel.Name); err != nil {
 			return err

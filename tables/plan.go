@@ -146,6 +146,13 @@ func (n *node) relation(name string) (to *node, rel core.Relation, link writeFun
 	if !ok {
 		return nil, rel, nil, unknown()
 	}
+	if rel.Through != "" {
+		to, link, err = n.through(rel)
+		if err != nil {
+			return nil, rel, nil, unknown()
+		}
+		return to, rel, link, nil
+	}
 	var lookup ref // in the child
 	if !rel.Many {
 		if lookup, err = n.resolve(rel.Column); err != nil {
