@@ -88,9 +88,39 @@ func (a *arena) put(t *testing.T, s *core.Schema, rows map[string][]core.Record)
 			if err := tx.InsertRows(t.Context(), table.Name, stored, rows[table.Name]); err != nil {
 				return err
 			}
+			if err := putHistory(t, tx, table, rows[table.Name]); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
+}
+
+// moment is when the rows of a game were as they are.
+var moment = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// putHistory has each record have been another before the moment, and after it.
+func putHistory(t *testing.T, tx *db.Tx, table *core.Table, rows []core.Record) error {
+	t.Helper()
+	if _, err := tx.Exec(t.Context(), db.New(tx.Dialect).Write(`DELETE FROM "_history" WHERE table_name = `).Arg(table.SQL())); err != nil {
+		return err
+	}
+	w := &writer{table: table, caller: core.System("test"), tx: &Tx{}}
+	for version := range int64(3) {
+		w.tx.now, w.batch = moment.Add(time.Duration(version-1)*time.Hour), nil
+		for i, r := range rows {
+			other := rows[(i+1)%len(rows)].Clone()
+			if version == 1 {
+				other = r.Clone()
+			}
+			other["id"], other["version"] = r["id"], r["version"].(int64)+version-1
+			w.batch = append(w.batch, change{op: core.Update, after: other})
+		}
+		if err := tx.Insert(t.Context(), w.history()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // game is one schema, policy and content, with the oracle that knows it.
@@ -203,6 +233,12 @@ func (g *game) play(t *testing.T) {
 			text, args, _ := g.arena.stores[0].SQL(core.WithCaller(t.Context(), g.o.caller), g.snap, q)
 			expected, _ := json.Marshal(want)
 			t.Fatalf("query %s\ngot  %s\nwant %s\n%s\n%v", describeQuery(q), out, expected, text, args)
+		}
+		then := q
+		then.At = moment
+		if was := g.ask(t, then); !bytes.Equal(was, out) {
+			text, args, _ := g.arena.stores[0].SQL(core.WithCaller(t.Context(), g.o.caller), g.snap, then)
+			t.Fatalf("query %s\nnow  %s\nthen %s\n%s\n%v", describeQuery(q), out, was, text, args)
 		}
 		g.refuses(t, a, table)
 		asked, answers = append(asked, q), append(answers, out)

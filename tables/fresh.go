@@ -40,7 +40,7 @@ func (tx *Tx) remember(w *writer) {
 // say the same. It reports whether it could.
 func (tx *Tx) readFresh(ctx context.Context, q *Query, dst []byte) ([]byte, bool, error) {
 	where, ok := q.Where.(Compare)
-	if len(tx.fresh) == 0 || !ok || where.Column != "id" || where.Op != In || q.Form == Aggregate || len(q.Order) > 0 || q.Offset != 0 {
+	if len(tx.fresh) == 0 || !ok || where.Column != "id" || where.Op != In || q.Form == Aggregate || len(q.Order) > 0 || q.Offset != 0 || !q.At.IsZero() {
 		return dst, false, nil
 	}
 	ids, ok := where.Value.([]any)

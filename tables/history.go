@@ -2,6 +2,7 @@ package tables
 
 import (
 	"encoding/json"
+	"time"
 
 	"colonnade/core"
 	"colonnade/core/db"
@@ -31,7 +32,7 @@ var common = []column{
 	field("actor", core.UUID, func(w *writer, _ *change) any { return string(actorOf(w.caller)) }),
 	field("cause", core.Text, func(w *writer, _ *change) any { return causeKind(w.caller) }),
 	field("cause_id", core.Text, func(w *writer, _ *change) any { return orNull(w.caller.Cause.ID) }),
-	field("at", core.Timestamp, func(w *writer, _ *change) any { return w.tx.now }),
+	field("at", core.Timestamp, func(w *writer, c *change) any { return w.when(c) }),
 }
 
 var (
@@ -70,6 +71,21 @@ func (w *writer) events() db.Rows {
 	return db.Rows{Table: "_event", Columns: eventTable, N: len(w.batch), Value: func(row, column int) any {
 		return eventColumns[column].value(w, &w.batch[row])
 	}}
+}
+
+// when is the time of a change. The versions of a record are in the order of their times, whatever the clocks say.
+func (w *writer) when(c *change) time.Time {
+	if c.before == nil {
+		return w.tx.now
+	}
+	return later(w.tx.now, c.before["updated_at"])
+}
+
+func later(now time.Time, last any) time.Time {
+	if t, ok := last.(time.Time); ok && t.After(now) {
+		return t
+	}
+	return now
 }
 
 func causeKind(c core.Caller) string {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"colonnade/authz"
 	"colonnade/core"
@@ -17,7 +18,8 @@ import (
 type planner struct {
 	snap   *Snapshot
 	caller core.Caller
-	n      int // aliases given
+	at     time.Time // not zero: every table is read as it was then
+	n      int       // aliases given
 }
 
 // writeFunc writes a part of a statement.
@@ -29,6 +31,7 @@ type node struct {
 	table *core.Table
 	alias string
 	may   *authz.Decision
+	past  *past // where its rows come from, when that is not the table
 }
 
 // decide returns the table and how far the caller's privilege on it reaches. Who defines tables learns which there are;
@@ -54,7 +57,22 @@ func (p *planner) node(table string, priv core.Op) (*node, error) {
 	}
 	n := &node{p: p, table: t, alias: "t" + strconv.Itoa(p.n), may: may}
 	p.n++
+	if !p.at.IsZero() && !t.Builtin {
+		n.past = pastAt(t, p.at)
+	}
 	return n, nil
+}
+
+// from writes where the rows of n come from, under its alias.
+func (n *node) from(b *db.Builder) {
+	if n.past == nil {
+		b.Name(n.table.SQL())
+	} else {
+		b.Write("(")
+		n.past.source(b)
+		b.Write(")")
+	}
+	b.Write(" AS ", n.alias)
 }
 
 // raw writes the column without asking whether the caller may see it; a calculated column becomes its formula.
@@ -95,11 +113,11 @@ func (n *node) resolve(name string) (ref, error) {
 		return ref{}, n.unknown(name)
 	}
 	if guard == nil {
-		return ref{c, func(b *db.Builder) { n.raw(b, c) }, c.Formula == ""}, nil
+		return ref{c, func(b *db.Builder) { n.raw(b, c) }, c.Formula == "" && n.past == nil}, nil
 	}
 	return ref{c, func(b *db.Builder) {
 		b.Write("CASE WHEN ")
-		n.expr(b, guard)
+		n.holds(b, guard)
 		b.Write(" THEN ")
 		n.raw(b, c)
 		b.Write(" END")
@@ -182,7 +200,17 @@ func (n *node) relation(name string) (to *node, rel core.Relation, link writeFun
 func (n *node) scope(b *db.Builder) {
 	if n.may.Rows != nil {
 		b.Write(" AND ")
-		n.expr(b, n.may.Rows)
+		n.holds(b, n.may.Rows)
+	}
+}
+
+// holds writes that an expression of the policy holds for the row of n: as it is, and for a version of the past for the
+// record as it is now too.
+func (n *node) holds(b *db.Builder, e *rules.Expr) {
+	n.expr(b, e)
+	if n.past != nil && !n.past.last {
+		b.Write(" AND ")
+		n.nowHolds(b, e)
 	}
 }
 
@@ -214,7 +242,9 @@ func (n *node) where(c Cond) (writeFunc, error) {
 			return nil, err
 		}
 		return func(b *db.Builder) {
-			b.Write("EXISTS (SELECT 1 FROM ").Name(to.table.SQL()).Write(" AS ", to.alias, " WHERE ")
+			b.Write("EXISTS (SELECT 1 FROM ")
+			to.from(b)
+			b.Write(" WHERE ")
 			link(b)
 			to.scope(b)
 			if inner != nil {
@@ -387,7 +417,9 @@ func (n *node) order(o Order) (writeFunc, error) {
 		write = func(b *db.Builder) {
 			b.Write("(SELECT ")
 			inner(b)
-			b.Write(" FROM ").Name(to.table.SQL()).Write(" AS ", to.alias, " WHERE ")
+			b.Write(" FROM ")
+			to.from(b)
+			b.Write(" WHERE ")
 			link(b)
 			to.scope(b)
 			b.Write(")")

@@ -42,7 +42,9 @@ func (p *planner) rows(n *node, q *Query, link writeFunc) (*rows, error) {
 
 // filter writes FROM and WHERE.
 func (r *rows) filter(b *db.Builder) {
-	b.Write(" FROM ").Name(r.table.SQL()).Write(" AS ", r.alias, " WHERE ")
+	b.Write(" FROM ")
+	r.node.from(b)
+	b.Write(" WHERE ")
 	if r.link != nil {
 		r.link(b)
 	} else {

@@ -1,10 +1,15 @@
 package tables
 
-import "colonnade/core"
+import (
+	"time"
+
+	"colonnade/core"
+)
 
 // Query asks for records of one table and, nested in it, for related ones. It is answered by one SQL statement.
 type Query struct {
 	Table  string
+	At     time.Time // not zero: the records as they were then
 	Form   Form
 	Where  Cond // nil for every record
 	Order  []Order

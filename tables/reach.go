@@ -43,7 +43,9 @@ func (tx *Tx) reach(ctx context.Context, table string, priv core.Op, where Cond)
 
 // from writes everything from FROM on.
 func (r *reach) from(b *db.Builder) {
-	b.Write(" FROM ").Name(r.table.SQL()).Write(" AS ", r.alias, " WHERE TRUE")
+	b.Write(" FROM ")
+	r.node.from(b)
+	b.Write(" WHERE TRUE")
 	r.scope(b)
 	if r.read != nil && r.read.may.Rows != r.may.Rows {
 		r.read.scope(b)

@@ -51,7 +51,7 @@ func (s *Store) SQL(ctx context.Context, snap *Snapshot, q Query) (text string, 
 }
 
 func (s *Store) plan(ctx context.Context, snap *Snapshot, q Query) (*db.Builder, *db.Shape, error) {
-	p := &planner{snap: snap, caller: core.CallerFrom(ctx)}
+	p := &planner{snap: snap, caller: core.CallerFrom(ctx), at: q.At}
 	n, err := p.node(q.Table, core.Read)
 	if err != nil {
 		return nil, nil, err

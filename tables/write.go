@@ -245,7 +245,7 @@ func (w *writer) touch(next, old core.Record) {
 		return
 	}
 	next["version"] = old["version"].(int64) + 1
-	next["updated_at"] = w.tx.now
+	next["updated_at"] = later(w.tx.now, old["updated_at"])
 	next["updated_by"] = string(actorOf(w.caller))
 }
 

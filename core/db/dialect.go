@@ -31,6 +31,10 @@ type Dialect interface {
 	// Nest writes a scalar sub-select that yields JSON in the form of s, null when a single row is not there.
 	Nest(b *Builder, s *Shape, value func(i int), from func())
 
+	// Member writes the value that an object, of the JSON that history keeps, has under the key, as the column would hold it;
+	// NULL when the object has none.
+	Member(b *Builder, c *core.Column, object func(), key string)
+
 	// AnyOf writes a condition: the expression, of the column's kind, equals a member of list. The list is one
 	// argument however long it is; its values are in the Go form of the kind.
 	AnyOf(b *Builder, c *core.Column, expr func(), list []any)
@@ -57,6 +61,16 @@ type Dialect interface {
 	// tx, seq, table_name, record_id, version, op, actor, cause, cause_id, depth, at, before, after. It leaves out
 	// events before which another may still appear.
 	EventsAfter(b *Builder, tx, seq int64, limit int)
+
+	// EventPlace writes the place of the row e of "_event" in the stream, as two expressions of integers: tx, seq.
+	EventPlace(b *Builder)
+
+	// EventsBetween writes a condition on the row e of "_event": it is behind the first place in the stream and not behind
+	// the second.
+	EventsBetween(b *Builder, tx, seq, toTx, toSeq int64)
+
+	// EventOrder is the order of the stream, over the row e of "_event".
+	EventOrder() string
 
 	// EventsThrough writes a condition on rows of "_event": they are at the place in the stream, or before it.
 	EventsThrough(b *Builder, tx, seq int64)

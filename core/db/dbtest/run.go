@@ -22,6 +22,7 @@ func Run(t *testing.T, open func(t *testing.T) *db.DB) {
 	}{
 		{"RoundTrip", testRoundTrip},
 		{"Floats", testFloats},
+		{"Member", testMember},
 		{"Compare", testCompare},
 		{"AnyOf", testAnyOf},
 		{"Like", testLike},
@@ -355,6 +356,54 @@ func testFloats(t *testing.T, d *db.DB) {
 	lost := ids(t, d, func(b *db.Builder) { b.Write("NOT "); d.AnyOf(b, c, field(b, "float"), list) })
 	if lost != "" {
 		t.Errorf("AnyOf did not find %d floats: %.100s", strings.Count(lost, " ")+1, lost)
+	}
+}
+
+// testMember takes each value of each kind out of a JSON object, and has it equal the one in the column.
+func testMember(t *testing.T, d *db.DB) {
+	makeThing(t, d)
+	exec(t, d, db.New(d.Dialect).Write("CREATE TABLE doc (id ", d.ColumnType(column("id")), ", data ", d.ColumnType(column("json")), ")"))
+	id, data := column("id"), column("json")
+	for name, list := range values {
+		c := column(name)
+		exec(t, d, db.New(d.Dialect).Write("DELETE FROM thing"))
+		exec(t, d, db.New(d.Dialect).Write("DELETE FROM doc"))
+		things, docs := []core.Record{{"id": number(1), name: nil}}, []core.Record{{"id": number(1), "json": json.RawMessage(`{"` + name + `":null}`)}}
+		for i, v := range list {
+			var raw any
+			if err := json.Unmarshal([]byte(v[0]), &raw); err != nil || c.Kind == core.Integer || c.Kind == core.Decimal || c.Kind == core.JSON {
+				raw = json.RawMessage(v[0])
+				if c.Kind != core.JSON {
+					raw = v[0]
+				}
+			}
+			p, err := c.Parse(raw)
+			if err != nil {
+				t.Fatal(name, v[0], err)
+			}
+			doc := c.AppendJSON([]byte(`{"other":1,"`+name+`":`), p)
+			things = append(things, core.Record{"id": number(i + 2), name: raw})
+			docs = append(docs, core.Record{"id": number(i + 2), "json": json.RawMessage(append(doc, '}'))})
+		}
+		insert(t, d, things...)
+		if err := d.Tx(t.Context(), db.TxOptions{}, func(tx *db.Tx) error {
+			return tx.Insert(t.Context(), db.Rows{Table: "doc", Columns: []*core.Column{id, {Name: "data", Kind: core.JSON}}, N: len(docs), Value: func(row, column int) any {
+				return docs[row][[]string{"id", "json"}[column]]
+			}})
+		}); err != nil {
+			t.Fatal(err)
+		}
+		same := ids(t, d, func(b *db.Builder) {
+			b.Write("EXISTS (SELECT 1 FROM doc WHERE doc.id = t.id AND ")
+			d.Member(b, c, func() { b.Write("doc.data") }, name)
+			b.Write(" IS NOT DISTINCT FROM t.").Name(name)
+			b.Write(" AND ")
+			d.Member(b, data, func() { b.Write("doc.data") }, "none")
+			b.Write(" IS NULL)")
+		})
+		if n := len(strings.Fields(same)); n != len(things) {
+			t.Errorf("%s: of %d values these are what they were: %s", name, len(things), same)
+		}
 	}
 }
 

@@ -176,6 +176,23 @@ func nested(b *db.Builder, s *db.Shape, value func(i int)) {
 	}
 }
 
+// Member implements db.Dialect.
+func (d Dialect) Member(b *db.Builder, c *core.Column, object func(), key string) {
+	if c.Kind == core.JSON {
+		b.Write("nullif(")
+		object()
+		b.Write(" -> ").Literal(key).Write(", 'null')")
+		return
+	}
+	b.Write("(")
+	object()
+	b.Write(" ->> ").Literal(key).Write(")")
+	if t := storage[c.Kind]; t != "text" {
+		b.Write("::", t)
+	}
+	b.Write(d.Collate(c.Kind))
+}
+
 // AnyOf implements db.Dialect.
 func (d Dialect) AnyOf(b *db.Builder, c *core.Column, expr func(), list []any) {
 	texts := make([]string, 0, len(list))
@@ -287,3 +304,15 @@ func (Dialect) EventsThrough(b *db.Builder, tx, seq int64) {
 func (Dialect) LastEvent(b *db.Builder) {
 	b.Write(`SELECT tx::text::bigint, seq FROM "_event" WHERE tx < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY tx DESC, seq DESC LIMIT 1`)
 }
+
+// EventPlace implements db.Dialect.
+func (Dialect) EventPlace(b *db.Builder) { b.Write("e.tx::text::bigint, e.seq") }
+
+// EventsBetween implements db.Dialect.
+func (Dialect) EventsBetween(b *db.Builder, tx, seq, toTx, toSeq int64) {
+	b.Write("(e.tx, e.seq) > (").Arg(strconv.FormatInt(tx, 10)).Write("::xid8, ").Arg(seq).
+		Write(") AND (e.tx, e.seq) <= (").Arg(strconv.FormatInt(toTx, 10)).Write("::xid8, ").Arg(toSeq).Write(")")
+}
+
+// EventOrder implements db.Dialect.
+func (Dialect) EventOrder() string { return "e.tx, e.seq" }

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"database/sql/driver"
 	"math/big"
+	"strconv"
 
 	"github.com/shopspring/decimal"
 	"modernc.org/sqlite"
@@ -143,4 +144,17 @@ func floatJSON(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, er
 		return string(core.AppendFloat(nil, float64(v))), nil
 	}
 	return nil, nil
+}
+
+// jsonFloat is the reverse of floatJSON: the nearest double, which SQLite's own reading of a number need not be.
+func jsonFloat(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+	s, ok := args[0].(string)
+	if !ok {
+		return nil, nil
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil { // null
+		return nil, nil
+	}
+	return f, nil
 }

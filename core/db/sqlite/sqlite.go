@@ -185,6 +185,26 @@ func member(b *db.Builder, f *db.ShapeField, i int) {
 	}
 }
 
+// Member implements db.Dialect. What -> gives is the text of the value, without the loss that a number would bring.
+func (Dialect) Member(b *db.Builder, c *core.Column, object func(), key string) {
+	path := func(operator string) { object(); b.Write(operator).Literal(`$."` + key + `"`) }
+	switch c.Kind {
+	case core.Decimal, core.JSON:
+		b.Write("nullif(")
+		path(" -> ")
+		b.Write(", 'null')")
+		b.Write(Dialect{}.Collate(c.Kind))
+	case core.Float:
+		b.Write("json_float(")
+		path(" -> ")
+		b.Write(")")
+	default:
+		b.Write("(")
+		path(" ->> ")
+		b.Write(")")
+	}
+}
+
 // AnyOf implements db.Dialect.
 func (d Dialect) AnyOf(b *db.Builder, c *core.Column, expr func(), list []any) {
 	json := append(make([]byte, 0, 40*len(list)+2), '[')
@@ -279,3 +299,14 @@ func (Dialect) EventsThrough(b *db.Builder, _, seq int64) { b.Write("seq <= ").A
 func (Dialect) LastEvent(b *db.Builder) {
 	b.Write(`SELECT 0, seq FROM "_event" ORDER BY seq DESC LIMIT 1`)
 }
+
+// EventPlace implements db.Dialect.
+func (Dialect) EventPlace(b *db.Builder) { b.Write("0, e.seq") }
+
+// EventsBetween implements db.Dialect.
+func (Dialect) EventsBetween(b *db.Builder, _, seq, _, toSeq int64) {
+	b.Write("e.seq > ").Arg(seq).Write(" AND e.seq <= ").Arg(toSeq)
+}
+
+// EventOrder implements db.Dialect.
+func (Dialect) EventOrder() string { return "e.seq" }

@@ -1,0 +1,83 @@
+package tables
+
+import (
+	"time"
+
+	"colonnade/core"
+	"colonnade/core/db"
+	"colonnade/rules"
+)
+
+// past is where a node finds versions of records instead of the records of its table.
+type past struct {
+	source writeFunc // a SELECT of the stored columns, and others whose names begin with an underscore
+	last   bool      // only of records that are gone, as they last were
+}
+
+// writeVersion writes the columns of the table, taken from the data of the history row h, after SELECT.
+func writeVersion(b *db.Builder, t *core.Table) {
+	comma := ""
+	for c := range t.Stored {
+		b.Write(comma)
+		comma = ", "
+		if c.Name == "id" {
+			b.Write("h.record_id")
+		} else {
+			b.Dialect().Member(b, c, func() { b.Write("h.data") }, c.SQL())
+		}
+		b.Write(" AS ").Name(c.SQL())
+	}
+}
+
+// pastAt is the records as they were at a moment: the last version until then of each that was not deleted before.
+func pastAt(t *core.Table, at time.Time) *past {
+	moment := &core.Column{Kind: core.Timestamp}
+	return &past{source: func(b *db.Builder) {
+		b.Write("SELECT ")
+		writeVersion(b, t)
+		b.Write(` FROM "_history" AS h WHERE h.table_name = `).Arg(t.SQL()).Write(" AND h.data IS NOT NULL AND h.at <= ").Value(moment, at).
+			Write(` AND NOT EXISTS (SELECT 1 FROM "_history" AS l WHERE l.record_id = h.record_id AND l.table_name = h.table_name AND l.version > h.version AND l.at <= `).
+			Value(moment, at).Write(")")
+	}}
+}
+
+// pastVersions is all versions of the records, with the number as _version. A deleted record has none at its end.
+func pastVersions(t *core.Table) *past {
+	return &past{source: func(b *db.Builder) {
+		b.Write("SELECT ")
+		writeVersion(b, t)
+		b.Write(`, h.version AS _version FROM "_history" AS h WHERE h.table_name = `).Arg(t.SQL()).Write(" AND h.data IS NOT NULL")
+	}}
+}
+
+// pastDeleted is the records that are gone, as they last were, with _deleted_at, _deleted_by, _deletion and the version
+// of the deletion as _deleted.
+func pastDeleted(t *core.Table) *past {
+	return &past{last: true, source: func(b *db.Builder) {
+		b.Write("SELECT ")
+		writeVersion(b, t)
+		b.Write(`, d.at AS _deleted_at, d.actor AS _deleted_by, d.version AS _deleted,
+(SELECT x.deletion_id FROM "_deletion" AS x WHERE x.record_id = d.record_id AND x.version = d.version AND x.table_name = d.table_name AND x.kind = 'gone') AS _deletion
+FROM "_history" AS d JOIN "_history" AS h ON h.record_id = d.record_id AND h.version = d.version - 1 AND h.table_name = d.table_name
+WHERE d.op = 'delete' AND d.table_name = `).Arg(t.SQL()).Write(` AND h.data IS NOT NULL
+AND NOT EXISTS (SELECT 1 FROM "_history" AS l WHERE l.record_id = d.record_id AND l.table_name = d.table_name AND l.version > d.version)`)
+	}}
+}
+
+// nowHolds writes that the expression holds for the record of n as it is now, or as it last was.
+func (n *node) nowHolds(b *db.Builder, e *rules.Expr) {
+	now := &node{p: n.p, table: n.table, may: n.may, alias: n.alias + "n"}
+	gone := &node{p: n.p, table: n.table, may: n.may, alias: n.alias + "n", past: pastDeleted(n.table)}
+	b.Write("(")
+	for i, m := range []*node{now, gone} {
+		if i > 0 {
+			b.Write(" OR ")
+		}
+		b.Write("EXISTS (SELECT 1 FROM ")
+		m.from(b)
+		b.Write(" WHERE ").Name(m.alias, "id").Write(" = ").Name(n.alias, "id").Write(" AND ")
+		m.expr(b, e)
+		b.Write(")")
+	}
+	b.Write(")")
+}
