@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 
 	"colonnade/core"
 	"colonnade/core/db"
@@ -63,8 +64,13 @@ func (tx *Tx) records(ctx context.Context, table string, priv core.Op, where Con
 	if err != nil {
 		return nil, err
 	}
+	return tx.read(ctx, r, r.table.Stored, lock)
+}
+
+// read reads columns of the records in reach, and locks them when asked.
+func (tx *Tx) read(ctx context.Context, r *reach, columns iter.Seq[*core.Column], lock bool) ([]core.Record, error) {
 	s := &selection{shape: &db.Shape{Many: true}}
-	for c := range r.table.Stored {
+	for c := range columns {
 		s.add(db.ShapeField{Key: c.Name, Kind: c.Kind}, func(b *db.Builder) { b.Name(r.alias, c.SQL()) })
 	}
 	s.from = func(b *db.Builder) {

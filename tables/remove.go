@@ -2,12 +2,8 @@ package tables
 
 import (
 	"context"
-	"fmt"
-	"maps"
 	"slices"
-	"strings"
 
-	"colonnade/authz"
 	"colonnade/core"
 	"colonnade/core/db"
 )
@@ -22,7 +18,7 @@ type Remove struct {
 }
 
 // Delete runs a delete in a unit of work. What looks the records up goes too, is set to null or stands in the way, as
-// the lookups say.
+// the lookups say. The records stay in the history, from where [Tx.Restore] brings them back.
 func (tx *Tx) Delete(ctx context.Context, d Remove) (Result, error) {
 	res, err := tx.delete(ctx, d)
 	return res, core.E("tables.Delete", tx.keep(err))
@@ -33,7 +29,7 @@ func (tx *Tx) delete(ctx context.Context, d Remove) (res Result, err error) {
 	if err != nil {
 		return Result{}, err
 	}
-	old, err := tx.records(ctx, d.Table, core.Delete, d.Where, true)
+	old, err := tx.tops(ctx, d.Table, core.Delete, d.Where, true)
 	if err != nil {
 		return Result{}, err
 	}
@@ -55,38 +51,32 @@ func (tx *Tx) delete(ctx context.Context, d Remove) (res Result, err error) {
 			return Result{}, err
 		}
 	}
-	r := &removal{tx: tx, caller: w.caller, goes: map[string]map[any]core.Record{}, loose: map[string]map[any]*loosened{}}
-	return res, r.run(ctx, w.table, old)
+	return res, newRemoval(tx, w.caller).run(ctx, w.table, idsOf(old))
 }
 
-// maxCascade is how many lookups a delete follows.
-const maxCascade = 16
+func idsOf(records []core.Record) []any {
+	out := make([]any, len(records))
+	for i, r := range records {
+		out[i] = r["id"]
+	}
+	return out
+}
 
 // removal is a delete with everything that follows from it. Records follow by the definition of their lookups, whoever
-// deletes, and history names him.
+// deletes, and history names him. What it keeps in memory are ids.
 type removal struct {
 	tx     *Tx
 	caller core.Caller
-	goes   map[string]map[any]core.Record // by table and id: what is deleted
-	order  []string                       // of the tables in goes, as they were found
-	loose  map[string]map[any]*loosened   // by table and id: what loses a lookup
-	bound  []bound                        // what stands in the way, unless it goes too
+	id     core.ID // of the deletion
+	web    *web
 }
 
-type loosened struct {
-	record  core.Record
-	lookups core.Record // the columns, all nil
+func newRemoval(tx *Tx, caller core.Caller) *removal {
+	return &removal{tx: tx, caller: caller, id: core.NewID(), web: newWeb(tx, false)}
 }
 
-// bound are records whose lookups restrict the delete.
-type bound struct {
-	of       string // the table of what they look up
-	relation core.Relation
-	ids      []any
-}
-
-func (r *removal) run(ctx context.Context, t *core.Table, old []core.Record) error {
-	if err := r.follow(ctx, t, old, 0); err != nil {
+func (r *removal) run(ctx context.Context, t *core.Table, ids []any) error {
+	if err := r.web.follow(ctx, t, ids); err != nil {
 		return err
 	}
 	if err := r.unbound(ctx); err != nil {
@@ -98,163 +88,136 @@ func (r *removal) run(ctx context.Context, t *core.Table, old []core.Record) err
 	return r.remove(ctx)
 }
 
-// follow adds records to what is deleted, and what their deletion means for others.
-func (r *removal) follow(ctx context.Context, t *core.Table, old []core.Record, depth int) error {
-	if depth > maxCascade {
-		return core.E("tables.removal", core.Limit, core.At{Table: t.Name}, "the delete cascades too deep: delete what depends on the records first")
-	}
-	if r.goes[t.Name] == nil {
-		r.goes[t.Name] = map[any]core.Record{}
-		r.order = append(r.order, t.Name)
-	}
-	ids := make([]any, len(old))
-	for i, o := range old {
-		ids[i] = o["id"]
-		r.goes[t.Name][o["id"]] = o
-	}
-	for _, rel := range r.tx.snap.Schema.Relations(t.Name) {
-		if !rel.Many {
-			continue
-		}
-		if err := r.detach(ctx, t, rel, ids, depth); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// detach deals with the records that look up what is about to be deleted.
-func (r *removal) detach(ctx context.Context, of *core.Table, rel core.Relation, ids []any, depth int) error {
-	t, err := r.tx.snap.Schema.Table(rel.Table)
-	if err != nil {
-		return err
-	}
-	children, err := r.tx.records(ctx, rel.Table, "", Compare{Column: rel.Column, Op: In, Value: ids}, true)
-	if err != nil {
-		return err
-	}
-	children = slices.DeleteFunc(children, func(c core.Record) bool { return r.goes[t.Name][c["id"]] != nil })
-	if len(children) == 0 {
-		return nil
-	}
-	c, _ := t.Column(rel.Column)
-	switch c.OnDelete {
-	case core.Cascade:
-		return r.follow(ctx, t, children, depth+1)
-	case core.SetNull:
-		if r.loose[t.Name] == nil {
-			r.loose[t.Name] = map[any]*loosened{}
-		}
-		for _, child := range children {
-			l := r.loose[t.Name][child["id"]]
-			if l == nil {
-				l = &loosened{child, core.Record{}}
-				r.loose[t.Name][child["id"]] = l
-			}
-			l.lookups[rel.Column] = nil
-		}
-	default:
-		b := bound{of: of.Name, relation: rel}
-		for _, child := range children {
-			b.ids = append(b.ids, child["id"])
-		}
-		r.bound = append(r.bound, b)
-	}
-	return nil
-}
-
 // unbound refuses the delete when a record stands in the way. It tells no more of it than the caller may read.
 func (r *removal) unbound(ctx context.Context) error {
-	for _, b := range r.bound {
-		var left []any
-		for _, id := range b.ids {
-			if r.goes[b.relation.Table][id] == nil {
-				left = append(left, id)
-			}
-		}
+	for _, b := range r.web.bound {
+		left := slices.DeleteFunc(slices.Clone(b.ids), func(id any) bool { return r.web.has(b.relation.Table, id) })
 		if len(left) == 0 {
 			continue
 		}
-		at := core.At{Table: b.of}
-		may, err := r.tx.snap.Policy.Decide(r.caller, b.relation.Table, authz.Read)
-		visible := false
-		if err == nil {
-			visible, _ = may.Column(b.relation.Column)
-		}
-		if !visible {
-			return core.E("tables.unbound", core.Invalid, at, "records that you may not read refer to it, and restrict the delete: ask an administrator")
-		}
-		seen, err := r.tx.ids(ctx, b.relation.Table, core.Read, Compare{Column: "id", Op: In, Value: left})
+		seen, named, err := r.tx.seen(ctx, b.relation, left, b.targets)
 		if err != nil {
 			return err
 		}
-		count := fmt.Sprintf("%d records", len(seen))
-		if len(seen) == 0 {
-			count = "records that you may not read"
-		}
-		return core.E("tables.unbound", core.Invalid, at, fmt.Sprintf("%s of %s refer to it by %s, which restricts the delete: delete or change them first", count, b.relation.Table, b.relation.Column))
+		return core.E("tables.unbound", core.Invalid, core.At{Table: b.of}, b.words(len(seen), named))
 	}
 	return nil
 }
 
 // loosen sets lookups to null.
 func (r *removal) loosen(ctx context.Context) error {
-	for _, name := range slices.Sorted(maps.Keys(r.loose)) {
-		w, err := r.writer(name)
-		if err != nil {
-			return err
-		}
-		byID := r.loose[name]
-		for _, id := range sortedIDs(byID) {
-			if r.goes[name][id] != nil {
-				continue
+	for _, table := range r.web.order {
+		loose := r.web.loose[table]
+		ids := slices.DeleteFunc(sortedIDs(loose), func(id any) bool { return r.web.has(table, id) })
+		if err := r.relink(ctx, table, ids, func(child core.Record) core.Record {
+			set := core.Record{}
+			for _, column := range loose[child["id"]] {
+				set[column] = nil
 			}
-			if _, err := w.change(input{values: byID[id].lookups}, byID[id].record, 0); err != nil {
-				return err
-			}
-		}
-		if err := w.flush(ctx); err != nil {
+			return set
+		}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// remove deletes the records, the tables that were found last first: their records look up those of the others.
-func (r *removal) remove(ctx context.Context) error {
-	slices.Reverse(r.order)
-	if err := r.cut(ctx); err != nil {
+// relink gives records other values in their lookups, and notes what they were for.
+func (r *removal) relink(ctx context.Context, table string, ids []any, set func(core.Record) core.Record) error {
+	w, err := r.writer(table)
+	if err != nil {
 		return err
 	}
-	for _, name := range r.order {
+	for part := range slices.Chunk(ids, maxBatch) {
+		old, err := r.tx.records(ctx, table, "", Compare{Column: "id", Op: In, Value: part}, true)
+		if err != nil {
+			return err
+		}
+		var log []trace
+		for _, child := range old {
+			values := set(child)
+			changed, err := w.change(input{values: values}, child, 0)
+			if err != nil {
+				return r.conceal(ctx, table, child, err)
+			}
+			for column := range values {
+				if changed {
+					log = append(log, trace{loosed, w.table, child["id"], child["version"].(int64) + 1, column, child[column]})
+				}
+			}
+		}
+		if err := w.flush(ctx); err != nil {
+			return err
+		}
+		if err := r.tx.trace(ctx, r.id, log); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// conceal replaces an error about a record that the caller may not read.
+func (r *removal) conceal(ctx context.Context, table string, child core.Record, err error) error {
+	if _, denied := r.tx.snap.Policy.Decide(r.caller, table, "read"); denied == nil {
+		seen, bad := r.tx.ids(ctx, table, core.Read, ByID(core.ID(child["id"].(string))))
+		if bad != nil {
+			return bad
+		}
+		if len(seen) > 0 {
+			return core.E("tables.relink", core.At{Table: table}, err)
+		}
+	}
+	return core.E("tables.relink", core.Failed, "a record that you may not read refers to this one and cannot be changed: ask an administrator", err)
+}
+
+// remove deletes the records, the tables that were found last first: their records look up those of the others.
+func (r *removal) remove(ctx context.Context) error {
+	order := slices.Clone(r.web.order)
+	slices.Reverse(order)
+	if err := r.cut(ctx, order); err != nil {
+		return err
+	}
+	for _, name := range order {
 		w, err := r.writer(name)
 		if err != nil {
 			return err
 		}
-		for _, id := range sortedIDs(r.goes[name]) {
-			w.batch = append(w.batch, change{op: core.Delete, before: r.goes[name][id]})
-		}
-		if err := w.flush(ctx); err != nil {
-			return err
+		for part := range slices.Chunk(r.web.goes[name].list, maxBatch) {
+			old, err := r.tx.tops(ctx, name, "", Compare{Column: "id", Op: In, Value: part}, false)
+			if err != nil {
+				return err
+			}
+			var log []trace
+			for _, o := range old {
+				w.batch = append(w.batch, change{op: core.Delete, before: o})
+				log = append(log, trace{kind: gone, table: w.table, id: o["id"], version: o["version"].(int64) + 1})
+			}
+			if err := w.flush(ctx); err != nil {
+				return err
+			}
+			if err := r.tx.trace(ctx, r.id, log); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
 // cut removes the references of records that go to others that go before them, which the database would not allow.
-func (r *removal) cut(ctx context.Context) error {
-	for i, name := range r.order {
+func (r *removal) cut(ctx context.Context, order []string) error {
+	for i, name := range order {
 		t, err := r.tx.snap.Schema.Table(name)
 		if err != nil {
 			return err
 		}
+		ids := r.web.goes[name].list
 		id, _ := t.Column("id")
 		for c := range t.Stored {
-			if c.Kind != core.Lookup || !slices.Contains(r.order[:i], c.Target) {
+			if c.Kind != core.Lookup || !slices.Contains(order[:i], c.Target) && (c.Target != name || len(ids) <= maxBatch) {
 				continue
 			}
 			b := db.New(r.tx.db.Dialect).Write("UPDATE ").Name(t.SQL()).Write(" SET ").Name(c.SQL()).Write(" = NULL WHERE ").Name(c.SQL()).Write(" IS NOT NULL AND ")
-			b.Dialect().AnyOf(b, id, func() { b.Name("id") }, sortedIDs(r.goes[name]))
+			b.Dialect().AnyOf(b, id, func() { b.Name("id") }, ids)
 			if _, err := r.tx.db.Exec(ctx, b); err != nil {
 				return err
 			}
@@ -274,7 +237,17 @@ func (r *removal) writer(table string) (*writer, error) {
 	return w, nil
 }
 
-// sortedIDs returns the keys in one order for all.
-func sortedIDs[T any](m map[any]T) []any {
-	return slices.SortedFunc(maps.Keys(m), func(a, b any) int { return strings.Compare(a.(string), b.(string)) })
+// tops reads of records what a delete needs to know: id, version and updated_at.
+func (tx *Tx) tops(ctx context.Context, table string, priv core.Op, where Cond, lock bool) ([]core.Record, error) {
+	r, err := tx.reach(ctx, table, priv, where)
+	if err != nil {
+		return nil, err
+	}
+	return tx.read(ctx, r, func(yield func(*core.Column) bool) {
+		for _, name := range []string{"id", "version", "updated_at"} {
+			if c, ok := r.table.Column(name); ok && !yield(c) {
+				return
+			}
+		}
+	}, lock)
 }
