@@ -48,6 +48,18 @@ func (c Caller) Anonymous() bool { return c.User == "" }
 // HasRole reports whether c holds the role.
 func (c Caller) HasRole(role string) bool { return slices.Contains(c.Roles, role) }
 
+// Alike reports whether no right and no condition on records can tell c from o. Who sits at the keyboard, why, and under
+// what name may differ.
+func (c Caller) Alike(o Caller) bool {
+	return c.system == o.system && c.User == o.User && c.Unit == o.Unit &&
+		same(c.Below, o.Below) && same(c.Teams, o.Teams) && same(c.Roles, o.Roles)
+}
+
+// same compares two lists, which are mostly one.
+func same[T comparable](a, b []T) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0] || slices.Equal(a, b))
+}
+
 type callerKey struct{}
 
 // WithCaller returns a context that carries c.

@@ -134,26 +134,26 @@ func (c *compiler) compileCall(a *action, f *selected, args object) (*step, erro
 	if picks, err = c.picks(a.Name+"_output", a.output, f); err != nil {
 		return nil, err
 	}
-	return &step{
-		key: f.key, field: f, alone: a.Alone, define: a.Define,
-		run: func(ctx context.Context, in scope, dst []byte) ([]byte, error) {
-			const op = "graphql.call"
-			if err := in.snap.Policy.May(core.CallerFrom(ctx), a.Privilege); err != nil {
-				return dst, core.E(op, err)
-			}
-			out, err := a.Run(ctx, core.Call{In: values})
-			if err != nil {
-				return dst, core.E(op, err)
-			}
-			if len(a.Output) == 0 {
-				out = core.Record{"ok": true}
-			}
-			if dst, err = appendPicks(dst, picks, out); err != nil {
-				return dst, core.E(op, fmt.Errorf("the action %s: %w", a.Name, err))
-			}
-			return dst, nil
-		},
-	}, nil
+	s := newStep(f)
+	s.alone, s.define = a.Alone, a.Define
+	s.run = func(ctx context.Context, in scope, dst []byte) ([]byte, error) {
+		const op = "graphql.call"
+		if err := in.snap.Policy.May(core.CallerFrom(ctx), a.Privilege); err != nil {
+			return dst, core.E(op, err)
+		}
+		out, err := a.Run(ctx, core.Call{In: values})
+		if err != nil {
+			return dst, core.E(op, err)
+		}
+		if len(a.Output) == 0 {
+			out = core.Record{"ok": true}
+		}
+		if dst, err = appendPicks(dst, picks, out); err != nil {
+			return dst, core.E(op, fmt.Errorf("the action %s: %w", a.Name, err))
+		}
+		return dst, nil
+	}
+	return s, nil
 }
 
 // pick is one key of the answer of an action: a constant, or a column with what is wanted of its objects.

@@ -18,9 +18,10 @@ const (
 	v2 = `{"tier": "gold", "limit": 50, "offset": 100}`
 )
 
-// BenchmarkGuard is what GraphQL adds to a query whose document is known: lookup, variables, compilation, cost.
+// BenchmarkGuard is what comes before the statement: lookup, variables, and the plan of an earlier request or a new one.
 func BenchmarkGuard(b *testing.B) {
 	w := newShop(b, dbtest.SQLite(b), Options{})
+	ctx := w.as(b, b.Context(), "root")
 	a := w.api(w.store.Snapshot())
 	for _, c := range []struct{ name, query, variables string }{{"W1", w1, v1}, {"W2", w2, v2}, {"W3", w3, ""}} {
 		run := func(b *testing.B) {
@@ -33,8 +34,7 @@ func BenchmarkGuard(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			comp := &compiler{api: a, vars: vars, limits: defaultLimits}
-			if _, err := comp.compile(op, func(f *selected) (*step, error) { return comp.compileRead(w.store, f) }); err != nil || comp.rows > defaultLimits.Rows {
+			if _, err := w.plan(ctx, a, w.store.Snapshot(), op, vars, defaultLimits); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -47,7 +47,7 @@ func BenchmarkGuard(b *testing.B) {
 		b.Run(c.name+"/new", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				a.documents = newCache[*document](documentCacheBytes)
+				a.documents = newCache[string, *document](documentCacheBytes)
 				run(b)
 			}
 		})

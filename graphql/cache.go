@@ -5,32 +5,33 @@ import (
 	"sync"
 )
 
-// How much the caches of one schema hold, roughly.
+// How much the caches of one schema hold, roughly; that of plans is of one snapshot.
 const (
 	documentCacheBytes      = 32 << 20
 	introspectionCacheBytes = 64 << 20
+	planCacheBytes          = 32 << 20
 )
 
 // cache keeps what was used last, up to a weight.
-type cache[V any] struct {
+type cache[K comparable, V any] struct {
 	mu      sync.Mutex
 	weight  int
 	max     int
-	entries map[string]*list.Element
+	entries map[K]*list.Element
 	order   *list.List // the last used first
 }
 
-type entry[V any] struct {
-	key    string
+type entry[K comparable, V any] struct {
+	key    K
 	value  V
 	weight int
 }
 
-func newCache[V any](maxWeight int) *cache[V] {
-	return &cache[V]{max: maxWeight, entries: map[string]*list.Element{}, order: list.New()}
+func newCache[K comparable, V any](maxWeight int) *cache[K, V] {
+	return &cache[K, V]{max: maxWeight, entries: map[K]*list.Element{}, order: list.New()}
 }
 
-func (c *cache[V]) get(key string) (v V, ok bool) {
+func (c *cache[K, V]) get(key K) (v V, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, ok := c.entries[key]
@@ -38,26 +39,27 @@ func (c *cache[V]) get(key string) (v V, ok bool) {
 		return v, false
 	}
 	c.order.MoveToFront(e)
-	return e.Value.(*entry[V]).value, true
+	return e.Value.(*entry[K, V]).value, true
 }
 
-// put keeps v, unless it alone is too much.
-func (c *cache[V]) put(key string, v V, weight int) {
-	weight += len(key)
+// put keeps v in place of what had the key, unless it alone is too much.
+func (c *cache[K, V]) put(key K, v V, weight int) {
 	if weight > c.max {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e, ok := c.entries[key]; ok {
-		c.order.MoveToFront(e)
-		return
+		c.drop(e)
 	}
-	c.entries[key] = c.order.PushFront(&entry[V]{key, v, weight})
+	c.entries[key] = c.order.PushFront(&entry[K, V]{key, v, weight})
 	for c.weight += weight; c.weight > c.max; {
-		last := c.order.Back()
-		old := c.order.Remove(last).(*entry[V])
-		delete(c.entries, old.key)
-		c.weight -= old.weight
+		c.drop(c.order.Back())
 	}
+}
+
+func (c *cache[K, V]) drop(e *list.Element) {
+	old := c.order.Remove(e).(*entry[K, V])
+	delete(c.entries, old.key)
+	c.weight -= old.weight
 }

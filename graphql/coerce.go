@@ -139,51 +139,57 @@ func (r *jsonReader) text() string {
 	return s
 }
 
-// variables are the variables of an operation that have a value.
-type variables map[string]any
-
 // coerceVariables brings the variables of a request into the types that the operation declares.
-func (a *api) coerceVariables(op *ast.OperationDefinition, raw json.RawMessage) (variables, error) {
-	given := object{}
+func (a *api) coerceVariables(op *operation, raw json.RawMessage) (variables, error) {
+	var given object
 	if raw = bytes.TrimSpace(raw); len(raw) > 0 && string(raw) != "null" {
 		v, err := decodeJSON(raw)
 		if err != nil {
-			return nil, err
+			return variables{}, err
 		}
 		o, ok := v.(object)
 		if !ok {
-			return nil, wrong("the variables are %s, not an object", describe(v))
+			return variables{}, wrong("the variables are %s, not an object", describe(v))
 		}
 		given = o
 	}
-	if len(op.VariableDefinitions) == 0 {
-		return nil, nil
+	if len(op.variables) == 0 {
+		return variables{}, nil
 	}
-	values := make(map[string]any, len(given))
-	for _, m := range given {
-		values[m.name] = m.value // of equal names the last, as everywhere in JSON
-	}
-	out := make(variables, len(op.VariableDefinitions))
-	for _, def := range op.VariableDefinitions {
-		t, err := a.inputType(def.Type)
+	vars := variables{of: op, values: op.place(given)}
+	var room [64]byte
+	structure := room[:0]
+	for i := range op.variables {
+		raw := vars.values[i]
+		v, err := a.coerceVariable(&op.variables[i], raw)
 		if err != nil {
-			return nil, err
+			return variables{}, err
 		}
-		v, ok := values[def.Variable]
-		switch {
-		case ok:
-			if out[def.Variable], err = a.fromJSON(t, v); err != nil {
-				return nil, variableError(def, err)
-			}
-		case def.DefaultValue != nil:
-			if out[def.Variable], err = a.fromLiteral(t, def.DefaultValue, nil); err != nil {
-				return nil, variableError(def, err)
-			}
-		case def.Type.NonNull:
-			return nil, variableError(def, wrong("a value of the type %s is required", def.Type))
-		}
+		vars.values[i] = v
+		structure = op.variables[i].structure(structure, v, raw)
 	}
-	return out, nil
+	vars.structure = string(structure)
+	return vars, nil
+}
+
+// coerceVariable brings one variable into its type. It is absent when it has no value and no default.
+func (a *api) coerceVariable(d *variable, raw any) (any, error) {
+	if d.err != nil {
+		return nil, d.err
+	}
+	v, err := raw, error(nil)
+	switch def := d.VariableDefinition; {
+	case raw != absent{}:
+		v, err = a.fromJSON(d.typ, raw)
+	case def.DefaultValue != nil:
+		v, err = a.fromLiteral(d.typ, def.DefaultValue, variables{})
+	case def.Type.NonNull:
+		err = wrong("a value of the type %s is required", def.Type)
+	}
+	if err != nil {
+		return nil, variableError(d.VariableDefinition, err)
+	}
+	return v, nil
 }
 
 func variableError(def *ast.VariableDefinition, err error) error {
@@ -275,7 +281,7 @@ func (a *api) fromJSON(t gql.Type, v any) (any, error) {
 // fromLiteral brings a value of a document into its type. absent tells a variable without a value from null.
 func (a *api) fromLiteral(t gql.Type, v *ast.Value, vars variables) (out any, err error) {
 	if v.Kind == ast.Variable { // which has its type already
-		out := vars[v.Raw]
+		out, _ := vars.get(v.Raw)
 		if _, ok := t.(*gql.NonNull); ok && out == nil {
 			return nil, at(v, wrong("the variable $%s is null, which is no %s", v.Raw, t))
 		}
@@ -314,7 +320,7 @@ func (a *api) fromLiteral(t gql.Type, v *ast.Value, vars variables) (out any, er
 			if !ok {
 				return nil, within("."+c.Name, at(v, wrong("%s has no such field", t)))
 			}
-			if absent(c.Value, vars) {
+			if vars.lack(c.Value) {
 				continue
 			}
 			value, err := a.fromLiteral(f.Type, c.Value, vars)
@@ -339,15 +345,6 @@ func (a *api) fromLiteral(t gql.Type, v *ast.Value, vars variables) (out any, er
 		return out, at(v, err)
 	}
 	return nil, at(v, wrong("%s is no input", t))
-}
-
-// absent reports whether v is a variable that has no value, and thus no input at all.
-func absent(v *ast.Value, vars variables) bool {
-	if v.Kind != ast.Variable {
-		return false
-	}
-	_, ok := vars[v.Raw]
-	return !ok
 }
 
 // at gives an error its place in the document.
@@ -380,7 +377,8 @@ func literal(v *ast.Value, vars variables) (any, error) {
 	case ast.EnumValue:
 		return enumName(v.Raw), nil
 	case ast.Variable:
-		return vars[v.Raw], nil
+		out, _ := vars.get(v.Raw)
+		return out, nil
 	case ast.ListValue:
 		out := make([]any, len(v.Children))
 		for i, c := range v.Children {
@@ -393,7 +391,7 @@ func literal(v *ast.Value, vars variables) (any, error) {
 	case ast.ObjectValue:
 		out := make(object, 0, len(v.Children))
 		for _, c := range v.Children {
-			if absent(c.Value, vars) {
+			if vars.lack(c.Value) {
 				continue
 			}
 			value, err := literal(c.Value, vars)
@@ -484,7 +482,7 @@ func (a *api) coerceArguments(def *gql.FieldDefinition, args ast.ArgumentList, v
 	}
 	out := make(object, 0, len(def.Args))
 	for _, arg := range args {
-		if absent(arg.Value, vars) {
+		if vars.lack(arg.Value) {
 			continue
 		}
 		for _, d := range def.Args {

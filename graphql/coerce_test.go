@@ -112,13 +112,13 @@ func TestCoercion(t *testing.T) {
 			text = c.json
 		}
 		if c.want == "enum" { // which JSON does not have
-			if _, err := a.fromLiteral(typ, valueOf(t, text), nil); err == nil {
+			if _, err := a.fromLiteral(typ, valueOf(t, text), variables{}); err == nil {
 				t.Errorf("%s %s: taken", c.typ, text)
 			}
 			continue
 		}
 		check(t, c.typ+" from "+c.json, c.want, v, err)
-		v, err = a.fromLiteral(typ, valueOf(t, text), nil)
+		v, err = a.fromLiteral(typ, valueOf(t, text), variables{})
 		check(t, c.typ+" from the literal "+text, c.want, v, err)
 	}
 }
@@ -188,8 +188,14 @@ func TestVariables(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v, problem := a.coerceVariables(doc.Operations[0], []byte(c.variables))
-		got := fmt.Sprint(map[string]any(v))
+		v, problem := a.coerceVariables(a.operation(doc.Operations[0], 0), []byte(c.variables))
+		values := map[string]any{}
+		for _, d := range doc.Operations[0].VariableDefinitions {
+			if value, ok := v.get(d.Variable); ok {
+				values[d.Variable] = value
+			}
+		}
+		got := fmt.Sprint(values)
 		if problem != nil {
 			got = requestError(problem).Message
 		}

@@ -16,7 +16,8 @@ import (
 // document is a document that is valid against the types of its api.
 type document struct {
 	*ast.QueryDocument
-	size size
+	size       size
+	operations []*operation
 }
 
 // The rules of the specification. The first group suggests a name that is there in place of one that is not, the second
@@ -72,8 +73,11 @@ func (a *api) parse(text string, l Limits, stranger bool) (*document, []wireErro
 	if errs := a.validate(doc); len(errs) > 0 {
 		return nil, validationErrors(errs)
 	}
-	d := &document{doc, s}
-	a.documents.put(text, d, 300*s.tokens) // a token is that many bytes of the tree, roughly
+	d := &document{QueryDocument: doc, size: s}
+	for _, op := range doc.Operations {
+		d.operations = append(d.operations, a.operation(op, len(text)))
+	}
+	a.documents.put(text, d, len(text)+300*s.tokens) // a token is that many bytes of the tree, roughly
 	return d, nil
 }
 
@@ -229,14 +233,14 @@ func child(v *ast.Value, name string) *ast.ChildValue {
 }
 
 // operation returns the operation of that name, or the only one.
-func (d *document) operation(name string) (*ast.OperationDefinition, string) {
+func (d *document) operation(name string) (*operation, string) {
 	if name == "" {
-		if len(d.Operations) > 1 {
+		if len(d.operations) > 1 {
 			return nil, "the document has several operations: say which with operationName"
 		}
-		return d.Operations[0], ""
+		return d.operations[0], ""
 	}
-	for _, op := range d.Operations {
+	for _, op := range d.operations {
 		if op.Name == name {
 			return op, ""
 		}

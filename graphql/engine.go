@@ -32,6 +32,7 @@ type Engine struct {
 	actions []core.Action
 	o       Options
 	api     func(*tables.Snapshot) *api
+	plans   func(*tables.Snapshot) *cache[planKey, *plan]
 	last    atomic.Pointer[api]
 }
 
@@ -76,6 +77,9 @@ func New(store *tables.Store, actions []core.Action, o Options) *Engine {
 	o.Anonymous = o.Anonymous.or(anonymousLimits)
 	e := &Engine{store: store, actions: actions, o: o}
 	e.api = tables.Derive(store, e.derive)
+	e.plans = tables.Derive(store, func(*tables.Snapshot) (*cache[planKey, *plan], error) {
+		return newCache[planKey, *plan](planCacheBytes), nil
+	})
 	return e
 }
 
@@ -146,7 +150,7 @@ func (e *Engine) do(ctx context.Context, r Request, readOnly bool) (Response, er
 		res.Kind = NotAllowed
 		return res, nil
 	}
-	if doc.size.introspection > 0 && onlyIntrospection(op) {
+	if doc.size.introspection > 0 && onlyIntrospection(op.OperationDefinition) {
 		return e.introspect(ctx, a, snap, op, r, limits)
 	}
 	vars, err := a.coerceVariables(op, r.Variables)
@@ -154,13 +158,13 @@ func (e *Engine) do(ctx context.Context, r Request, readOnly bool) (Response, er
 		return refused(requestError(err)), nil
 	}
 	if op.Operation == ast.Mutation {
-		return e.mutation(ctx, a, snap, op, vars, limits)
+		return e.mutation(ctx, a, snap, op.OperationDefinition, vars, limits)
 	}
 	return e.query(ctx, a, snap, op, vars, limits), nil
 }
 
 // introspect answers a request for types, which has one answer as long as the schema stays.
-func (e *Engine) introspect(ctx context.Context, a *api, snap *tables.Snapshot, op *ast.OperationDefinition, r Request, l Limits) (Response, error) {
+func (e *Engine) introspect(ctx context.Context, a *api, snap *tables.Snapshot, op *operation, r Request, l Limits) (Response, error) {
 	key := r.Query + "\x00" + r.OperationName + "\x00" + string(r.Variables)
 	if body, ok := a.introspections.get(key); ok {
 		return Response{Body: body, Kind: OK}, nil
@@ -171,7 +175,7 @@ func (e *Engine) introspect(ctx context.Context, a *api, snap *tables.Snapshot, 
 	}
 	res := e.query(ctx, a, snap, op, vars, l)
 	if res.Kind == OK {
-		a.introspections.put(key, res.Body, cap(res.Body))
+		a.introspections.put(key, res.Body, len(key)+cap(res.Body))
 	}
 	return res, nil
 }

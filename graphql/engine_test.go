@@ -202,9 +202,9 @@ func TestTimeout(t *testing.T) {
 }
 
 func TestCache(t *testing.T) {
-	c := newCache[int](100)
+	c := newCache[string, int](100)
 	for i := range 20 {
-		c.put(fmt.Sprintf("%02d", i), i, 8)
+		c.put(fmt.Sprintf("%02d", i), i, 10)
 		c.get("00")
 	}
 	if _, ok := c.get("00"); !ok {
@@ -213,13 +213,13 @@ func TestCache(t *testing.T) {
 	if _, ok := c.get("01"); ok || c.weight > 100 || len(c.entries) != 10 || c.order.Len() != 10 {
 		t.Errorf("weight %d, %d entries", c.weight, len(c.entries))
 	}
-	c.put("huge", 1, 100)
+	c.put("huge", 1, 101)
 	if _, ok := c.get("huge"); ok {
 		t.Error("what is too large was kept")
 	}
-	c.put("19", 7, 8)
-	if v, _ := c.get("19"); v != 19 {
-		t.Error("what is there was replaced")
+	c.put("19", 7, 20)
+	if v, _ := c.get("19"); v != 7 || c.weight > 100 || len(c.entries) != 9 || c.order.Len() != 9 {
+		t.Errorf("what is there was not replaced: weight %d, %d entries", c.weight, len(c.entries))
 	}
 }
 

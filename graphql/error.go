@@ -66,7 +66,7 @@ func (e *Engine) executionError(ctx context.Context, s *step, err error) wireErr
 	out := wireError{Message: in.Public(), Extensions: extensions{Code: codes[in.Kind], Kind: in.Kind, At: in.At}}
 	if s != nil {
 		out.Path = []any{s.key}
-		out.Locations = []location{{s.field.field.Position.Line, s.field.field.Position.Column}}
+		out.Locations = []location{s.at}
 		out.Extensions.Path = "$.selectionSet." + s.key
 	}
 	level, ok := levels[in.Kind]
@@ -88,7 +88,7 @@ func fieldName(s *step) string {
 	if s == nil {
 		return ""
 	}
-	return s.field.name
+	return s.name
 }
 
 // plainPath leaves out of a path what only programs need.

@@ -44,7 +44,8 @@ func (c *compiler) compileIntrospection(f *selected) (*step, error) {
 		return nil, err
 	}
 	w := &introspection{schema: c.api.ast}
-	s := &step{key: f.key, field: f}
+	s := newStep(f)
+	s.once = true // it holds on to the schema
 	if f.name == "__schema" {
 		s.run = func(_ context.Context, _ scope, dst []byte) ([]byte, error) {
 			return w.finish(len(dst), w.describeSchema(dst, inner))

@@ -12,40 +12,50 @@ import (
 // step is one root field of an operation, ready to run: it appends its JSON to dst.
 type step struct {
 	key      string
-	field    *selected
+	name     string // of the field
+	at       location
 	nullable bool // an error leaves null in its place, and the others as they are
 	alone    bool
 	define   bool
+	once     bool          // it is for one request
+	query    *tables.Query // of a read that is not prepared
 	run      runFunc
+}
+
+func newStep(f *selected) *step {
+	return &step{key: f.key, name: f.name, at: location{f.field.Position.Line, f.field.Position.Column}}
 }
 
 // scope is what a step runs in: a snapshot and, where there are writes, a unit of work, which ctx carries too.
 type scope struct {
-	snap *tables.Snapshot
-	tx   *tables.Tx
+	snap   *tables.Snapshot
+	tx     *tables.Tx
+	values []any // of the parameters of prepared queries
 }
 
 type runFunc func(ctx context.Context, in scope, dst []byte) ([]byte, error)
 
 // query answers a query operation: each root field is one statement, in the order of the document.
-func (e *Engine) query(ctx context.Context, a *api, snap *tables.Snapshot, op *ast.OperationDefinition, vars variables, l Limits) Response {
-	c := &compiler{api: a, vars: vars, limits: l}
-	steps, err := c.compile(op, func(f *selected) (*step, error) { return c.compileRead(e.store, f) })
-	if err == nil && c.rows > l.Rows {
-		err = c.tooManyRows()
-	}
+func (e *Engine) query(ctx context.Context, a *api, snap *tables.Snapshot, op *operation, vars variables, l Limits) Response {
+	steps, err := e.plan(ctx, a, snap, op, vars, l)
 	if err != nil {
 		return refused(requestError(err))
 	}
+	return e.read(ctx, steps, scope{snap: snap, values: vars.values})
+}
+
+// read runs the steps of a query.
+func (e *Engine) read(ctx context.Context, steps []*step, in scope) Response {
 	out := append(make([]byte, 0, 1024), `{"data":{`...)
 	var errs []wireError
+	var err error
 	for i, s := range steps {
 		if i > 0 {
 			out = append(out, ',')
 		}
 		out = append(core.AppendString(out, s.key), ':')
 		start := len(out)
-		if out, err = s.run(ctx, scope{snap: snap}, out); err == nil {
+		if out, err = s.run(ctx, in, out); err == nil {
 			continue
 		}
 		errs = append(errs, e.executionError(ctx, s, err))
@@ -70,9 +80,10 @@ func (c *compiler) compile(op *ast.OperationDefinition, one func(*selected) (*st
 			if op.Operation == ast.Mutation {
 				name = c.api.ast.Mutation.Name
 			}
-			steps[i] = &step{key: f.key, field: f, run: func(_ context.Context, _ scope, dst []byte) ([]byte, error) {
+			steps[i] = newStep(f)
+			steps[i].run = func(_ context.Context, _ scope, dst []byte) ([]byte, error) {
 				return core.AppendString(dst, name), nil
-			}}
+			}
 		} else if steps[i], err = one(f); err != nil {
 			return nil, err
 		}
@@ -99,7 +110,7 @@ func (c *compiler) compileRead(store *tables.Store, f *selected) (*step, error) 
 	switch r.kind {
 	case readByPK:
 		id, _ := args.get("id")
-		q.Form, q.Where = tables.One, tables.ByID(core.ID(id.(string)))
+		q.Form, q.Where = tables.One, tables.Compare{Column: "id", Op: tables.Eq, Value: id}
 		err = c.selectRecord(&q, r.rows, f)
 	case readAggregate:
 		q.Form = tables.Aggregate
@@ -115,9 +126,12 @@ func (c *compiler) compileRead(store *tables.Store, f *selected) (*step, error) 
 		return nil, inField(f, err)
 	}
 	c.rows = saturate(c.rows + rowsOf(&q, 1))
-	return &step{key: f.key, field: f, nullable: r.kind == readByPK, run: func(ctx context.Context, in scope, dst []byte) ([]byte, error) {
+	s := newStep(f)
+	s.nullable, s.query = r.kind == readByPK, &q
+	s.run = func(ctx context.Context, in scope, dst []byte) ([]byte, error) {
 		return store.Query(ctx, in.snap, q, dst)
-	}}, nil
+	}
+	return s, nil
 }
 
 // list takes over the arguments of a list.
@@ -137,7 +151,11 @@ func (c *compiler) list(q *tables.Query, r *rows, args object) (err error) {
 				err = wrong("a limit is not negative")
 			}
 		case "offset":
-			q.Offset = int(a.value.(int64))
+			if n, ok := a.value.(int64); ok {
+				q.Offset = int(n)
+			} else {
+				q.Skip = a.value.(tables.Param)
+			}
 			if q.Offset < 0 {
 				err = wrong("an offset is not negative")
 			}

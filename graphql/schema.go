@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	gql "github.com/graphql-go/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -21,8 +22,9 @@ type api struct {
 	mutation map[string]*root
 	needs    map[*gql.InputObject][]*gql.InputObjectField
 
-	documents      *cache[*document]
-	introspections *cache[[]byte]
+	documents      *cache[string, *document]
+	introspections *cache[string, []byte]
+	operations     atomic.Uint64 // how many were numbered
 }
 
 // root is a field of query_root or mutation_root.
@@ -100,7 +102,7 @@ func build(s *core.Schema, actions []core.Action) (*api, error) {
 	}
 	return &api{
 		schema: s, types: types, ast: astSchema(&types), needs: needs(&types), query: b.queryRoots, mutation: b.mutationRoots,
-		documents: newCache[*document](documentCacheBytes), introspections: newCache[[]byte](introspectionCacheBytes),
+		documents: newCache[string, *document](documentCacheBytes), introspections: newCache[string, []byte](introspectionCacheBytes),
 	}, nil
 }
 

@@ -84,7 +84,7 @@ func scalarProblem(scalar string, v *ast.Value) string {
 	if v.Kind == ast.ListValue || v.Kind == ast.ObjectValue {
 		return scalar + " cannot represent " + cut(v.String())
 	}
-	raw, err := literal(v, nil)
+	raw, err := literal(v, variables{})
 	if err != nil {
 		return err.Error()
 	}

@@ -96,7 +96,7 @@ func checkAlone(steps []*step) error {
 	}
 	for _, s := range steps {
 		if s.alone {
-			return &inputError{path: "." + s.key, msg: "the action " + s.field.name + " opens transactions of its own: send it alone", kind: core.Invalid, pos: s.field.field.Position}
+			return &inputError{path: "." + s.key, msg: "the action " + s.name + " opens transactions of its own: send it alone", kind: core.Invalid, pos: &ast.Position{Line: s.at.Line, Column: s.at.Column}}
 		}
 	}
 	return nil
@@ -116,7 +116,9 @@ func (c *compiler) compileWrite(store *tables.Store, f *selected) (*step, error)
 	if err != nil {
 		return nil, inField(f, err)
 	}
-	return &step{key: f.key, field: f, run: run}, nil
+	s := newStep(f)
+	s.run = run
+	return s, nil
 }
 
 // write compiles one mutation of a table.

@@ -16,6 +16,7 @@ import (
 // SQL writes e as one operand. ref writes the SQL of a column of the row in the form in which the column is stored: the
 // caller of SQL decides about alias, guard and inlined formula. Everything else is an argument of the statement; what
 // does not depend on the row, such as addDays(today(), -30), is computed now. An error sticks in b.
+// A statement that depends on the time is marked by [db.Builder.Once].
 //
 // A boolean is a condition; other results have the form that [Overload] tells. See [Expr.SQLAs] for a calculated column.
 func (e *Expr) SQL(b *db.Builder, ref func(c *core.Column), c core.Caller) {
@@ -25,6 +26,9 @@ func (e *Expr) SQL(b *db.Builder, ref func(c *core.Column), c core.Caller) {
 	}
 	p := e.printer(b, ref, &c)
 	p.operand(e.ast.Expr())
+	if !p.in.moment.IsZero() {
+		b.Once()
+	}
 }
 
 // SQLAs writes e in the form in which the column k is stored: the twin of [Expr.As].

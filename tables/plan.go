@@ -20,6 +20,7 @@ type planner struct {
 	caller core.Caller
 	at     time.Time // not zero: every table is read as it was then
 	n      int       // aliases given
+	open   []operand
 }
 
 // writeFunc writes a part of a statement.
@@ -300,16 +301,8 @@ func (n *node) compare(c Compare) (writeFunc, error) {
 	at := core.At{Table: n.table.Name, Column: c.Column}
 	loose := r.column.Unlimited() // a value to compare with need not fit into the column
 	loose.Precision, loose.Scale = 0, 0
-	parse := func(v any) (any, error) {
-		if v == nil {
-			return nil, core.E("tables.compare", core.Invalid, at, "null compares with nothing: use _is_null")
-		}
-		v, err := loose.Parse(v)
-		if err != nil {
-			return nil, core.E("tables.compare", at, err)
-		}
-		return v, nil
-	}
+	o := operand{at: at, op: c.Op, column: loose}
+	o.param, _ = c.Value.(Param)
 	switch c.Op {
 	case IsNull:
 		is, ok := c.Value.(bool)
@@ -328,15 +321,18 @@ func (n *node) compare(c Compare) (writeFunc, error) {
 		}
 		list := make([]any, len(items))
 		for i, v := range items {
-			if list[i], err = parse(v); err != nil {
+			if list[i], err = o.parse(v); err != nil {
 				return nil, err
 			}
 		}
 		return between(c.Op, at, loose, r.operand, list)
 	case Like, NotLike, ILike, NotILike, StartsWith:
-		pattern, ok := c.Value.(string)
-		if !ok || !r.column.Kind.Info().Like {
-			return nil, core.E("tables.compare", core.Invalid, at, "the operator compares a text column with a text")
+		if o.param != 0 && r.column.Kind.Info().Like {
+			return like(c.Op, r.write, n.p.leaveOpen(o)), nil
+		}
+		pattern, err := o.pattern(c.Value)
+		if err != nil {
+			return nil, err
 		}
 		return like(c.Op, r.write, pattern), nil
 	}
@@ -344,11 +340,47 @@ func (n *node) compare(c Compare) (writeFunc, error) {
 	if !ok || !r.column.Kind.Info().Ordered && c.Op != Eq && c.Op != NotEq {
 		return nil, core.E("tables.compare", core.Invalid, at, fmt.Sprintf("a %s has no operator _%s", r.column.Kind, c.Op))
 	}
-	v, err := parse(c.Value)
+	if o.param != 0 {
+		v := n.p.leaveOpen(o)
+		return func(b *db.Builder) { r.operand(b); b.Write(word).Arg(v) }, nil
+	}
+	v, err := o.parse(c.Value)
 	if err != nil {
 		return nil, err
 	}
 	return func(b *db.Builder) { r.operand(b); b.Write(word).Value(loose, v) }, nil
+}
+
+// operand is what a column is compared with: a value, or a parameter whose value is not known yet.
+type operand struct {
+	at     core.At
+	op     CompareOp
+	column *core.Column // whose kind the value has
+	param  Param
+}
+
+// parse returns the value in the Go form of the column's kind.
+func (o *operand) parse(v any) (any, error) {
+	if v == nil {
+		return nil, core.E("tables.compare", core.Invalid, o.at, "null compares with nothing: use _is_null")
+	}
+	v, err := o.column.Parse(v)
+	if err != nil {
+		return nil, core.E("tables.compare", o.at, err)
+	}
+	return v, nil
+}
+
+// pattern returns the LIKE pattern that the value is, or makes one of it.
+func (o *operand) pattern(v any) (string, error) {
+	s, ok := v.(string)
+	if !ok || !o.column.Kind.Info().Like {
+		return "", core.E("tables.compare", core.Invalid, o.at, "the operator compares a text column with a text")
+	}
+	if o.op == StartsWith {
+		s = likeEscape.Replace(s) + "%"
+	}
+	return s, nil
 }
 
 func between(op CompareOp, at core.At, c *core.Column, left writeFunc, list []any) (writeFunc, error) {
@@ -374,10 +406,8 @@ func between(op CompareOp, at core.At, c *core.Column, left writeFunc, list []an
 
 var likeEscape = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 
-func like(op CompareOp, left writeFunc, pattern string) writeFunc {
-	if op == StartsWith {
-		pattern = likeEscape.Replace(pattern) + "%"
-	}
+// like writes a text operator; pattern is an argument.
+func like(op CompareOp, left writeFunc, pattern any) writeFunc {
 	return func(b *db.Builder) {
 		if op == NotLike || op == NotILike {
 			b.Write("NOT (")

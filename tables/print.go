@@ -16,10 +16,14 @@ type rows struct {
 	link  writeFunc
 	where writeFunc
 	order []writeFunc
+	skip  any // the argument of OFFSET
 }
 
 func (p *planner) rows(n *node, q *Query, link writeFunc) (*rows, error) {
-	r := &rows{node: n, query: q, link: link}
+	r := &rows{node: n, query: q, link: link, skip: int64(q.Offset)}
+	if q.Skip != 0 {
+		r.skip = p.leaveOpen(operand{param: q.Skip, column: &core.Column{Kind: core.Integer}})
+	}
 	var err error
 	if r.where, err = n.where(q.Where); err != nil {
 		return nil, err
@@ -64,13 +68,16 @@ func (r *rows) from(b *db.Builder, limit int) {
 	if limit != NoLimit {
 		b.Write(" LIMIT ", strconv.Itoa(limit))
 	}
-	if r.query.Offset > 0 {
+	if r.skips() {
 		if limit == NoLimit {
 			b.Write(" LIMIT 9223372036854775807")
 		}
-		b.Write(" OFFSET ").Arg(int64(r.query.Offset))
+		b.Write(" OFFSET ").Arg(r.skip)
 	}
 }
+
+// skips reports whether there is an offset.
+func (r *rows) skips() bool { return r.query.Offset > 0 || r.query.Skip != 0 }
 
 // sort writes ORDER BY, which ends with the primary key.
 func (r *rows) sort(b *db.Builder) {
@@ -96,7 +103,7 @@ func (r *rows) sort(b *db.Builder) {
 // page is [rows.from] for a selection with nested ones: the rows are cut first, since a database computes nested values for
 // the rows that OFFSET skips too.
 func (r *rows) page(b *db.Builder, limit int) {
-	if r.query.Offset == 0 {
+	if !r.skips() {
 		r.from(b, limit)
 		return
 	}
@@ -269,7 +276,7 @@ func (a *aggregates) from(b *db.Builder, limit int) {
 		w(b)
 		b.Write(" AS v", strconv.Itoa(i))
 	}
-	if limit == NoLimit && a.rows.query.Offset == 0 { // over all rows, in any order
+	if limit == NoLimit && !a.rows.skips() { // over all rows, in any order
 		a.rows.filter(b)
 	} else {
 		a.rows.from(b, limit)

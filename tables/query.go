@@ -15,6 +15,7 @@ type Query struct {
 	Order  []Order
 	Limit  int // rows at most; 0 for DefaultLimit, NoLimit for all (an aggregate's default)
 	Offset int
+	Skip   Param // the offset, in a prepared query in place of Offset; the value is an int64 above 0
 	Fields []Field
 }
 
@@ -77,7 +78,7 @@ type Not struct{ Cond Cond }
 type Compare struct {
 	Column string
 	Op     CompareOp
-	Value  any // as it came from the client; a list for In, NotIn and Between, a bool for IsNull
+	Value  any // as it came from the client; a list for In, NotIn and Between, a bool for IsNull; for others also a [Param]
 }
 
 // CompareOp is an operator of [Compare].

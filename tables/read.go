@@ -50,17 +50,26 @@ func (s *Store) SQL(ctx context.Context, snap *Snapshot, q Query) (text string, 
 	return b.String(), b.Args(), nil
 }
 
+// plan plans and prints a query without parameters.
 func (s *Store) plan(ctx context.Context, snap *Snapshot, q Query) (*db.Builder, *db.Shape, error) {
 	p := &planner{snap: snap, caller: core.CallerFrom(ctx), at: q.At}
+	b, shape, err := p.print(s.db.Dialect, &q)
+	if err == nil && len(p.open) > 0 {
+		err = core.E("tables.plan", fmt.Errorf("a query with parameters must be prepared"))
+	}
+	return b, shape, err
+}
+
+func (p *planner) print(d db.Dialect, q *Query) (*db.Builder, *db.Shape, error) {
 	n, err := p.node(q.Table, core.Read)
 	if err != nil {
 		return nil, nil, err
 	}
-	sel, err := p.selection(n, &q, nil)
+	sel, err := p.selection(n, q, nil)
 	if err != nil {
 		return nil, nil, err
 	}
-	b := db.New(s.db.Dialect)
+	b := db.New(d)
 	sel.answer(b)
 	return b, sel.shape, b.Err()
 }

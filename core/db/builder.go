@@ -13,6 +13,7 @@ type Builder struct {
 	d    Dialect
 	text []byte
 	args []any
+	once bool
 	err  error
 }
 
@@ -83,6 +84,18 @@ func (b *Builder) Mark() int { return len(b.text) }
 
 // Since returns the text written since the mark.
 func (b *Builder) Since(mark int) string { return string(b.text[mark:]) }
+
+// Once marks a statement that is good for one use: it holds the time at which it was written.
+func (b *Builder) Once() { b.once = true }
+
+// OnlyOnce reports whether the statement was marked by [Builder.Once].
+func (b *Builder) OnlyOnce() bool { return b.once }
+
+// With returns the statement with other arguments, as many and of the same kinds. It shares the text, to which nothing
+// must be written any more.
+func (b *Builder) With(args []any) *Builder {
+	return &Builder{d: b.d, text: b.text, args: args, once: b.once, err: b.err}
+}
 
 // Fail keeps the first error.
 func (b *Builder) Fail(err error) *Builder {

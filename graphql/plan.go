@@ -1,0 +1,74 @@
+package graphql
+
+import (
+	"context"
+
+	"colonnade/core"
+	"colonnade/tables"
+)
+
+// plan is a query operation, compiled and prepared for one caller and all requests of one structure. It holds nothing of
+// the request that it was made for.
+type plan struct {
+	caller core.Caller
+	steps  []*step
+}
+
+// planKey finds a plan among those of a snapshot.
+type planKey struct {
+	operation uint64
+	user      core.ID
+	structure string
+}
+
+// maxStructure is how many bytes of structure are worth keeping a plan for: what is longer does not come again.
+const maxStructure = 4 << 10
+
+// plan returns the steps of a query: those of an earlier request, when only open values differ.
+func (e *Engine) plan(ctx context.Context, a *api, snap *tables.Snapshot, op *operation, vars variables, l Limits) ([]*step, error) {
+	caller, plans := core.CallerFrom(ctx), e.plans(snap)
+	key := planKey{op.id, caller.User, vars.structure}
+	if p, ok := plans.get(key); ok && p.caller.Alike(caller) {
+		return p.steps, nil
+	}
+	steps, err := e.compileQuery(a, op, vars.open(), l)
+	if err != nil {
+		return nil, err
+	}
+	weight, lasting := len(key.structure)+op.bytes+500, len(key.structure) <= maxStructure
+	for _, s := range steps {
+		if s.query == nil {
+			lasting = lasting && !s.once
+			continue
+		}
+		p, err := e.store.Prepare(ctx, snap, *s.query)
+		if err != nil { // the values decide which mistake is the first
+			return e.compileQuery(a, op, vars, l)
+		}
+		s.answer(e.store, p)
+		weight += p.Size()
+		lasting = lasting && p.Lasting()
+	}
+	if lasting {
+		plans.put(key, &plan{caller, steps}, weight)
+	}
+	return steps, nil
+}
+
+// compileQuery compiles the root fields of a query.
+func (e *Engine) compileQuery(a *api, op *operation, vars variables, l Limits) ([]*step, error) {
+	c := &compiler{api: a, vars: vars, limits: l}
+	steps, err := c.compile(op.OperationDefinition, func(f *selected) (*step, error) { return c.compileRead(e.store, f) })
+	if err == nil && c.rows > l.Rows {
+		err = c.tooManyRows()
+	}
+	return steps, err
+}
+
+// answer has the step answer its prepared query.
+func (s *step) answer(store *tables.Store, p *tables.Prepared) {
+	s.query = nil
+	s.run = func(ctx context.Context, in scope, dst []byte) ([]byte, error) {
+		return store.Answer(ctx, p, in.values, dst)
+	}
+}
