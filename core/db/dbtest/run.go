@@ -38,6 +38,7 @@ func Run(t *testing.T, open func(t *testing.T) *db.DB) {
 		{"Goexit", testGoexit},
 		{"Cancel", testCancel},
 		{"Concurrent", testConcurrent},
+		{"Later", testLater},
 		{"Alone", testAlone},
 		{"Violations", testViolations},
 		{"Gorm", testGorm},

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Transactions whose statements all wait for their commit, such as that of an insert, can share a transaction of the server,
@@ -108,7 +107,7 @@ func (g *groups) land() {
 
 // fly sends the group and tells its members how it went.
 func (g *groups) fly(group []*member) {
-	err := errors.New("the group was given up")
+	err := errInDoubt(errors.New("the group was given up"))
 	defer func() {
 		g.land()
 		group[0].err = err // the one who is calling
@@ -148,19 +147,17 @@ func (g *groups) send(ctx context.Context, group []*member) error {
 	}
 	batch.Queue("commit")
 	done, err := execBatch(conn.SendBatch(ctx, batch), batch.Len())
-	if err == nil {
+	if done == batch.Len() { // what breaks after the commit takes nothing back
 		return nil
 	}
-	// A server that refuses a statement does none of those behind it; one that did not answer the first did nothing.
-	var pg *pgconn.PgError
-	refused := errors.As(err, &pg) && conn.Conn().PgConn().TxStatus() == 'E'
-	if refused {
+	if conn.Conn().PgConn().TxStatus() == 'E' {
 		_, _ = conn.Exec(ctx, "rollback") // a connection for which that fails is not used again
 	}
-	if lost := g.engine.lost(err); refused || lost && done == 0 {
-		return errAlone
+	_ = g.engine.lost(err)
+	if inDoubt(err, done == batch.Len()-1) {
+		return errInDoubt(err)
 	}
-	return err
+	return errAlone
 }
 
 // execBatch reads the results of n statements, and returns how many did well.

@@ -37,8 +37,9 @@ type statement struct {
 	args []any
 	// shared is set when several equal ones in a transaction are as good as one.
 	shared bool
-	read func(pgx.BatchResults) error // what to do with its results; nil when there are none
-	fail func(error) error            // gives its error words; may be nil
+	commit bool                         // it is the COMMIT
+	read   func(pgx.BatchResults) error // what to do with its results; nil when there are none
+	fail   func(error) error            // gives its error words; may be nil
 }
 
 // equal compares statements with simple arguments.
@@ -47,15 +48,10 @@ func (st *statement) equal(other *statement) bool {
 }
 
 func (st *statement) result(r pgx.BatchResults) error {
-	var err error
-	if st.read == nil {
-		_, err = r.Exec()
-	} else {
-		err = st.read(r)
+	if st.read != nil {
+		return st.read(r)
 	}
-	if err != nil && st.fail != nil {
-		return st.fail(err)
-	}
+	_, err := r.Exec()
 	return err
 }
 
@@ -89,7 +85,7 @@ func (s *session) connect(ctx context.Context) (err error) {
 }
 
 // send sends what waits, and then the statements, in one round trip; BEGIN goes in front of the first. That is tried once
-// more when the connection turns out to be dead: nothing was done yet.
+// more when the connection turns out to be dead and nothing was done for certain.
 func (s *session) send(ctx context.Context, more ...statement) error {
 	if s.over {
 		return errOver
@@ -101,35 +97,73 @@ func (s *session) send(ctx context.Context, more ...statement) error {
 	}
 	all := append(s.queue, more...)
 	s.queue = nil
-	for last := s.begun; ; last = true {
-		fresh := !s.begun
-		batch := &pgx.Batch{}
-		if fresh {
-			batch.Queue("begin")
-		}
-		for i := range all {
-			batch.Queue(all[i].text, all[i].args...)
-		}
-		results := s.conn.SendBatch(ctx, batch)
-		var err error
-		if fresh {
-			_, err = results.Exec()
-			s.begun = err == nil
-		}
-		for i := 0; i < len(all) && err == nil; i++ {
-			err = all[i].result(results)
-		}
-		if bad := results.Close(); err == nil {
-			err = bad
-		}
-		if s.begun || last || err == nil || !s.engine.lost(err) {
-			return s.engine.stopping(err)
-		}
+	commits := len(all) > 0 && all[len(all)-1].commit
+	doubt := func(done int, err error) bool { return commits && inDoubt(err, done == len(all)-1) }
+	again := !s.begun
+	done, err := s.roundTrip(ctx, all)
+	if err != nil && again && !s.begun && s.engine.lost(err) && !doubt(done, err) {
 		_ = s.sql.Close()
 		if err := s.connect(ctx); err != nil {
 			return s.engine.stopping(err)
 		}
+		done, err = s.roundTrip(ctx, all)
 	}
+	switch {
+	case err == nil:
+		return nil
+	case doubt(done, err):
+		_ = s.engine.lost(err)
+		return errInDoubt(err)
+	case done < len(all) && s.begun && all[done].fail != nil:
+		err = all[done].fail(err)
+	}
+	return s.engine.stopping(err)
+}
+
+// roundTrip sends BEGIN, unless the transaction has begun, and the statements, and returns how many of these did well.
+func (s *session) roundTrip(ctx context.Context, all []statement) (done int, err error) {
+	batch := &pgx.Batch{}
+	fresh := !s.begun
+	if fresh {
+		batch.Queue("begin")
+	}
+	for i := range all {
+		batch.Queue(all[i].text, all[i].args...)
+	}
+	results := s.conn.SendBatch(ctx, batch)
+	if fresh {
+		_, err = results.Exec()
+		s.begun = err == nil
+	}
+	for err == nil && done < len(all) {
+		if err = all[done].result(results); err == nil {
+			done++
+		}
+	}
+	committed := err == nil && done > 0 && all[done-1].commit
+	if bad := results.Close(); err == nil && !committed { // what breaks after the commit takes nothing back
+		err = bad
+	}
+	return done, err
+}
+
+// inDoubt reports whether a round trip that ended with COMMIT may have committed although it failed with err; last tells that
+// the server acknowledged all but the COMMIT. The server answers in order, and after an error skips the rest, but its
+// answers travel together: when the connection breaks, none of them need have come although all was done.
+func inDoubt(err error, last bool) bool {
+	var pg *pgconn.PgError
+	var early pgx.ErrPreprocessingBatch // before the COMMIT was sent
+	switch {
+	case errors.As(err, &early), pgconn.SafeToRetry(err), errors.Is(err, pgx.ErrTxCommitRollback):
+		return false
+	case errors.As(err, &pg):
+		return last && pg.SeverityUnlocalized != "ERROR" // the server process was ended, perhaps after the commit
+	}
+	return true
+}
+
+func errInDoubt(err error) error {
+	return core.E("postgres.commit", core.Unavailable, "the connection to the database broke during the commit: the change may have been made; look before you try again", err)
 }
 
 // ready makes sure that there is a transaction, and that nothing waits.
@@ -156,7 +190,12 @@ func (s *session) commit(ctx context.Context) error {
 }
 
 func (s *session) commitAlone(ctx context.Context) error {
-	return s.send(context.WithoutCancel(ctx), statement{text: "commit", read: func(r pgx.BatchResults) error {
+	if s.conn == nil {
+		if err := s.connect(ctx); err != nil {
+			return s.engine.stopping(err)
+		}
+	}
+	return s.send(context.WithoutCancel(ctx), statement{text: "commit", commit: true, read: func(r pgx.BatchResults) error {
 		tag, err := r.Exec()
 		if err != nil {
 			return err
