@@ -39,6 +39,7 @@ type At struct {
 	Item   int    `json:"item,omitempty"`      // 1-based position in a list of inputs
 	Line   int    `json:"line,omitempty"`      // 1-based, in an expression, a file or a document
 	Pos    int    `json:"character,omitempty"` // 1-based, in that line
+	Input  string `json:"-"`                   // inside of a nested input, such as [3].lines.data[0]
 }
 
 // Error is the one error type that crosses the borders of packages.
@@ -94,7 +95,7 @@ func newError(op string, args []any) *Error {
 func (a At) or(b At) At {
 	return At{
 		Table: first(a.Table, b.Table), Column: first(a.Column, b.Column), Rule: first(a.Rule, b.Rule),
-		Item: first(a.Item, b.Item), Line: first(a.Line, b.Line), Pos: first(a.Pos, b.Pos),
+		Item: first(a.Item, b.Item), Line: first(a.Line, b.Line), Pos: first(a.Pos, b.Pos), Input: first(a.Input, b.Input),
 	}
 }
 

@@ -97,7 +97,7 @@ func TestCoercion(t *testing.T) {
 		{"thing_set_input", `"x"`, "", ""},
 		{"thing_set_input", `[{"n":1}]`, `[{n:1}]`, ""},
 		{"thing_bool_exp", `{"n":{"_in":7}}`, `{n:{_in:7}}`, "graphql.object [{n [{_in [7]}]}]"},
-		{"thing_on_conflict", `{"constraint":"thing_pkey"}`, `{constraint:thing_pkey}`, "graphql.object [{constraint thing_pkey} {update_columns []}]"},
+		{"thing_on_conflict", `{"constraint":"thing_pkey"}`, `{constraint:thing_pkey}`, "graphql.object [{constraint thing_pkey} {mode upsert} {update_columns []}]"},
 		{"thing_on_conflict", `{}`, "", ""},
 		{"echo_parts_input", `{"name":"a","count":"3"}`, `{name:"a",count:"3"}`, "graphql.object [{name a} {count 3}]"},
 		{"echo_parts_input", `{"count":3}`, `{count:3}`, ""},

@@ -11,6 +11,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"colonnade/core"
+	"colonnade/tables"
 )
 
 // wireError is an error as it leaves the process: nothing else ever does.
@@ -32,8 +33,9 @@ type extensions struct {
 	Kind core.ErrKind `json:"kind"`
 	Path string       `json:"path,omitempty"` // into the document, such as $.selectionSet.customer.args.where
 	core.At
-	RequestID string `json:"request_id,omitempty"` // of an internal error: what to look for in the log
-	Internal  string `json:"internal,omitempty"`   // in development mode: everything
+	Conflict  *tables.Moved `json:"conflict,omitempty"`   // what became of a record that has moved on
+	RequestID string        `json:"request_id,omitempty"` // of an internal error: what to look for in the log
+	Internal  string        `json:"internal,omitempty"`   // in development mode: everything
 }
 
 const invalid = core.Invalid
@@ -67,8 +69,9 @@ func (e *Engine) executionError(ctx context.Context, s *step, err error) wireErr
 	if s != nil {
 		out.Path = []any{s.key}
 		out.Locations = []location{s.at}
-		out.Extensions.Path = "$.selectionSet." + s.key
+		out.Extensions.Path = "$.selectionSet." + s.key + itemPath(s.items, in.At)
 	}
+	errors.As(err, &out.Extensions.Conflict)
 	level, ok := levels[in.Kind]
 	if !ok {
 		level = slog.LevelDebug
@@ -82,6 +85,21 @@ func (e *Engine) executionError(ctx context.Context, s *step, err error) wireErr
 	}
 	e.o.Log.Log(ctx, level, "graphql: a field failed", "field", fieldName(s), "kind", in.Kind, "user", core.CallerFrom(ctx).User, "request_id", out.Extensions.RequestID, "err", err)
 	return out
+}
+
+// itemPath is the path from a field to what is wrong in an argument of several items; empty when that is not known.
+func itemPath(argument string, at core.At) string {
+	switch {
+	case argument == "":
+		return ""
+	case argument == "object" && at.Input != "": // a list of one
+		return ".args.object" + at.Input[strings.IndexByte(at.Input, ']')+1:]
+	case at.Input != "":
+		return ".args." + argument + at.Input
+	case at.Item > 0 && argument != "object":
+		return ".args." + argument + index(at.Item-1)
+	}
+	return ""
 }
 
 func fieldName(s *step) string {

@@ -45,6 +45,7 @@ func TestIntrospectionAnswers(t *testing.T) {
 		{`{ t: __type(name: "account_on_conflict") { __typename inputFields { n: name type { kind ofType { kind name ofType { kind ofType { kind ofType { name } } } } } defaultValue } fields { name } } }`, "",
 			`{"t":{"__typename":"__Type","inputFields":[` +
 				`{"n":"constraint","type":{"kind":"NON_NULL","ofType":{"kind":"ENUM","name":"account_constraint","ofType":null}},"defaultValue":null},` +
+				`{"n":"mode","type":{"kind":"ENUM","ofType":null},"defaultValue":"upsert"},` +
 				`{"n":"update_columns","type":{"kind":"NON_NULL","ofType":{"kind":"LIST","name":null,"ofType":{"kind":"NON_NULL","ofType":{"kind":"ENUM","ofType":null}}}},"defaultValue":"[]"},` +
 				`{"n":"where","type":{"kind":"INPUT_OBJECT","ofType":null},"defaultValue":null}],"fields":null}}`},
 		{`query ($n: String!, $no: Boolean = false) { __type(name: $n) { kind name specifiedByURL isOneOf description @include(if: $no) } none: __type(name: "none") { name } }`, `{"n": "uuid"}`,

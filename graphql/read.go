@@ -19,6 +19,7 @@ type step struct {
 	define   bool
 	once     bool          // it is for one request
 	query    *tables.Query // of a read that is not prepared
+	items    string        // the argument whose items its errors number
 	run      runFunc
 }
 

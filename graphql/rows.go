@@ -19,11 +19,16 @@ type rows struct {
 	orderBy      *gql.InputObject
 	selectColumn *gql.Enum
 	response     *gql.Object // of a write
+	conflict     *gql.InputObject
+	insert       *gql.InputObject
+	insertOne    *gql.InputObject // nested in a record that looks it up
+	insertMany   *gql.InputObject // nested in the record that they look up
 
 	// the same maps as in the types, until these are complete
 	objectFields gql.Fields
 	whereFields  gql.InputObjectConfigFieldMap
 	orderFields  gql.InputObjectConfigFieldMap
+	insertFields gql.InputObjectConfigFieldMap
 }
 
 // field is one field of a record: a column, or else the records that a relation leads to, or else an aggregate of them.

@@ -58,6 +58,7 @@ type builder struct {
 	roots  map[string]string // who has a name of a root field
 
 	orderBy  *gql.Enum
+	writes   commonWrites
 	compares map[string]*gql.InputObject // by scalar
 	rows     map[string]*rows            // by table
 
@@ -110,16 +111,24 @@ func (b *builder) declare(actions []core.Action) error {
 	for name := range scalars {
 		b.names[name] = "a scalar"
 	}
-	for _, name := range []string{"query_root", "mutation_root", "subscription_root", "order_by", "ID"} {
+	for _, name := range []string{"query_root", "mutation_root", "subscription_root", "order_by", "ID", "mutation_result", "mutation_error", "conflict_mode", "on_error"} {
 		b.names[name] = "a type of every API"
 	}
 	for _, name := range comparedScalars {
 		b.names[name+comparisonSuffix] = "a type of every API"
 	}
 	b.declareCommon()
+	b.declareCommonWrites()
 	for _, t := range b.schema.Tables() {
 		if err := b.declareRows(t); err != nil {
 			return err
+		}
+	}
+	for _, t := range b.schema.Tables() {
+		if !t.Builtin {
+			if err := b.declareInserts(b.rows[t.Name]); err != nil {
+				return err
+			}
 		}
 	}
 	for _, t := range b.schema.Tables() { // now that every type is there

@@ -25,6 +25,7 @@ type selected struct {
 	name  string
 	field *ast.Field // the first mention
 	sets  []ast.SelectionSet
+	inner []*selected // once they are collected
 }
 
 // collect returns the fields that the selection sets ask for together, in the order of their first mention, without

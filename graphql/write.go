@@ -116,9 +116,27 @@ func (c *compiler) compileWrite(store *tables.Store, f *selected) (*step, error)
 	if err != nil {
 		return nil, inField(f, err)
 	}
+	if dry, _ := args.get("dry_run"); dry == true {
+		run = dryRun(run)
+	}
 	s := newStep(f)
-	s.run = run
+	s.run, s.items = run, itemsOf[r.kind]
 	return s, nil
+}
+
+// itemsOf is the argument that the items of a write are in.
+var itemsOf = map[rootKind]string{writeInsert: "objects", writeInsertOne: "object", writeUpdateMany: "updates"}
+
+// dryRun runs a write and undoes it; the answer is that of the write.
+func dryRun(run runFunc) runFunc {
+	return func(ctx context.Context, in scope, dst []byte) (out []byte, err error) {
+		out = dst
+		err = in.tx.DryRun(ctx, func() error {
+			out, err = run(ctx, in, dst)
+			return err
+		})
+		return out, err
+	}
 }
 
 // write compiles one mutation of a table.
@@ -127,28 +145,28 @@ type write struct {
 	c     *compiler
 	rows  *rows
 	args  object
+
+	nesting int // of the new records being compiled
 }
 
 func (w *write) compile(kind rootKind, f *selected) (runFunc, error) {
 	switch kind {
 	case writeInsert:
 		objects, _ := w.args.get("objects")
-		in, err := w.insert(objects.([]any))
+		in, err := w.insert(w.rows, w.args, objects.([]any), func(i int) string { return ".objects" + index(i) })
 		if err != nil {
 			return nil, err
 		}
-		return w.respond(f, len(in.Rows), func(ctx context.Context, tx *tables.Tx, _ func([]core.ID) error) (tables.Result, error) {
-			return tx.Insert(ctx, in)
-		})
+		report, _ := w.args.get("on_error")
+		in.Report = report == onErrorReport
+		return w.respond(f, len(in.Rows), inserter(in))
 	case writeInsertOne:
 		one, _ := w.args.get("object")
-		in, err := w.insert([]any{one})
+		in, err := w.insert(w.rows, w.args, []any{one}, func(int) string { return ".object" })
 		if err != nil {
 			return nil, err
 		}
-		return w.respondOne(f, func(ctx context.Context, tx *tables.Tx, _ func([]core.ID) error) (tables.Result, error) {
-			return tx.Insert(ctx, in)
-		})
+		return w.respondOne(f, inserter(in))
 	case writeUpdate:
 		u, err := w.update(w.args)
 		if err != nil {
@@ -211,51 +229,43 @@ func record(v any) core.Record {
 	return r
 }
 
-func (w *write) insert(objects []any) (tables.Insert, error) {
-	in := tables.Insert{Table: w.rows.table.Name, Rows: make([]core.Record, len(objects))}
-	for i, o := range objects {
-		in.Rows[i] = record(o)
-	}
-	v, _ := w.args.get("on_conflict")
-	conflict, ok := v.(object)
-	if !ok {
-		return in, nil
-	}
-	in.OnConflict = &tables.OnConflict{}
-	for _, m := range conflict {
-		switch m.name {
-		case "constraint":
-			in.OnConflict.Key = m.value.(string)
-		case "update_columns":
-			for _, c := range m.value.([]any) {
-				in.OnConflict.Update = append(in.OnConflict.Update, c.(string))
-			}
-		case "where":
-			if m.value == nil {
-				continue
-			}
-			var err error
-			if in.OnConflict.Where, err = w.c.condition(w.rows, m.value.(object)); err != nil {
-				return in, within(".on_conflict.where", err)
-			}
-		}
-	}
-	return in, nil
-}
-
 func (w *write) update(args object) (tables.Update, error) {
 	u := tables.Update{Table: w.rows.table.Name}
 	var err error
 	if u.Where, u.IfVersion, u.AtMost, err = w.target(args); err != nil {
 		return u, err
 	}
-	set, _ := args.get("_set")
-	inc, _ := args.get("_inc")
-	u.Set, u.Inc = record(set), record(inc)
-	if len(u.Set)+len(u.Inc) == 0 {
-		return u, wrong("there is nothing to change: give _set or _inc")
+	for _, o := range updateOperators {
+		v, _ := args.get(o.name)
+		switch o.name {
+		case "_set":
+			u.Set = record(v)
+		case "_inc":
+			u.Inc = record(v)
+		default:
+			u.Edit = appendEdits(u.Edit, o.edit, v)
+		}
+	}
+	if len(u.Set)+len(u.Inc)+len(u.Edit) == 0 {
+		return u, wrong("there is nothing to change: give _set or another operator")
 	}
 	return u, nil
+}
+
+// appendEdits appends what one of the operators on JSON does.
+func appendEdits(edits []tables.Edit, op tables.EditOp, v any) []tables.Edit {
+	o, _ := v.(object)
+	for _, m := range o {
+		if path, ok := m.value.([]any); ok && op == tables.DeleteAtPath {
+			steps := make([]string, len(path))
+			for i, step := range path {
+				steps[i] = step.(string)
+			}
+			m.value = steps
+		}
+		edits = append(edits, tables.Edit{Column: m.name, Op: op, Value: m.value})
+	}
+	return edits
 }
 
 // target reads which records a write is about.
@@ -360,6 +370,14 @@ func (w *write) respond(f *selected, n int, do doFunc) (runFunc, error) {
 			}
 		}
 	}
+	results := make([][]*selected, len(fields))
+	for i, s := range fields {
+		if s.name == "results" {
+			if results[i], err = w.c.resultFields(s); err != nil {
+				return nil, nested(s, err)
+			}
+		}
+	}
 	return func(ctx context.Context, in scope, dst []byte) ([]byte, error) {
 		returned := make([][]byte, len(fields))
 		read := func(ids []core.ID) (err error) {
@@ -390,6 +408,12 @@ func (w *write) respond(f *selected, n int, do doFunc) (runFunc, error) {
 				dst = core.AppendString(dst, w.rows.response.Name())
 			case "affected_rows":
 				dst = strconv.AppendInt(dst, int64(res.Affected()), 10)
+			case "inserted_rows":
+				dst = strconv.AppendInt(dst, int64(res.Inserted), 10)
+			case "updated_rows":
+				dst = strconv.AppendInt(dst, int64(res.Changed), 10)
+			case "results":
+				dst = appendResults(dst, results[i], res.Outcomes(), "$.selectionSet."+f.key+".args.objects")
 			default:
 				dst = append(dst, returned[i]...)
 			}

@@ -13,6 +13,10 @@ type Insert struct {
 	Table      string
 	Rows       []core.Record // values as they came from the client
 	OnConflict *OnConflict
+	With       []Nest // what is inserted together with the rows
+	Report     bool   // rows that are refused are left out, and their errors are in the items of the result
+
+	trusted map[any]bool // ids that the same insert created, which may be looked up unseen
 }
 
 // OnConflict says what to do with a record whose key is taken.
@@ -20,95 +24,180 @@ type OnConflict struct {
 	Key    string   // "<table>_pkey", a unique column or the name of a key
 	Update []string // the columns to take over, from rows that have them; none to leave the record as it is
 	Where  Cond     // only records that meet it are changed
+	Exists bool     // the record must exist, in reach of an update: nothing is created
 }
 
 // maxRaces is how often an insert looks again for the record that has its key, when another transaction was faster.
 const maxRaces = 3
 
-// Insert runs an insert in a unit of work.
+// batchRows is how many rows are prepared before they are written: what an insert needs besides its input does not grow
+// with the number of rows.
+const batchRows = 2500
+
+// Insert runs an insert in a unit of work: all of its rows are written, or none unless Report is set.
 func (tx *Tx) Insert(ctx context.Context, in Insert) (res Result, err error) {
 	const op = "tables.Insert"
+	switch {
+	case in.Report:
+		res, err = tx.insertEach(ctx, in)
+	case len(in.With) > 0:
+		res, err = tx.insertNested(ctx, in)
+	default:
+		res, err = tx.insertFlat(ctx, in)
+	}
+	if err != nil {
+		return Result{}, core.E(op, tx.keep(err))
+	}
+	return res, nil
+}
+
+// insertFlat inserts rows without anything nested.
+func (tx *Tx) insertFlat(ctx context.Context, in Insert) (res Result, err error) {
 	if in.OnConflict == nil {
-		res, err = tx.insert(ctx, in)
-		return res, core.E(op, tx.keep(err))
+		return tx.insert(ctx, in)
 	}
 	for try := 1; ; try++ {
 		err = tx.Savepoint(ctx, func() error {
 			res, err = tx.insert(ctx, in)
 			return err
 		})
-		if err == nil {
-			return res, nil
-		}
-		if core.KindOf(err) != core.Exists || try == maxRaces {
-			return Result{}, core.E(op, tx.keep(err))
+		if err == nil || core.KindOf(err) != core.Exists || try == maxRaces {
+			return res, err
 		}
 	}
 }
 
 func (tx *Tx) insert(ctx context.Context, in Insert) (res Result, err error) {
-	w, err := tx.writer(ctx, in.Table, core.Create)
+	w, u, err := tx.inserter(ctx, in)
 	if err != nil {
 		return Result{}, err
 	}
-	var u *upsert
-	if in.OnConflict != nil {
-		if u, err = w.upsert(ctx, in); err != nil {
+	n := len(in.Rows)
+	res.IDs, res.Items = make([]core.ID, 0, n), make([]Item, 0, n)
+	batch := w.batchSize(n)
+	w.batch = make([]change, 0, batch)
+	for from := 0; from < n; from += batch {
+		part := in.Rows[from:min(from+batch, n)]
+		if u != nil {
+			if err := w.find(ctx, u, part, from, n); err != nil {
+				return Result{}, err
+			}
+		}
+		for i, values := range part {
+			at := item(n, from+i)
+			if err := w.put(u, values, i, at, &res); err != nil {
+				return Result{}, core.E("tables.insert", core.At{Item: at}, err)
+			}
+		}
+		if err := w.flush(ctx); err != nil {
 			return Result{}, err
 		}
 	}
-	w.batch = make([]change, 0, len(in.Rows))
-	res.IDs = make([]core.ID, 0, len(in.Rows))
-	for i, values := range in.Rows {
-		at := item(len(in.Rows), i)
-		if u != nil && u.existing[i] != nil {
-			err = w.merge(u, values, u.existing[i], &res, at)
-		} else {
-			var id core.ID
-			id, err = w.add(values, at)
-			res.IDs = append(res.IDs, id)
-			res.Inserted++
-		}
-		if err != nil {
-			return Result{}, core.E("tables.insert", core.At{Item: at}, err)
-		}
-	}
-	return res, w.flush(ctx)
+	return res, nil
 }
 
-// upsert is what an insert with OnConflict has found out before it begins.
+// inserter returns the write that an insert is, and what it does with records that exist.
+func (tx *Tx) inserter(ctx context.Context, in Insert) (w *writer, u *upsert, err error) {
+	priv := core.Create
+	if in.OnConflict != nil && in.OnConflict.Exists {
+		priv = core.Update
+	}
+	if w, err = tx.writer(ctx, in.Table, priv); err != nil {
+		return nil, nil, err
+	}
+	w.trusted = in.trusted
+	if in.OnConflict != nil {
+		u, err = w.upsert(in)
+	}
+	return w, u, err
+}
+
+// batchSize is how many of n rows are written together: all where one may look up another, whatever their order.
+func (w *writer) batchSize(n int) int {
+	for _, c := range w.stored {
+		if c.Kind == core.Lookup && c.Target == w.table.Name {
+			return max(n, 1)
+		}
+	}
+	return max(min(n, batchRows), 1)
+}
+
+// put prepares the i-th row of a batch: to be created, or to be merged into the record that it collides with.
+func (w *writer) put(u *upsert, values core.Record, i, at int, res *Result) error {
+	if u != nil && u.existing[i] != nil {
+		return w.merge(u, values, u.existing[i], res, at)
+	}
+	if u != nil && u.Exists {
+		return core.E("tables.put", core.NotFound, core.At{Table: w.table.Name}, "there is no record with this key in your reach, and nothing is created")
+	}
+	id, err := w.add(values, at)
+	if err == nil {
+		res.created(id)
+	}
+	return err
+}
+
+// upsert is what an insert with OnConflict knows of the records that exist.
 type upsert struct {
 	*OnConflict
-	existing []core.Record    // by row: the record that has its key, nil where there is none
+	columns  []*core.Column   // of the key
+	seen     map[string]int   // by key: the row that had it
+	existing []core.Record    // by row of the batch: the record that has its key, nil where there is none
 	reach    map[core.ID]bool // those of them that the caller may change
 }
 
-func (w *writer) upsert(ctx context.Context, in Insert) (u *upsert, err error) {
-	u = &upsert{OnConflict: in.OnConflict, reach: map[core.ID]bool{}}
-	columns, err := w.key(u.Key)
-	if err != nil {
+// upsert checks what the caller wants to be done with records that exist.
+func (w *writer) upsert(in Insert) (u *upsert, err error) {
+	u = &upsert{OnConflict: in.OnConflict, seen: map[string]int{}}
+	if u.columns, err = w.key(u.Key); err != nil {
 		return nil, err
 	}
-	for _, c := range columns { // what may not be written must not be asked for either
+	if u.Exists {
+		return u, w.mustUpdate(u, in.Rows)
+	}
+	for _, c := range u.columns { // what may not be written must not be asked for either
 		if _, err := w.parse(core.Create, core.Record{c.Name: nil}); err != nil {
 			return nil, err
 		}
 	}
-	if len(u.Update) > 0 {
-		if _, w.update, err = w.tx.snap.decide(w.caller, in.Table, core.Update); err != nil {
-			return nil, err
+	if len(u.Update) == 0 {
+		return u, nil
+	}
+	if _, w.update, err = w.tx.snap.decide(w.caller, in.Table, core.Update); err != nil {
+		return nil, err
+	}
+	return u, w.mayTake(u)
+}
+
+// mayTake checks that the caller may take over the columns, also when no row needs it.
+func (w *writer) mayTake(u *upsert) error {
+	for _, name := range u.Update {
+		if _, err := w.parse(core.Update, core.Record{name: nil}); err != nil {
+			return err
 		}
-		for _, name := range u.Update { // refused even when no row needs it
-			if _, err := w.parse(core.Update, core.Record{name: nil}); err != nil {
-				return nil, err
+	}
+	return nil
+}
+
+// mustUpdate checks rows that must not create anything: what they hold is the key or to be taken over.
+func (w *writer) mustUpdate(u *upsert, rows []core.Record) error {
+	if len(u.Update) == 0 {
+		return core.E("tables.mustUpdate", core.Invalid, core.At{Table: w.table.Name}, "nothing would be changed or created: name the columns to take over")
+	}
+	for i, r := range rows {
+		for name := range r {
+			if !slices.Contains(u.Update, name) && !slices.ContainsFunc(u.columns, func(c *core.Column) bool { return c.Name == name }) {
+				return core.E("tables.mustUpdate", core.Invalid, core.At{Table: w.table.Name, Column: name, Item: item(len(rows), i)}, "the column is neither of the key nor to be taken over: leave it out, or name it")
 			}
 		}
 	}
-	if u.existing, err = w.existing(ctx, in.Rows, columns); err != nil {
-		return nil, err
-	}
-	if len(u.Update) == 0 {
-		return u, nil
+	return w.mayTake(u)
+}
+
+// find looks for the records that a batch of n rows collides with; the batch begins at the row from.
+func (w *writer) find(ctx context.Context, u *upsert, rows []core.Record, from, n int) (err error) {
+	if u.existing, err = w.existing(ctx, u, rows, from, n); err != nil || len(u.Update) == 0 {
+		return err
 	}
 	var ids []core.ID
 	for _, r := range u.existing {
@@ -116,11 +205,15 @@ func (w *writer) upsert(ctx context.Context, in Insert) (u *upsert, err error) {
 			ids = append(ids, core.ID(r["id"].(string)))
 		}
 	}
-	reach, err := w.tx.ids(ctx, in.Table, core.Update, And{ByID(ids...), orTrue(u.Where)})
+	u.reach = make(map[core.ID]bool, len(ids))
+	if len(ids) == 0 {
+		return nil
+	}
+	reach, err := w.tx.ids(ctx, w.table.Name, core.Update, And{ByID(ids...), orTrue(u.Where)})
 	for _, id := range reach {
 		u.reach[id] = true
 	}
-	return u, err
+	return err
 }
 
 // key returns the columns of a key by its name. Their values must be the caller's to ask for.
@@ -150,58 +243,51 @@ func (w *writer) key(name string) ([]*core.Column, error) {
 const maxOr = 200
 
 // existing finds the record that each of the rows collides with, nil where there is none, and locks it.
-func (w *writer) existing(ctx context.Context, rows []core.Record, columns []*core.Column) ([]core.Record, error) {
+func (w *writer) existing(ctx context.Context, u *upsert, rows []core.Record, from, n int) ([]core.Record, error) {
 	const op = "tables.existing"
-	at := map[string]int{} // by key
+	at := make(map[string]int, len(rows)) // by key: the row of this batch
 	var single []any
 	var several []Cond
 	for i, r := range rows {
-		var key []byte
-		var all And
-		for _, c := range columns {
-			v, err := c.Parse(r[c.Name])
-			if err != nil {
-				return nil, core.E(op, core.At{Table: w.table.Name, Item: item(len(rows), i)}, err)
-			}
-			if v == nil {
-				all = nil
-				break
-			}
-			key = append(c.AppendJSON(key, v), 0)
-			all = append(all, Compare{Column: c.Name, Op: Eq, Value: v})
+		place := core.At{Table: w.table.Name, Item: item(n, from+i)}
+		values, err := parseKey(u.columns, r)
+		if err != nil {
+			return nil, core.E(op, place, err)
 		}
+		key, all := keyOf(u.columns, values)
 		if all == nil {
-			continue // a key with a NULL is like no other
+			continue
 		}
-		if j, ok := at[string(key)]; ok {
-			return nil, core.E(op, core.Invalid, core.At{Table: w.table.Name, Item: i + 1}, fmt.Sprintf("the row has the same key as row %d: send one of them", j+1))
+		if j, ok := u.seen[key]; ok {
+			return nil, core.E(op, core.Invalid, place, fmt.Sprintf("the row has the same key as row %d: send one of them", j+1))
 		}
-		at[string(key)] = i
-		if len(columns) == 1 {
+		u.seen[key], at[key] = from+i, i
+		if len(u.columns) == 1 {
 			single = append(single, all[0].(Compare).Value)
 		} else {
 			several = append(several, all)
 		}
 	}
 	var parts []Cond
-	for part := range slices.Chunk(single, MaxLimit) {
-		parts = append(parts, Compare{Column: columns[0].Name, Op: In, Value: part})
+	if len(single) > 0 {
+		parts = append(parts, Compare{Column: u.columns[0].Name, Op: In, Value: single})
 	}
 	for part := range slices.Chunk(several, maxOr) {
 		parts = append(parts, Or(part))
 	}
+	priv := core.Op("")
+	if u.Exists { // what is out of reach is not there
+		priv = core.Update
+	}
 	out := make([]core.Record, len(rows))
 	for _, part := range parts {
-		found, err := w.tx.records(ctx, w.table.Name, "", part, true)
+		found, err := w.tx.records(ctx, w.table.Name, priv, part, true)
 		if err != nil {
 			return nil, err
 		}
 		for _, r := range found {
-			var key []byte
-			for _, c := range columns {
-				key = append(c.AppendJSON(key, r[c.Name]), 0)
-			}
-			if i, ok := at[string(key)]; ok {
+			key, _ := keyOf(u.columns, r)
+			if i, ok := at[key]; ok {
 				out[i] = r
 			}
 		}
@@ -209,14 +295,45 @@ func (w *writer) existing(ctx context.Context, rows []core.Record, columns []*co
 	return out, nil
 }
 
+// parseKey returns the values of the columns in their Go forms.
+func parseKey(columns []*core.Column, values core.Record) (core.Record, error) {
+	out := make(core.Record, len(columns))
+	for _, c := range columns {
+		v, err := c.Parse(values[c.Name])
+		if err != nil {
+			return nil, err
+		}
+		out[c.Name] = v
+	}
+	return out, nil
+}
+
+// keyOf returns what the record holds in the columns of a key: as one text, and as a condition. A key with a NULL is like
+// no other, and there is no condition.
+func keyOf(columns []*core.Column, r core.Record) (string, And) {
+	var key []byte
+	all := make(And, 0, len(columns))
+	for _, c := range columns {
+		v := r[c.Name]
+		if v == nil {
+			return "", nil
+		}
+		key = append(c.AppendJSON(key, v), 0)
+		all = append(all, Compare{Column: c.Name, Op: Eq, Value: v})
+	}
+	return string(key), all
+}
+
 // merge changes the record that an inserted row collides with. The caller needs the right to update it.
 func (w *writer) merge(u *upsert, values, old core.Record, res *Result, item int) error {
 	id := core.ID(old["id"].(string))
 	if len(u.Update) == 0 {
+		res.ignored(id)
 		return nil
 	}
 	if !u.reach[id] {
 		if u.Where != nil {
+			res.ignored(id)
 			return nil
 		}
 		return core.E("tables.merge", core.Denied, core.At{Table: w.table.Name}, "a record with this key exists, and you may not change it")
@@ -231,15 +348,9 @@ func (w *writer) merge(u *upsert, values, old core.Record, res *Result, item int
 	if err != nil {
 		return err
 	}
-	res.Updated++
-	res.IDs = append(res.IDs, id)
-	return res.count(w.change(in, old, item))
-}
-
-// count notes whether an update changed anything.
-func (r *Result) count(changed bool, err error) error {
-	if changed {
-		r.Changed++
+	changed, err := w.change(in, old, item)
+	if err == nil {
+		res.updated(id, changed)
 	}
 	return err
 }

@@ -37,7 +37,7 @@ func (tx *Tx) delete(ctx context.Context, d Remove) (res Result, err error) {
 		return Result{}, err
 	}
 	for _, r := range old {
-		if err := w.checkVersion(r, d.IfVersion); err != nil {
+		if err := w.checkVersion(ctx, r, d.IfVersion, nil); err != nil {
 			return Result{}, err
 		}
 		res.IDs = append(res.IDs, core.ID(r["id"].(string)))

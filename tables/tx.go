@@ -151,14 +151,11 @@ func (tx *Tx) Savepoint(ctx context.Context, f func() error) error {
 	if tx.failed != nil {
 		return core.E(op, tx.failed)
 	}
-	snap := tx.snap
+	snap, events := tx.snap, tx.events
 	var inner error
 	err := tx.db.Savepoint(ctx, func() error {
 		if inner = f(); inner == nil {
 			inner = tx.failed
-		}
-		if inner == nil {
-			inner = tx.db.Flush(ctx)
 		}
 		return inner
 	})
@@ -168,8 +165,26 @@ func (tx *Tx) Savepoint(ctx context.Context, f func() error) error {
 	if inner == nil { // the savepoint itself
 		return tx.keep(core.E(op, err))
 	}
-	tx.snap, tx.failed, tx.fresh = snap, nil, nil
+	tx.snap, tx.events, tx.failed, tx.fresh = snap, events, nil, nil
 	return core.E(op, err)
+}
+
+// errTried undoes what was done to see what it would do.
+var errTried = errors.New("only tried")
+
+// DryRun runs f and undoes what it did: its writes, their events and what they have set off. What f read and returned
+// shows what would have happened, to those checks too that the database makes.
+func (tx *Tx) DryRun(ctx context.Context, f func() error) error {
+	err := tx.Savepoint(ctx, func() error {
+		if err := f(); err != nil {
+			return err
+		}
+		return errTried
+	})
+	if errors.Is(err, errTried) {
+		return nil
+	}
+	return core.E("tables.DryRun", tx.keep(err))
 }
 
 // Snapshot returns what the unit of work sees; it changes when the unit changes the schema.

@@ -16,6 +16,7 @@ type Update struct {
 	Where     Cond
 	Set       core.Record
 	Inc       core.Record // to add to numbers
+	Edit      []Edit      // of JSON values
 	IfVersion int64       // the version that the record must have; 0 for any
 	AtMost    int         // refuse to change more records; 0 for no limit
 }
@@ -35,7 +36,7 @@ func (tx *Tx) update(ctx context.Context, u Update) (res Result, err error) {
 	if err != nil {
 		return Result{}, err
 	}
-	inc, err := w.increments(u)
+	deltas, err := w.deltas(u)
 	if err != nil {
 		return Result{}, err
 	}
@@ -48,111 +49,137 @@ func (tx *Tx) update(ctx context.Context, u Update) (res Result, err error) {
 	}
 	for i, r := range old {
 		at := item(len(old), i)
-		err := w.checkVersion(r, u.IfVersion)
-		var in input
-		if err == nil {
-			in, err = w.increase(set, inc, r)
-		}
-		if err == nil {
-			err = res.count(w.change(in, r, at))
-		}
+		changed, err := w.updateOne(ctx, u.IfVersion, set, deltas, r, at)
 		if err != nil {
 			return Result{}, core.E("tables.update", core.At{Item: at}, err)
 		}
-		res.Updated++
-		res.IDs = append(res.IDs, core.ID(r["id"].(string)))
+		res.updated(core.ID(r["id"].(string)), changed)
+		if len(w.batch) == batchRows {
+			if err := w.flush(ctx); err != nil {
+				return Result{}, err
+			}
+		}
 	}
 	return res, w.flush(ctx)
 }
 
-// increments checks what is to be added.
-func (w *writer) increments(u Update) (inc input, err error) {
-	const op = "tables.increments"
-	if len(u.Inc) == 0 {
-		return inc, nil
+func (w *writer) updateOne(ctx context.Context, version int64, set input, deltas []delta, old core.Record, at int) (changed bool, err error) {
+	if err := w.checkVersion(ctx, old, version, set.values); err != nil {
+		return false, err
 	}
-	var reads []guard
-	for name := range u.Inc {
-		c, ok := w.table.Column(name)
-		if !ok {
-			return inc, w.unknown(name)
-		}
-		if err := w.writable(core.Update, c, &inc); err != nil {
-			return inc, err
-		}
-		guard, err := w.readable(c)
-		if err != nil {
-			return inc, err
-		}
-		if guard != nil {
-			reads = append(reads, *guard)
-		}
-		if !c.Kind.Info().Number {
-			return inc, core.E(op, core.Invalid, w.at(name), "only a number can be increased")
-		}
-		if _, ok := u.Set[name]; ok {
-			return inc, core.E(op, core.Invalid, w.at(name), "the column is both set and increased: do one of them")
-		}
+	in, err := w.derive(set, deltas, old)
+	if err != nil {
+		return false, err
 	}
-	inc.values = make(core.Record, len(u.Inc))
-	for name, v := range u.Inc {
-		c, _ := w.table.Column(name)
-		if inc.values[name], err = c.Unlimited().Parse(v); err != nil { // the limits are those of the sum
-			return inc, core.E(op, core.At{Table: w.table.Name}, err)
-		}
-	}
-	inc.reads = reads
-	return inc, nil
+	return w.change(in, old, at)
 }
 
-// readable returns the guard under which the caller reads the column, of which an increment tells the value.
-func (w *writer) readable(c *core.Column) (*guard, error) {
+// delta is a change of a column that depends on what the record has. Who may not read it cannot make it.
+type delta struct {
+	column *core.Column
+	may    input // with the guards of the write
+	read   *guard
+	verb   string
+	apply  func(old any) (any, error)
+}
+
+// deltas checks what is to be done with what the records have.
+func (w *writer) deltas(u Update) (out []delta, err error) {
+	seen := map[string]bool{}
+	add := func(name, verb string, prepare func(c *core.Column) (func(any) (any, error), error)) error {
+		const op = "tables.deltas"
+		d := delta{verb: verb}
+		var ok bool
+		if d.column, ok = w.table.Column(name); !ok {
+			return w.unknown(name)
+		}
+		if err := w.writable(core.Update, d.column, &d.may); err != nil {
+			return err
+		}
+		if d.read, err = w.readable(d.column, verb); err != nil {
+			return err
+		}
+		if _, set := u.Set[name]; set || seen[name] {
+			return core.E(op, core.Invalid, w.at(name), "two operators change the column, and both cannot be done: leave one out")
+		}
+		seen[name] = true
+		if d.apply, err = prepare(d.column); err != nil {
+			return core.E(op, w.at(name), err)
+		}
+		out = append(out, d)
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(u.Inc)) {
+		if err := add(name, "increase", increment(u.Inc[name])); err != nil {
+			return nil, err
+		}
+	}
+	for _, e := range u.Edit {
+		if err := add(e.Column, "edit", e.prepare); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// readable returns the guard under which the caller reads the column, of which the change tells the value.
+func (w *writer) readable(c *core.Column, verb string) (*guard, error) {
 	read, err := w.tx.snap.Policy.Decide(w.caller, w.table.Name, authz.Read)
 	if err != nil {
 		return nil, err
 	}
 	switch visible, holds := read.Column(c.Name); {
 	case !visible:
-		return nil, core.E("tables.readable", core.Denied, w.at(c.Name), "you may not read this column, so you can set it, but not increase it")
+		return nil, core.E("tables.readable", core.Denied, w.at(c.Name), "you may not read this column, so you can set it, but not "+verb+" it")
 	case holds != nil:
 		return &guard{c.Name, holds}, nil
 	}
 	return nil, nil
 }
 
-// increase returns what to set: the values, and the increments added to what the record has. NULL stays NULL.
-func (w *writer) increase(set, inc input, old core.Record) (input, error) {
-	if len(inc.values) == 0 {
+// derive returns what to set: the values, and what the deltas make of those that the record has. NULL stays NULL.
+func (w *writer) derive(set input, deltas []delta, old core.Record) (input, error) {
+	if len(deltas) == 0 {
 		return set, nil
 	}
-	for _, g := range inc.reads {
-		if ok, err := w.holds(g.holds, old); err != nil || !ok {
-			return input{}, core.E("tables.increase", core.Denied, w.at(g.column), "you may not read this column in this record, so you cannot increase it", err)
+	out := input{values: maps.Clone(set.values), guards: slices.Clone(set.guards)}
+	for _, d := range deltas {
+		name := d.column.Name
+		if d.read != nil {
+			if ok, err := w.holds(d.read.holds, old); err != nil || !ok {
+				return input{}, core.E("tables.derive", core.Denied, w.at(name), "you may not read this column in this record, so you cannot "+d.verb+" it", err)
+			}
 		}
-	}
-	out := input{values: maps.Clone(set.values), guards: slices.Concat(set.guards, inc.guards)}
-	for name, by := range inc.values {
+		out.guards = append(out.guards, d.may.guards...)
 		out.values[name] = nil
-		if old[name] == nil || by == nil {
+		if old[name] == nil {
 			continue
 		}
-		sum, err := plus(old[name], by)
+		v, err := d.apply(old[name])
 		if err == nil {
-			c, _ := w.table.Column(name)
-			out.values[name], err = c.Parse(sum)
+			out.values[name], err = d.column.Parse(v)
 		}
 		if err != nil {
-			return input{}, core.E("tables.increase", w.at(name), err)
+			return input{}, core.E("tables.derive", w.at(name), err)
 		}
 	}
 	return out, nil
 }
 
-func (w *writer) checkVersion(r core.Record, version int64) error {
-	if version == 0 || r["version"] == version {
-		return nil
+// increment returns what prepares the addition of by, which is nothing when by is NULL.
+func increment(by any) func(c *core.Column) (func(any) (any, error), error) {
+	return func(c *core.Column) (func(any) (any, error), error) {
+		if !c.Kind.Info().Number {
+			return nil, core.E("tables.increment", core.Invalid, "only a number can be increased")
+		}
+		by, err := c.Unlimited().Parse(by) // the limits are those of the sum
+		return func(old any) (any, error) {
+			if by == nil {
+				return nil, nil
+			}
+			return plus(old, by)
+		}, err
 	}
-	return core.E("tables.checkVersion", core.Conflict, w.at("version"), fmt.Sprintf("the record has moved on to version %d: read it again and repeat the change", r["version"]))
 }
 
 func (w *writer) limit(n, most int) error {
@@ -199,19 +226,20 @@ func (tx *Tx) updateRows(ctx context.Context, table string, rows []RowUpdate) (r
 			id := core.ID(r["id"].(string))
 			place := item(len(rows), at[id])
 			in, err := w.parse(core.Update, rows[at[id]].Set)
+			changed := false
 			if err == nil {
-				err = res.count(w.change(in, r, place))
+				changed, err = w.change(in, r, place)
 			}
 			if err != nil {
 				return Result{}, core.E("tables.UpdateRows", core.At{Item: place}, err)
 			}
-			res.IDs = append(res.IDs, id)
-			res.Updated++
+			res.updated(id, changed)
 		}
 		if err := w.flush(ctx); err != nil {
 			return Result{}, err
 		}
 	}
 	slices.SortFunc(res.IDs, func(a, b core.ID) int { return at[a] - at[b] })
+	slices.SortFunc(res.Items, func(a, b Item) int { return at[a.ID] - at[b.ID] })
 	return res, nil
 }

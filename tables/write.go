@@ -17,18 +17,6 @@ import (
 	"colonnade/rules"
 )
 
-// Result tells what a write did.
-type Result struct {
-	IDs      []core.ID // of the records, in the order of the input; without those that a conflict left as they were
-	Inserted int
-	Updated  int // includes records that had the new values already
-	Changed  int // of the updated ones, those that are different now
-	Deleted  int
-}
-
-// Affected is the number of records that the write was about.
-func (r Result) Affected() int { return r.Inserted + r.Updated + r.Deleted }
-
 // writer is a write to one table by one caller.
 type writer struct {
 	tx     *Tx
@@ -38,6 +26,8 @@ type writer struct {
 	update *authz.Decision
 	stored []*core.Column
 	batch  []change
+
+	trusted map[any]bool // ids that the caller has just created, and may look up unseen
 }
 
 // change is a record that a write has prepared, with what it was before.
@@ -106,7 +96,6 @@ func item(n, i int) int {
 type input struct {
 	values core.Record
 	guards []guard
-	reads  []guard // of increments: where the caller reads what is increased
 }
 
 // guard is the condition on a record under which the caller may write the column.
@@ -588,6 +577,7 @@ func (w *writer) wanted(c *core.Column) map[any]int {
 			out[ch.after[c.Name]] = ch.item
 		}
 	}
+	maps.DeleteFunc(out, func(id any, _ int) bool { return w.trusted[id] })
 	if c.Target == w.table.Name {
 		for _, ch := range w.batch {
 			if ch.op == core.Create {

@@ -23,6 +23,7 @@ type Tx struct {
 	Dialect
 	session Session
 	done    []func()
+	parts   int // savepoints that are open
 }
 
 // Tx runs f in a transaction. When f returns nil the transaction is committed, durably, before Tx returns nil, and
@@ -104,8 +105,15 @@ func (tx *Tx) Insert(ctx context.Context, sets ...Rows) error {
 func (tx *Tx) Flush(ctx context.Context) error { return tx.ExecAll(ctx) }
 
 // InsertLater is [Tx.Insert], but in a transaction with [TxOptions.Later] it may return before it is done. fail gives an
-// error its words; the call that finds out, the commit at the latest, returns it.
+// error its words; the call that finds out, the commit at the latest, returns it. In a savepoint nothing is put off, so
+// that what fails in it is undone with it.
 func (tx *Tx) InsertLater(ctx context.Context, fail func(error) error, sets ...Rows) error {
+	if tx.parts > 0 {
+		if err := tx.Insert(ctx, sets...); err != nil {
+			return fail(err)
+		}
+		return nil
+	}
 	return classify(tx.Dialect, tx.session.InsertLater(ctx, func(err error) error { return fail(classify(tx.Dialect, err)) }, sets...))
 }
 
@@ -125,10 +133,9 @@ func (tx *Tx) Savepoint(ctx context.Context, f func() error) error {
 		return classify(tx.Dialect, err)
 	}
 	done := len(tx.done)
+	tx.parts++
 	err := f()
-	if err == nil {
-		err = tx.Flush(ctx) // what f put off is part of it
-	}
+	tx.parts--
 	end := "RELEASE SAVEPOINT part"
 	if err != nil {
 		tx.done = tx.done[:done]
