@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Change is one step from a schema to the next: [CreateTable], [AddColumn], [AddIndex], [PutRule] or [DropRule].
+// Change is one step from a schema to the next: [CreateTable], [AddColumn], [AddIndex], [PutRule], [DropRule] or [PutSearch].
 type Change interface {
 	apply(*draft) error
 	Table() string // the table that it is about

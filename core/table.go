@@ -73,16 +73,17 @@ const (
 
 // Table describes one table.
 type Table struct {
-	Name      string    `json:"name"`
-	Label     string    `json:"label,omitempty"`
-	Doc       string    `json:"doc,omitempty"`
-	Ownership Ownership `json:"ownership,omitempty"` // UserOwned when empty
-	Columns   []Column  `json:"columns"`             // without the system columns in a definition, with them in a schema
-	Keys      []Key     `json:"keys,omitempty"`
-	Indexes   []Index   `json:"indexes,omitempty"`
-	Rules     []Rule    `json:"rules,omitempty"`
-	Link      *Link     `json:"link,omitempty"`     // of a table that joins two others
-	Physical  string    `json:"physical,omitempty"` // see [Table.SQL]; the name when empty
+	Name      string         `json:"name"`
+	Label     string         `json:"label,omitempty"`
+	Doc       string         `json:"doc,omitempty"`
+	Ownership Ownership      `json:"ownership,omitempty"` // UserOwned when empty
+	Columns   []Column       `json:"columns"`             // without the system columns in a definition, with them in a schema
+	Keys      []Key          `json:"keys,omitempty"`
+	Indexes   []Index        `json:"indexes,omitempty"`
+	Rules     []Rule         `json:"rules,omitempty"`
+	Search    []SearchColumn `json:"search,omitempty"`   // what full-text search looks at
+	Link      *Link          `json:"link,omitempty"`     // of a table that joins two others
+	Physical  string         `json:"physical,omitempty"` // see [Table.SQL]; the name when empty
 
 	// Builtin tables are declared by a package, not by an app builder; their names start with an underscore.
 	// They keep neither history nor events, and only the System caller writes them.
@@ -310,6 +311,9 @@ func (t *Table) check() error {
 			return E(op, Invalid, At{Table: t.Name, Rule: r.Name}, "a rule needs a name of its own")
 		}
 		names[r.Name] = true
+	}
+	if err := t.checkSearch(); err != nil {
+		return err
 	}
 	return t.checkLink()
 }

@@ -190,6 +190,10 @@ func (c *compiler) selectRecord(q *tables.Query, r *rows, of *selected) error {
 			to.Column = f.column.Name
 			continue
 		}
+		if f.rank {
+			to.Rank = true
+			continue
+		}
 		inner := &tables.Query{Table: f.to.table.Name}
 		to.Relation, to.Query = f.relation, inner
 		if err := c.related(inner, f, r, s); err != nil {

@@ -31,9 +31,10 @@ type rows struct {
 	insertFields gql.InputObjectConfigFieldMap
 }
 
-// field is one field of a record: a column, or else the records that a relation leads to, or else an aggregate of them.
+// field is one field of a record: a column, the rank, or else the records that a relation leads to, or an aggregate of them.
 type field struct {
 	column    *core.Column
+	rank      bool
 	relation  string
 	many      bool
 	aggregate bool
@@ -96,7 +97,18 @@ func (b *builder) declareRows(t *core.Table) error {
 	r.orderBy = gql.NewInputObject(gql.InputObjectConfig{
 		Name: n + "_order_by", Fields: r.orderFields, Description: "How to sort records of " + n + ".",
 	})
+	if len(t.Search) > 0 {
+		r.declareSearch(b.orderBy)
+	}
 	return b.declareAggregate(r)
+}
+
+// declareSearch adds full-text search to the types of a table. No column has such a name.
+func (r *rows) declareSearch(orderBy *gql.Enum) {
+	r.fields["_rank"] = field{rank: true}
+	r.whereFields["_search"] = &gql.InputObjectFieldConfig{Type: gql.String, Description: `Has these words: coffee, coff*, "iced coffee", -milk.`}
+	r.orderFields["_rank"] = &gql.InputObjectFieldConfig{Type: orderBy, Description: "How well the record answers the _search of the same list."}
+	r.objectFields["_rank"] = &gql.Field{Type: gql.Int, Description: "How well the record answers the _search of its list; null without one."}
 }
 
 func (b *builder) declareAggregate(r *rows) error {

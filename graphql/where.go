@@ -42,6 +42,8 @@ func (c *compiler) term(r *rows, m member) (tables.Cond, error) {
 	case "_not":
 		inner, err := c.condition(r, m.value.(object))
 		return tables.Not{Cond: inner}, err
+	case "_search":
+		return tables.Search{Text: m.value.(string)}, nil
 	}
 	f := r.fields[m.name]
 	if f.column == nil {
@@ -102,9 +104,12 @@ func (c *compiler) appendOrder(out []tables.Order, r *rows, path []string, o obj
 			return nil, err
 		}
 		f := r.fields[m.name]
-		if f.column != nil {
+		if f.column != nil || f.rank {
 			order := sortOrders[m.value.(string)]
-			order.Column, order.Relation = f.column.Name, path
+			order.Rank, order.Relation = f.rank, path
+			if f.column != nil {
+				order.Column = f.column.Name
+			}
 			out = append(out, order)
 			continue
 		}

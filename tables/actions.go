@@ -11,7 +11,7 @@ import (
 func (s *Store) Actions() []core.Action {
 	return []core.Action{
 		s.createTable(), s.addColumn(), s.addLookup(), s.addIndex(), s.putRule(), s.dropRule(), s.importCSV(),
-		s.addManyToMany(), s.linkRecords(), s.unlinkRecords(),
+		s.putSearch(), s.search(), s.addManyToMany(), s.linkRecords(), s.unlinkRecords(),
 	}
 }
 

@@ -57,7 +57,7 @@ type alteration struct {
 // alter makes the physical tables those of the schema, and returns the statements that did it.
 func (tx *Tx) alter(ctx context.Context, from, to *core.Schema) (done []string, err error) {
 	a := alteration{tx: tx, from: from, to: to}
-	for _, step := range []func(context.Context, *core.Table) error{a.table, a.columns, a.indexes} { // lookups when all tables are there
+	for _, step := range []func(context.Context, *core.Table) error{a.table, a.columns, a.indexes, a.search} { // lookups when all tables are there
 		for _, t := range to.Tables() {
 			if t.Builtin {
 				continue

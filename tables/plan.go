@@ -32,7 +32,8 @@ type node struct {
 	table *core.Table
 	alias string
 	may   *authz.Decision
-	past  *past // where its rows come from, when that is not the table
+	past  *past     // where its rows come from, when that is not the table
+	rank  writeFunc // how well a row answers the search of the query; nil without one
 }
 
 // decide returns the table and how far the caller's privilege on it reaches. Who defines tables learns which there are;
@@ -256,6 +257,8 @@ func (n *node) where(c Cond) (writeFunc, error) {
 		}, nil
 	case Compare:
 		return n.compare(c)
+	case Search:
+		return n.search(c)
 	}
 	return nil, core.E("tables.where", fmt.Errorf("unknown condition %T", c))
 }
@@ -421,6 +424,9 @@ func like(op CompareOp, left writeFunc, pattern any) writeFunc {
 
 // order plans one term of a sort order.
 func (n *node) order(o Order) (writeFunc, error) {
+	if o.Rank {
+		return n.orderByRank(o)
+	}
 	path := []*node{n}
 	var links []writeFunc
 	for _, name := range o.Relation {

@@ -28,6 +28,9 @@ func (p *planner) rows(n *node, q *Query, link writeFunc) (*rows, error) {
 	if r.where, err = n.where(q.Where); err != nil {
 		return nil, err
 	}
+	if n.rank, err = n.ranking(q.Where); err != nil {
+		return nil, err
+	}
 	for _, o := range q.Order {
 		w, err := n.order(o)
 		if err != nil {
@@ -170,6 +173,10 @@ func (p *planner) field(n *node, f *Field, s *selection) error {
 	switch {
 	case f.Text != "":
 		s.add(db.ShapeField{Key: f.As, Text: f.Text}, nil)
+	case f.Rank && n.rank == nil:
+		s.add(db.ShapeField{Key: f.As, JSON: true}, func(b *db.Builder) { b.Write("NULL") })
+	case f.Rank:
+		s.add(db.ShapeField{Key: f.As, Kind: core.Integer}, n.rank)
 	case f.Query != nil:
 		to, rel, link, err := n.relation(f.Relation)
 		if err != nil {

@@ -36,12 +36,13 @@ const (
 	NoLimit      = -1
 )
 
-// Field is one key of an answer. Exactly one of Column, Text, Query, Group, Func is set.
+// Field is one key of an answer. Exactly one of Column, Text, Rank, Query, Group, Func is set.
 type Field struct {
 	As string // the key
 
 	Column string // the value of a column
 	Text   string // a constant, such as the name of a type
+	Rank   bool   // how well the record answers the [Search] of the condition; null without one
 
 	Relation string // with Query: the relation that leads to its table
 	Query    *Query // nested records; without Relation, in an aggregate: the rows themselves ("nodes")
@@ -56,13 +57,14 @@ type Field struct {
 // Order is one term of a sort order. The primary key is always appended, so that the order is total.
 type Order struct {
 	Column     string
+	Rank       bool     // instead of a column: how well the record answers the [Search] of the condition
 	Relation   []string // the lookups that lead to the column's table
 	Desc       bool
 	NullsFirst bool // by default nulls come last when ascending, first when descending: see NullsSet
 	NullsSet   bool // NullsFirst was asked for
 }
 
-// Cond is a condition on a record: [And], [Or], [Not], [Compare] or [Related].
+// Cond is a condition on a record: [And], [Or], [Not], [Compare], [Related] or [Search].
 type Cond interface{ cond() }
 
 // And holds when all hold; when empty it holds.
@@ -109,11 +111,15 @@ type Related struct {
 	Where    Cond
 }
 
+// Search holds when the words of the text are found in the searched columns that the caller may read: see [search.Parse].
+type Search struct{ Text string }
+
 func (And) cond()     {}
 func (Or) cond()      {}
 func (Not) cond()     {}
 func (Compare) cond() {}
 func (Related) cond() {}
+func (Search) cond()  {}
 
 // ByID returns the condition that a record has one of the ids.
 func ByID(ids ...core.ID) Cond {

@@ -393,6 +393,9 @@ func (w *writer) flush(ctx context.Context) error {
 	if err := w.statements(ctx); err != nil {
 		return w.explain(ctx, err, nil)
 	}
+	if err := w.index(ctx); err != nil {
+		return err
+	}
 	if !w.table.Builtin {
 		sets = append(sets, w.history(), w.events())
 		w.tx.events = true

@@ -54,6 +54,8 @@ type Dialect interface {
 	// Collate is what an expression of that kind that is no column must carry to be compared by value.
 	Collate(k core.Kind) string
 
+	Searcher
+
 	// Lock is what a SELECT ends with to lock its rows until the end of the transaction.
 	Lock() string
 

@@ -185,9 +185,12 @@ func TestSameTables(t *testing.T) {
 	}
 	lite := read(dbtest.SQLite(t), `SELECT t.name || '.' || c.name FROM sqlite_schema AS t, pragma_table_info(t.name) AS c WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite\_%' ESCAPE '\'`)
 	pg := read(dbtest.Postgres(t), `SELECT table_name || '.' || column_name FROM information_schema.columns WHERE table_schema = 'public'`)
-	onlyPostgres := []string{"_event.tx"} // the snapshot that orders events; SQLite has one writer
+	onlyPostgres := []string{"_event.tx", "_search.doc"} // the snapshot that orders events; SQLite has one writer
+	onlySQLite := func(name string) bool {               // the words that are searched are in a table of FTS5, which makes others
+		return name == "_search.seq" || strings.HasPrefix(name, "_search_text")
+	}
 	for _, name := range lite {
-		if !slices.Contains(pg, name) {
+		if !slices.Contains(pg, name) && !onlySQLite(name) {
 			t.Errorf("only SQLite has %s", name)
 		}
 	}

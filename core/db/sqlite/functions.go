@@ -51,6 +51,7 @@ var scalars = map[string]scalar{
 	"decimal_round": {2, roundDecimal},
 	"float_json":    {1, floatJSON},
 	"json_float":    {1, jsonFloat},
+	"search_score":  {3, searchScore},
 	"text_like":     {2, like(func(s string) string { return s })},
 	"text_ilike":    {2, like(strings.ToLower)},
 	"text_lower":    {1, textual(strings.ToLower)},
