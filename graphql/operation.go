@@ -234,8 +234,11 @@ func (d *variable) structure(b []byte, v, raw any) []byte {
 	return append(appendGiven(b, raw), ',')
 }
 
-// appendGiven appends a value of [jsonReader] as a text of its own.
+// appendGiven appends a value of [jsonReader] as a text of its own, but stops somewhere beyond maxStructure.
 func appendGiven(b []byte, v any) []byte {
+	if len(b) > maxStructure {
+		return b
+	}
 	switch v := v.(type) {
 	case absent:
 		return append(b, '-')

@@ -2,6 +2,7 @@ package graphql
 
 import (
 	"context"
+	"sync/atomic"
 
 	"colonnade/core"
 	"colonnade/tables"
@@ -12,6 +13,18 @@ import (
 type plan struct {
 	caller core.Caller
 	steps  []*step
+	bytes  atomic.Int64 // of the last answer
+}
+
+// Room for an answer is made as large as the last one of the plan was, in these bounds.
+const (
+	minRoom = 512
+	maxRoom = 1 << 20
+)
+
+// room returns a buffer for the answer.
+func (p *plan) room() []byte {
+	return make([]byte, 0, min(max(int(p.bytes.Load()), minRoom), maxRoom))
 }
 
 // planKey finds a plan among those of a snapshot.
@@ -24,12 +37,12 @@ type planKey struct {
 // maxStructure is how many bytes of structure are worth keeping a plan for: what is longer does not come again.
 const maxStructure = 4 << 10
 
-// plan returns the steps of a query: those of an earlier request, when only open values differ.
-func (e *Engine) plan(ctx context.Context, a *api, snap *tables.Snapshot, op *operation, vars variables, l Limits) ([]*step, error) {
+// plan returns the plan of a query: that of an earlier request, when only open values differ.
+func (e *Engine) plan(ctx context.Context, a *api, snap *tables.Snapshot, op *operation, vars variables, l Limits) (*plan, error) {
 	caller, plans := core.CallerFrom(ctx), e.plans(snap)
 	key := planKey{op.id, caller.User, vars.structure}
 	if p, ok := plans.get(key); ok && p.caller.Alike(caller) {
-		return p.steps, nil
+		return p, nil
 	}
 	steps, err := e.compileQuery(a, op, vars.open(), l)
 	if err != nil {
@@ -43,16 +56,18 @@ func (e *Engine) plan(ctx context.Context, a *api, snap *tables.Snapshot, op *op
 		}
 		p, err := e.store.Prepare(ctx, snap, *s.query)
 		if err != nil { // the values decide which mistake is the first
-			return e.compileQuery(a, op, vars, l)
+			steps, err = e.compileQuery(a, op, vars, l)
+			return &plan{steps: steps}, err
 		}
 		s.answer(e.store, p)
 		weight += p.Size()
 		lasting = lasting && p.Lasting()
 	}
+	p := &plan{caller: caller, steps: steps}
 	if lasting {
-		plans.put(key, &plan{caller, steps}, weight)
+		plans.put(key, p, weight)
 	}
-	return steps, nil
+	return p, nil
 }
 
 // compileQuery compiles the root fields of a query.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 
 	"colonnade/core"
@@ -35,7 +36,7 @@ func (w *world) direct(ctx context.Context, r Request) Response {
 	if err != nil {
 		return refused(requestError(err))
 	}
-	return w.read(ctx, steps, scope{snap: snap})
+	return w.read(ctx, steps, scope{snap: snap}, nil)
 }
 
 // kept reports whether the answer to a request comes from a plan of an earlier one.
@@ -344,4 +345,194 @@ func TestPlanOracle(t *testing.T) {
 			t.Errorf("of %d requests %d are good, and %d found a plan: the documents prove little", asked, good, kept)
 		}
 	})
+}
+
+// Users who send the same document with the same variables get what their own rights give, whoever came first.
+func TestPlanOfAnother(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := newRights(t, d)
+		r := Request{
+			Query:     `query($n: bigint) { account(where: {size: {_eq: $n}}, order_by: {name: asc}, limit: 2) { name revenue score contacts { name } } }`,
+			Variables: json.RawMessage(`{"n": 0}`),
+		}
+		root := `{"data":{"account":[{"name":"Account 0","revenue":0.50,"score":0,"contacts":[{"name":"Contact_0%"}]},{"name":"Account 4","revenue":3.50,"score":1,"contacts":[{"name":"Contact_4%"}]}]}}`
+		want := map[string]string{
+			"root":   root,
+			"ann":    `{"data":{"account":[{"name":"Account 0","revenue":null,"score":0,"contacts":[{"name":"Contact_0%"}]}]}}`,
+			"eve":    `{"data":{"account":[{"name":"Account 0","revenue":0.50,"score":0,"contacts":[]},{"name":"Account 4","revenue":3.50,"score":null,"contacts":[]}]}}`,
+			"nobody": `{"errors":[{"message":"sign in first","extensions":{"code":"access-denied","kind":"UNAUTHENTICATED"}}]}`,
+		}
+		users := []string{"root", "ann", "eve", "nobody"}
+		for i := range 12 {
+			user := users[i*7%len(users)]
+			if i >= 8 {
+				user = users[i%len(users)]
+			}
+			if got := string(w.Do(w.as(t, t.Context(), user), r, false).Body); got != want[user] {
+				t.Errorf("as %s: %s", user, got)
+			}
+		}
+
+		// One user, who has other rights from one request to the next on the same snapshot.
+		ann, eve := core.CallerFrom(w.as(t, t.Context(), "ann")), core.CallerFrom(w.as(t, t.Context(), "eve"))
+		for range 3 {
+			for _, c := range []struct {
+				as   string
+				turn func(*core.Caller)
+			}{
+				{"ann", func(*core.Caller) {}},
+				{"eve", func(c *core.Caller) { c.Roles = eve.Roles }},
+				{"ann", func(c *core.Caller) { c.Name, c.Behalf, c.Cause = "Someone", eve.User, core.Cause{Kind: "flow"} }},
+			} {
+				as := ann
+				c.turn(&as)
+				if got := string(w.Do(core.WithCaller(t.Context(), as), r, false).Body); got != want[c.as] {
+					t.Errorf("like %s: %s", c.as, got)
+				}
+			}
+		}
+	})
+}
+
+// What a caller is decides what he may see, so that a plan is for callers who are alike in all of it.
+func TestCallersAlike(t *testing.T) {
+	base := func() core.Caller {
+		return core.Caller{User: "u", Name: "U", Unit: "n", Below: []core.ID{"n", "m"}, Teams: []core.ID{"t"}, Roles: []string{"r", "s"}}
+	}
+	a := base()
+	if b := base(); !a.Alike(b) || !a.Alike(a) {
+		t.Error("a caller is not like himself")
+	}
+	for name, change := range map[string]func(*core.Caller){
+		"user":  func(c *core.Caller) { c.User = "v" },
+		"unit":  func(c *core.Caller) { c.Unit = "m" },
+		"below": func(c *core.Caller) { c.Below = []core.ID{"n", "o"} },
+		"fewer": func(c *core.Caller) { c.Below = c.Below[:1] },
+		"teams": func(c *core.Caller) { c.Teams = nil },
+		"roles": func(c *core.Caller) { c.Roles = []string{"r"} },
+		"system": func(c *core.Caller) {
+			*c = core.System("test")
+			c.User, c.Unit, c.Below, c.Teams, c.Roles = a.User, a.Unit, a.Below, a.Teams, a.Roles
+		},
+	} {
+		b := base()
+		if change(&b); a.Alike(b) || b.Alike(a) {
+			t.Errorf("%s: callers that differ are alike", name)
+		}
+	}
+}
+
+// A change of the schema or of the rights holds for the next request.
+func TestPlanAfterChange(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := newRights(t, d)
+		const id = "00000000-0000-4000-8000-000000000003"
+		r := Request{Query: `query($id: uuid!) { account_by_pk(id: $id) { name country score } }`, Variables: json.RawMessage(`{"id": "` + id + `"}`)}
+		ask := func(user, want string) {
+			t.Helper()
+			ctx := w.as(t, t.Context(), user)
+			for range 2 {
+				if got := string(w.Do(ctx, r, false).Body); got != want {
+					t.Errorf("as %s: %s, want %s", user, got, want)
+				}
+			}
+			if !w.kept(t, ctx, r) {
+				t.Errorf("as %s: there is no plan", user)
+			}
+		}
+		open, hidden := `{"data":{"account_by_pk":{"name":"Account 3","country":"DE","score":0.75}}}`, `{"data":{"account_by_pk":{"name":"Account 3","country":"DE","score":null}}}`
+		ask("ann", open)
+		ask("root", open)
+		w.must(t, "root", `mutation { put_role(name: "german", grants: [{table: "account", privileges: ["read"], condition: "country == 'DE'", hidden: ["score"]}]) { role } }`, "")
+		ask("ann", hidden)
+		ask("root", open)
+		w.must(t, "root", `mutation { put_role(name: "german", grants: [{table: "account", privileges: ["read"], condition: "country == 'US'"}]) { role } }`, "")
+		ask("ann", `{"data":{"account_by_pk":null}}`)
+		w.must(t, "root", `mutation { assign_role(role: "own", user: "ann@example.com") { role } }`, "")
+		ask("ann", open)
+		w.must(t, "root", `mutation { add_column(table: "account", name: "twice", kind: "integer", formula: "size + size") { table } }`, "")
+		r.Query = `query($id: uuid!) { account_by_pk(id: $id) { name country score: twice } }`
+		ask("root", `{"data":{"account_by_pk":{"name":"Account 3","country":"DE","score":6}}}`)
+		w.must(t, "root", `mutation { update_account_by_pk(pk_columns: {id: "`+id+`"}, _set: {name: "New", size: 4}) { id } }`, "")
+		ask("root", `{"data":{"account_by_pk":{"name":"New","country":"DE","score":8}}}`)
+	})
+}
+
+// A plan that depends on the time is for one request.
+func TestPlanOfTheMoment(t *testing.T) {
+	w := newRights(t, dbtest.SQLite(t))
+	r := Request{Query: `query($n: bigint) { account(where: {size: {_eq: $n}}) { id } }`, Variables: json.RawMessage(`{"n": 1}`)}
+	for user, lasts := range map[string]bool{"root": true, "ann": true, "tim": false} {
+		ctx := w.as(t, t.Context(), user)
+		if res := w.Do(ctx, r, false); res.Kind != OK {
+			t.Fatalf("%s", res.Body)
+		}
+		if w.kept(t, ctx, r) != lasts {
+			t.Errorf("as %s: a plan that lasts: %v, want %v", user, !lasts, lasts)
+		}
+	}
+}
+
+// Plans take so much memory and no more, and none of that of the requests that they were made for.
+func TestPlansAreBounded(t *testing.T) {
+	w := newRights(t, dbtest.SQLite(t))
+	ctx, snap := w.as(t, t.Context(), "root"), w.store.Snapshot()
+	plans := w.plans(snap)
+	plans.max = 100_000
+	const query = `query($w: account_bool_exp!, $n: bigint) { account(where: {_and: [$w, {size: {_eq: $n}}]}) { id } }`
+	ask := func(variables string) {
+		t.Helper()
+		raw := []byte(variables)
+		res := w.Do(ctx, Request{Query: query, Variables: raw}, false)
+		if res.Kind != OK {
+			t.Fatalf("%s", res.Body)
+		}
+		for i := range raw {
+			raw[i] = 'x' // as the server does with its buffers
+		}
+	}
+	for i := range 200 {
+		ask(fmt.Sprintf(`{"w": {"name": {"_eq": "n%d"}}, "n": 1}`, i))
+		if plans.weight > plans.max {
+			t.Fatalf("%d bytes of plans", plans.weight)
+		}
+	}
+	n := len(plans.entries)
+	if n < 5 || n > 100 {
+		t.Errorf("%d plans are kept", n)
+	}
+	ask(`{"w": {"name": {"_eq": "` + strings.Repeat("n", maxStructure) + `"}}, "n": 1}`)
+	ask(`{"w": {"name": {"_eq": "n199"}}, "n": 2}`)
+	if len(plans.entries) != n {
+		t.Errorf("%d plans instead of %d: a long structure was kept, or an open value made a plan", len(plans.entries), n)
+	}
+	if res := w.Do(ctx, Request{Query: "{__schema{types{name}} account{id}}"}, false); res.Kind != OK || len(plans.entries) != n {
+		t.Errorf("a plan of types was kept: %s", res.Body)
+	}
+}
+
+// Requests of many share plans while others make them and the policy changes.
+func TestPlansOfMany(t *testing.T) {
+	w := newRights(t, dbtest.SQLite(t))
+	const query = `query($n: bigint, $skip: Int, $like: String) { account(where: {size: {_lte: $n}, name: {_like: $like}}, offset: $skip, order_by: {name: asc}) { id name contacts(where: {name: {_neq: $like}}) { name } } }`
+	var wg sync.WaitGroup
+	for _, user := range []string{"root", "ann", "eve", "tim"} {
+		ctx := w.as(t, t.Context(), user)
+		for i := range 2 {
+			wg.Go(func() {
+				for n := range 60 {
+					r := Request{Query: query, Variables: fmt.Appendf(nil, `{"n": %d, "skip": %d, "like": "%%%d"}`, n%4, (n+i)%3, n%12)}
+					got, want := w.Do(ctx, r, false), w.direct(ctx, r)
+					if string(got.Body) != string(want.Body) {
+						t.Errorf("as %s, %s: %s, want %s", user, r.Variables, got.Body, want.Body)
+						return
+					}
+				}
+			})
+		}
+	}
+	for i := range 5 {
+		w.must(t, "root", fmt.Sprintf(`mutation { put_role(name: "other%d", grants: [{table: "account", privileges: ["read"]}]) { role } }`, i), "")
+	}
+	wg.Wait()
 }

@@ -38,16 +38,18 @@ type runFunc func(ctx context.Context, in scope, dst []byte) ([]byte, error)
 
 // query answers a query operation: each root field is one statement, in the order of the document.
 func (e *Engine) query(ctx context.Context, a *api, snap *tables.Snapshot, op *operation, vars variables, l Limits) Response {
-	steps, err := e.plan(ctx, a, snap, op, vars, l)
+	p, err := e.plan(ctx, a, snap, op, vars, l)
 	if err != nil {
 		return refused(requestError(err))
 	}
-	return e.read(ctx, steps, scope{snap: snap, values: vars.values})
+	res := e.read(ctx, p.steps, scope{snap: snap, values: vars.values}, p.room())
+	p.bytes.Store(int64(len(res.Body)))
+	return res
 }
 
-// read runs the steps of a query.
-func (e *Engine) read(ctx context.Context, steps []*step, in scope) Response {
-	out := append(make([]byte, 0, 1024), `{"data":{`...)
+// read runs the steps of a query and appends the answer to out.
+func (e *Engine) read(ctx context.Context, steps []*step, in scope, out []byte) Response {
+	out = append(out, `{"data":{`...)
 	var errs []wireError
 	var err error
 	for i, s := range steps {

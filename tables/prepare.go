@@ -37,6 +37,7 @@ func (s *Store) Prepare(ctx context.Context, snap *Snapshot, q Query) (*Prepared
 	if err != nil {
 		return nil, core.E("tables.Query", err)
 	}
+	shape.Keep()
 	return &Prepared{statement: b, shape: shape, open: p.open}, nil
 }
 

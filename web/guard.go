@@ -20,21 +20,21 @@ import (
 // policyCSP is what a page may load and do. GraphiQL has one of its own.
 const policyCSP = "default-src 'self'; script-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 
-// securityHeaders are on every answer. A page may replace the first.
-var securityHeaders = [][2]string{
-	{fiber.HeaderContentSecurityPolicy, policyCSP},
-	{fiber.HeaderXContentTypeOptions, "nosniff"},
-	{fiber.HeaderReferrerPolicy, "no-referrer"},
-	{fiber.HeaderXFrameOptions, "DENY"},
-	{"Permissions-Policy", "accelerometer=(), camera=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), payment=(), usb=()"},
-	{"Cross-Origin-Opener-Policy", "same-origin"},
-	{"Cross-Origin-Resource-Policy", "same-origin"},
-	{fiber.HeaderCacheControl, "no-store"},
+// securityHeaders are on every answer, spelled as they go over the wire. A page may replace the first.
+var securityHeaders = [][2][]byte{
+	{[]byte(fiber.HeaderContentSecurityPolicy), []byte(policyCSP)},
+	{[]byte(fiber.HeaderXContentTypeOptions), []byte("nosniff")},
+	{[]byte(fiber.HeaderReferrerPolicy), []byte("no-referrer")},
+	{[]byte(fiber.HeaderXFrameOptions), []byte("DENY")},
+	{[]byte("Permissions-Policy"), []byte("accelerometer=(), camera=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), payment=(), usb=()")},
+	{[]byte("Cross-Origin-Opener-Policy"), []byte("same-origin")},
+	{[]byte("Cross-Origin-Resource-Policy"), []byte("same-origin")},
+	{[]byte(fiber.HeaderCacheControl), []byte("no-store")},
 }
 
 func setHeaders(c *fiber.Ctx) {
 	for _, h := range securityHeaders {
-		c.Set(h[0], h[1])
+		c.Response().Header.SetCanonical(h[0], h[1])
 	}
 }
 

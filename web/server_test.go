@@ -34,8 +34,9 @@ func TestHeaders(t *testing.T) {
 		"malformed": nobody.raw("GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: hunter2\r\n\r\n").want(400, "errors", "!hunter2"),
 	} {
 		for _, h := range securityHeaders {
-			if got := a.header.Get(h[0]); got == "" || h[0] != "Cache-Control" && h[0] != "Content-Security-Policy" && got != h[1] {
-				t.Errorf("%s: %s is %q", name, h[0], got)
+			header, want := string(h[0]), string(h[1])
+			if got := a.header.Get(header); got == "" || header != "Cache-Control" && header != "Content-Security-Policy" && got != want {
+				t.Errorf("%s: %s is %q", name, header, got)
 			}
 		}
 		if got := a.header.Get("Content-Security-Policy"); !strings.HasPrefix(got, policyCSP) || strings.Contains(got, "unsafe") {

@@ -7,6 +7,19 @@ type Shape struct {
 	Many   bool
 	Fields []ShapeField
 	Bare   bool // one field, and its values stand without an object around them
+
+	frame *Frame // kept by Keep
+}
+
+// Keep makes the frame of a shape that is there for many answers. The shape must not change any more.
+func (s *Shape) Keep() { s.frame = newFrame(s) }
+
+// Frame returns the frame of one object of the shape.
+func (s *Shape) Frame() *Frame {
+	if s.frame != nil {
+		return s.frame
+	}
+	return newFrame(s)
 }
 
 // ShapeField is one field of an answer.
@@ -22,11 +35,12 @@ type ShapeField struct {
 type Frame struct {
 	text   []byte
 	before []int // the end, in text, of what stands before each value
+	kinds  []core.Kind
 }
 
-// NewFrame returns the frame of one object of the shape.
-func NewFrame(s *Shape) *Frame {
-	f := &Frame{text: make([]byte, 0, 24*len(s.Fields)), before: make([]int, 0, len(s.Fields))}
+func newFrame(s *Shape) *Frame {
+	n := len(s.Fields)
+	f := &Frame{text: make([]byte, 0, 24*n), before: make([]int, 0, n), kinds: make([]core.Kind, 0, n)}
 	if !s.Bare {
 		f.text = append(f.text, '{')
 	}
@@ -43,6 +57,11 @@ func NewFrame(s *Shape) *Frame {
 			continue
 		}
 		f.before = append(f.before, len(f.text))
+		kind := field.Kind
+		if field.JSON {
+			kind = core.JSON
+		}
+		f.kinds = append(f.kinds, kind)
 	}
 	if !s.Bare {
 		f.text = append(f.text, '}')
@@ -52,6 +71,9 @@ func NewFrame(s *Shape) *Frame {
 
 // Values is the number of values between the parts of the frame.
 func (f *Frame) Values() int { return len(f.before) }
+
+// Kinds returns the kinds of the values, [core.JSON] for nested ones. The slice is shared: do not change it.
+func (f *Frame) Kinds() []core.Kind { return f.kinds }
 
 // Before returns what stands before the i-th value; with i = Values, what stands after the last.
 func (f *Frame) Before(i int) []byte {

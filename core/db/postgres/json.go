@@ -45,7 +45,7 @@ type row struct {
 }
 
 func newRow(s *db.Shape, fields []pgconn.FieldDescription) (*row, error) {
-	r := &row{frame: db.NewFrame(s), encode: make([]encoder, len(fields))}
+	r := &row{frame: s.Frame(), encode: make([]encoder, len(fields))}
 	for i, f := range fields {
 		e, ok := encoders[f.DataTypeOID]
 		if !ok {

@@ -195,17 +195,8 @@ func assign(dest any, v driver.Value) error {
 
 // answer appends the rows of the statement as JSON in the form of the shape.
 func (c *conn) answer(ctx context.Context, text string, args []any, s *db.Shape, dst []byte) ([]byte, error) {
-	frame := db.NewFrame(s)
-	kinds := make([]core.Kind, 0, len(s.Fields))
-	for i := range s.Fields {
-		switch f := &s.Fields[i]; {
-		case f.Text != "":
-		case f.JSON:
-			kinds = append(kinds, core.JSON)
-		default:
-			kinds = append(kinds, f.Kind)
-		}
-	}
+	frame := s.Frame()
+	kinds := frame.Kinds()
 	start, n := len(dst), 0
 	if s.Many {
 		dst = append(dst, '[')
