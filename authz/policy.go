@@ -212,6 +212,9 @@ func (p *Policy) addRule(r *Rule) error {
 	if err != nil {
 		return core.E("authz.addRule", core.At{Table: g.Table}, err)
 	}
+	if core.IsDroppedName(g.Table) {
+		return nil // it waits for the table to come back
+	}
 	h, err := p.check(g, p.compile)
 	if err != nil {
 		return err
@@ -274,6 +277,9 @@ func (p *Policy) check(g Grant, compile func(*core.Table, string) (*rules.Expr, 
 		h.Hidden, h.hidden = tidy(g.Hidden), map[string]bool{}
 	}
 	for _, name := range h.Hidden {
+		if core.IsDroppedName(name) {
+			continue // it waits for the column to come back
+		}
 		if _, err := t.Need(name); err != nil {
 			return nil, fail(core.At{Column: name}, core.Invalid, "hidden: "+core.AsError(err).Msg)
 		}

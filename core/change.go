@@ -1,19 +1,64 @@
 package core
 
 import (
-	"fmt"
+	"bytes"
+	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
+	"time"
 )
 
-// Change is one step from a schema to the next: [CreateTable], [AddColumn], [AddIndex], [PutRule], [DropRule] or [PutSearch].
+// Change is one step from a schema to the next.
 type Change interface {
 	apply(*draft) error
-	Table() string // the table that it is about
+	Table() string // the table that it is about, as it is called before
 }
 
-type draft struct{ tables map[string]Table }
+// EditOptions is what some changes need from outside; the zero value works for the others.
+type EditOptions struct {
+	// Rename returns an expression over a row with other names for its columns. Without it, a column that an expression
+	// names cannot be renamed.
+	Rename func(source string, columns map[string]string) (string, error)
 
+	Now time.Time // when what is dropped was dropped
+}
+
+// draft is a schema in the making.
+type draft struct {
+	EditOptions
+	tables  map[string]Table // by name
+	dropped []Table
+}
+
+// With returns the schema after the changes, one version on. The receiver stays as it is.
+func (s *Schema) With(changes ...Change) (*Schema, error) { return s.Edit(EditOptions{}, changes...) }
+
+// Edit is [Schema.With] for every change there is.
+func (s *Schema) Edit(o EditOptions, changes ...Change) (*Schema, error) {
+	d := draft{EditOptions: o, tables: map[string]Table{}}
+	for _, t := range s.sorted {
+		d.tables[t.Name] = *t
+	}
+	for _, t := range s.dropped {
+		d.dropped = append(d.dropped, *t)
+	}
+	for i, c := range changes {
+		if err := c.apply(&d); err != nil {
+			if len(changes) > 1 {
+				err = E("core.Edit", At{Item: i + 1}, err)
+			}
+			return nil, E("core.Edit", err)
+		}
+	}
+	var tables []Table
+	for _, name := range slices.Sorted(maps.Keys(d.tables)) { // in an order, so that the first mistake is always the same
+		tables = append(tables, d.tables[name])
+	}
+	return NewSchema(s.version+1, append(tables, d.dropped...)...)
+}
+
+// table returns the table for a change.
 func (d *draft) table(name string) (Table, error) {
 	t, ok := d.tables[name]
 	if !ok {
@@ -22,132 +67,76 @@ func (d *draft) table(name string) (Table, error) {
 	if t.Builtin {
 		return t, E("core.Change", Denied, At{Table: name}, "a built-in table cannot be changed")
 	}
+	t.index = nil
 	return t, nil
 }
 
-// taken reports whether a table has the physical name.
+// own returns the table and the place of a column in it, which the change may touch.
+func (d *draft) own(table, column string) (t Table, i int, err error) {
+	if t, err = d.table(table); err != nil {
+		return t, 0, err
+	}
+	c, err := t.Need(column)
+	if err != nil {
+		return t, 0, err
+	}
+	if c.System {
+		return t, 0, E("core.Change", Invalid, At{Table: table, Column: column}, "every table has this column: it stays as it is")
+	}
+	t.Columns = slices.Clone(t.Columns)
+	return t, slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == column }), nil
+}
+
+// taken reports whether a table has or had the physical name.
 func (d *draft) taken(name string) bool {
 	for _, t := range d.tables {
 		if t.SQL() == name {
 			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc(d.dropped, func(t Table) bool { return t.SQL() == name })
 }
 
-// taken reports whether a column of t has the physical name.
-func (t *Table) taken(name string) bool {
-	return slices.ContainsFunc(t.Columns, func(c Column) bool { return c.SQL() == name })
-}
-
-// CreateTable adds a table.
-type CreateTable struct{ Define Table }
-
-// Table implements [Change].
-func (c CreateTable) Table() string { return c.Define.Name }
-
-func (c CreateTable) apply(d *draft) error {
-	if _, ok := d.tables[c.Define.Name]; ok {
-		return E("core.CreateTable", Exists, At{Table: c.Define.Name}, "there is a table of this name already; add to it with add_column")
+// stored returns the live table with the physical name.
+func (d *draft) stored(physical string) (Table, bool) {
+	for _, t := range d.tables {
+		if t.SQL() == physical {
+			return t, true
+		}
 	}
-	t := c.Define
-	t.Columns = slices.Clone(t.Columns)
-	t.Physical = physical(t.Name, d.taken)
-	for i := range t.Columns {
-		t.Columns[i].Physical = "" // the names of a new table are free
+	return Table{}, false
+}
+
+// overlay returns v with the members of set, which are JSON names; null takes a member away. Members that are fixed, and
+// such as v does not have, are refused.
+func overlay[T any](v T, set map[string]any, fixed ...string) (out T, err error) {
+	const op = "core.overlay"
+	whole := map[string]any{}
+	raw, err := json.Marshal(v)
+	if err == nil {
+		err = json.Unmarshal(raw, &whole)
 	}
-	d.tables[t.Name] = t
-	return nil
-}
-
-// AddColumn adds a column to a table. A required column needs a default, which existing records get.
-type AddColumn struct {
-	To  string
-	Add Column
-}
-
-// Table implements [Change].
-func (c AddColumn) Table() string { return c.To }
-
-func (c AddColumn) apply(d *draft) error {
-	t, err := d.table(c.To)
 	if err != nil {
-		return err
+		return out, E(op, err)
 	}
-	at := At{Table: c.To, Column: c.Add.Name}
-	if _, ok := t.Column(c.Add.Name); ok {
-		return E("core.AddColumn", Exists, at, "the table has a column of this name already")
+	for name, value := range set {
+		if slices.Contains(fixed, name) {
+			return out, E(op, Invalid, name+" is not changed like this: there is a change of its own for it")
+		}
+		whole[name] = value
+		if value == nil {
+			delete(whole, name)
+		}
 	}
-	add := c.Add
-	add.Physical = physical(add.Name, t.taken)
-	t.Columns = append(slices.Clone(t.Columns), add)
-	t.index = nil
-	d.tables[c.To] = t
-	return nil
-}
-
-// AddIndex adds an index to a table.
-type AddIndex struct {
-	To  string
-	Add Index
-}
-
-// Table implements [Change].
-func (c AddIndex) Table() string { return c.To }
-
-func (c AddIndex) apply(d *draft) error {
-	t, err := d.table(c.To)
+	raw, err = json.Marshal(whole)
 	if err != nil {
-		return err
+		return out, E(op, err)
 	}
-	if slices.ContainsFunc(t.Indexes, func(x Index) bool { return x.Name == c.Add.Name }) {
-		return E("core.AddIndex", Exists, At{Table: c.To}, "the table has an index named "+c.Add.Name+" already")
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&out); err != nil {
+		msg := strings.TrimPrefix(err.Error(), "json: ")
+		return out, E(op, Invalid, "the settings do not fit: "+msg, err)
 	}
-	t.Indexes = append(slices.Clone(t.Indexes), c.Add)
-	d.tables[c.To] = t
-	return nil
-}
-
-// PutRule adds a business rule, or replaces the one of its name.
-type PutRule struct {
-	On  string
-	Put Rule
-}
-
-// Table implements [Change].
-func (c PutRule) Table() string { return c.On }
-
-func (c PutRule) apply(d *draft) error {
-	t, err := d.table(c.On)
-	if err != nil {
-		return err
-	}
-	t.Rules = slices.Clone(t.Rules)
-	if i := slices.IndexFunc(t.Rules, func(r Rule) bool { return r.Name == c.Put.Name }); i >= 0 {
-		t.Rules[i] = c.Put
-	} else {
-		t.Rules = append(t.Rules, c.Put)
-	}
-	d.tables[c.On] = t
-	return nil
-}
-
-// DropRule removes a business rule.
-type DropRule struct{ On, Name string }
-
-// Table implements [Change].
-func (c DropRule) Table() string { return c.On }
-
-func (c DropRule) apply(d *draft) error {
-	t, err := d.table(c.On)
-	if err != nil {
-		return err
-	}
-	i := slices.IndexFunc(t.Rules, func(r Rule) bool { return r.Name == c.Name })
-	if i < 0 {
-		return E("core.DropRule", NotFound, At{Table: c.On, Rule: c.Name}, fmt.Sprintf("the table has no rule %q", c.Name))
-	}
-	t.Rules = slices.Delete(slices.Clone(t.Rules), i, i+1)
-	d.tables[c.On] = t
-	return nil
+	return out, nil
 }

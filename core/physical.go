@@ -50,7 +50,42 @@ func (t *Table) FromStored(stored map[string]any) Record {
 		c := &t.Columns[i]
 		if v, ok := stored[c.SQL()]; ok && c.Formula == "" {
 			out[c.Name] = v
+		} else if v, ok := t.before(c, stored); ok {
+			out[c.Name] = v
 		}
+	}
+	return out
+}
+
+// before returns what the column of another kind held whose place c took, converted; NULL when it cannot be.
+func (t *Table) before(c *Column, stored map[string]any) (any, bool) {
+	for i := range t.Dropped {
+		x := &t.Dropped[i]
+		if x.Column == nil || x.By != c.SQL() {
+			continue
+		}
+		raw, ok := stored[x.Column.SQL()]
+		if !ok {
+			continue
+		}
+		v, err := x.Column.Loose().Parse(raw)
+		if err == nil {
+			v, err = Convert(x.Column.Loose(), c, v)
+		}
+		if err != nil {
+			v = nil
+		}
+		return v, true
+	}
+	return nil, false
+}
+
+// Loose returns the column as it reads what was written when its limits were others.
+func (c *Column) Loose() *Column {
+	out := c.Unlimited()
+	out.Format, out.Options = "", nil
+	if c.Kind == Choice {
+		out.Kind = Text // a value that was an option when it was written
 	}
 	return out
 }

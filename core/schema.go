@@ -13,6 +13,8 @@ type Schema struct {
 	tables  map[string]*Table
 	stored  map[string]*Table // by physical name
 	sorted  []*Table
+	dropped []*Table
+	retired map[string][]Retired
 	inverse map[string][]Relation
 	links   map[string][]Relation
 }
@@ -37,6 +39,10 @@ func NewSchema(version int64, tables ...Table) (*Schema, error) {
 		inverse: map[string][]Relation{}, links: map[string][]Relation{},
 	}
 	for _, t := range tables {
+		if t.DroppedAt != nil {
+			s.dropped = append(s.dropped, &t)
+			continue
+		}
 		if _, ok := s.tables[t.Name]; ok {
 			return nil, E(op, Exists, At{Table: t.Name}, "there is a table of this name already")
 		}
@@ -50,6 +56,7 @@ func NewSchema(version int64, tables ...Table) (*Schema, error) {
 	if err := s.relate(); err != nil {
 		return nil, E(op, err)
 	}
+	s.retire()
 	return s, nil
 }
 
@@ -68,11 +75,7 @@ func (t Table) complete() Table {
 			continue // t comes from a schema
 		}
 		if c.Kind == Lookup && c.Relation == "" {
-			if rel, ok := strings.CutSuffix(c.Name, "_id"); ok {
-				c.Relation = rel
-			} else {
-				c.Relation = c.Name + "_record"
-			}
+			c.Relation = relationName(c.Name)
 		}
 		if c.Kind == Lookup && c.OnDelete == "" {
 			c.OnDelete = Restrict
@@ -228,20 +231,37 @@ func (s *Schema) Relation(table, name string) (Relation, bool) {
 	return Relation{}, false
 }
 
-// With returns the schema after the changes, one version on. The receiver stays as it is.
-func (s *Schema) With(changes ...Change) (*Schema, error) {
-	d := draft{tables: map[string]Table{}}
-	for _, t := range s.sorted {
-		d.tables[t.Name] = *t
-	}
-	for _, c := range changes {
-		if err := c.apply(&d); err != nil {
-			return nil, E("core.With", err)
+// At returns the table with that physical name, be it dropped or not.
+func (s *Schema) At(physical string) (*Table, bool) {
+	t := s.at(physical)
+	return t, t != nil
+}
+
+// Retired is a dropped lookup, by physical names: the database still keeps its references.
+type Retired struct{ Table, Column string }
+
+// Retired returns the dropped lookups that lead to the table. The slice is shared: do not change it.
+func (s *Schema) Retired(t *Table) []Retired { return s.retired[t.SQL()] }
+
+func (s *Schema) retire() {
+	s.retired = map[string][]Retired{}
+	add := func(t *Table, c *Column) {
+		if c != nil && c.Kind == Lookup && c.Target != "" {
+			s.retired[c.Target] = append(s.retired[c.Target], Retired{t.SQL(), c.SQL()})
 		}
 	}
-	var tables []Table
-	for _, name := range slices.Sorted(maps.Keys(d.tables)) { // in an order, so that the first mistake is always the same
-		tables = append(tables, d.tables[name])
+	for _, t := range slices.Concat(s.sorted, s.dropped) {
+		for _, x := range t.Dropped {
+			add(t, x.Column)
+		}
+		for i := range t.Columns {
+			if t.DroppedAt != nil {
+				add(t, &t.Columns[i])
+			}
+		}
 	}
-	return NewSchema(s.version+1, tables...)
 }
+
+// Dropped returns the tables that were dropped, those among them that are purged included. The slice is shared: do not
+// change it.
+func (s *Schema) Dropped() []*Table { return s.dropped }

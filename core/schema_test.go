@@ -166,7 +166,7 @@ func TestWith(t *testing.T) {
 	s := schema(t, core.Table{Name: "_log", Builtin: true, Columns: []core.Column{{Name: "id", Kind: core.UUID, System: true}}}, table("item", text("name")))
 	before := fmt.Sprintf("%+v", *s.Tables()[1])
 	next := with(t, s, core.AddColumn{To: "item", Add: text("code")}, core.PutRule{On: "item", Put: core.Rule{Name: "b"}}, core.PutRule{On: "item", Put: core.Rule{Name: "a"}}, core.PutRule{On: "item", Put: core.Rule{Name: "z", Order: -1}})
-	next = with(t, next, core.PutRule{On: "item", Put: core.Rule{Name: "b", Doc: "new"}}, core.DropRule{On: "item", Name: "a"})
+	next = with(t, next, core.PutRule{On: "item", Put: core.Rule{Name: "b", Doc: "new"}}, core.DropPart{Part: core.PartRule, Of: "item", Name: "a"})
 	if after := fmt.Sprintf("%+v", *s.Tables()[1]); after != before {
 		t.Errorf("With changed its receiver:\n%s\n%s", before, after)
 	}
@@ -193,7 +193,7 @@ func TestWith(t *testing.T) {
 		"_log: a built-in table cannot be changed":                               core.AddColumn{To: "_log", Add: text("x")},
 		"none: there is no such table":                                           core.PutRule{On: "none"},
 		"item.name: the table has a column of this name already":                 core.AddColumn{To: "item", Add: text("name")},
-		`item, rule "none": the table has no rule "none"`:                        core.DropRule{On: "item", Name: "none"},
+		`item: the table has no rule "none"`: core.DropPart{Part: core.PartRule, Of: "item", Name: "none"},
 	} {
 		if _, err := s.With(c); err == nil || core.AsError(err).Public() != want {
 			t.Errorf("%v, want %s", err, want)

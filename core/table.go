@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/shopspring/decimal"
@@ -84,6 +85,12 @@ type Table struct {
 	Search    []SearchColumn `json:"search,omitempty"`   // what full-text search looks at
 	Link      *Link          `json:"link,omitempty"`     // of a table that joins two others
 	Physical  string         `json:"physical,omitempty"` // see [Table.SQL]; the name when empty
+
+	Dropped   []Dropped  `json:"dropped,omitempty"`    // what of the table can be brought back
+	DroppedAt *time.Time `json:"dropped_at,omitempty"` // of a table that was dropped; it is in no schema but to be brought back
+	Purged    bool       `json:"purged,omitempty"`     // of a dropped table: nothing is left of it but that it was
+	Spent     []string   `json:"spent,omitempty"`      // physical names of columns that are gone for good
+	HadOwners bool       `json:"had_owners,omitempty"` // the records belonged to users once, and the database knows to whom
 
 	// Builtin tables are declared by a package, not by an app builder; their names start with an underscore.
 	// They keep neither history nor events, and only the System caller writes them.

@@ -206,3 +206,9 @@ func (t *tableSet) assign(a assignment, r, old core.Record, c *core.Caller) erro
 	r[a.column.Name] = v
 	return nil
 }
+
+// DefaultReads reports whether the default of the column depends on the other columns of the record.
+func (s *Set) DefaultReads(table, column string) bool {
+	t, ok := s.tables[table]
+	return ok && slices.ContainsFunc(t.defaults, func(a assignment) bool { return a.column.Name == column && len(a.value.Columns) > 0 })
+}

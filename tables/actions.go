@@ -196,7 +196,7 @@ func (s *Store) dropRule() core.Action {
 	return s.define("drop_rule", "Removes a business rule.", input, func(in core.Record) (core.Change, error) {
 		table, _ := in["table"].(string)
 		name, _ := in["name"].(string)
-		return core.DropRule{On: table, Name: name}, nil
+		return core.DropPart{Part: core.PartRule, Of: table, Name: name}, nil
 	}, core.Example{In: core.Record{"table": "product", "name": "price is positive"}})
 }
 

@@ -1,13 +1,28 @@
 package tables
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
+	"slices"
+	"strconv"
 
+	"colonnade/authz"
 	"colonnade/core"
 	"colonnade/core/db"
+	"colonnade/rules"
 )
+
+// ChangeOptions of a change of the schema; the zero value works.
+type ChangeOptions struct {
+	// MayBlock lets the change keep writers waiting while it reads or writes a large table. Without it such a change is refused.
+	MayBlock bool
+
+	// Version is that of the schema which the change was planned for; another one refuses it with Conflict. 0 for any.
+	Version int64
+
+	built map[string]bool // indexes that are there already: see [Store.ApplyChange]
+}
 
 // Change applies the changes to the schema, in the unit of work that ctx carries or in one of its own: the candidate is
 // compiled by every layer, then the database is altered, and the snapshot is published after the commit. A candidate
@@ -18,166 +33,126 @@ func (s *Store) Change(ctx context.Context, changes ...core.Change) error {
 
 // Change is [Store.Change] in the unit of work.
 func (tx *Tx) Change(ctx context.Context, changes ...core.Change) error {
+	_, err := tx.ChangeWith(ctx, ChangeOptions{}, changes...)
+	return err
+}
+
+// ChangeWith is [Tx.Change] with options. It tells what was done.
+func (tx *Tx) ChangeWith(ctx context.Context, o ChangeOptions, changes ...core.Change) (*Plan, error) {
 	const op = "tables.Change"
 	if err := tx.mayDefine(); err != nil {
-		return core.E(op, err)
+		return nil, core.E(op, err)
 	}
-	if err := tx.snap.Policy.May(core.CallerFrom(ctx), "define_tables"); err != nil {
-		return core.E(op, err)
+	if v := tx.snap.Schema.Version(); o.Version != 0 && o.Version != v {
+		return nil, core.E(op, core.Conflict, "the schema has changed since the plan was made: version "+strconv.FormatInt(v, 10)+" is not version "+strconv.FormatInt(o.Version, 10)+"; plan again")
 	}
-	old := tx.snap
-	schema, err := old.Schema.With(changes...)
+	c, err := tx.candidate(ctx, changes)
 	if err != nil {
-		return core.E(op, err)
+		return nil, core.E(op, err)
 	}
-	next := &Snapshot{Schema: schema, policyVersion: old.policyVersion, access: old.access, maxLimit: old.maxLimit}
-	if err := tx.adopt(next); err != nil {
-		return tx.keep(core.E(op, err))
+	if err := tx.adopt(c.next); err != nil {
+		return nil, tx.keep(core.E(op, err))
 	}
-	if err := tx.store.build(next); err != nil { // before the database is touched
-		return tx.keep(core.E(op, err))
+	a := alteration{candidate: c, o: o}
+	if err := a.apply(ctx); err != nil {
+		return nil, tx.keep(core.E(op, err))
 	}
-	done, err := tx.alter(ctx, old.Schema, schema)
-	if err == nil {
-		err = tx.recordDefinitions(ctx, schema, changes, done)
+	if err := tx.record(ctx, &a); err != nil {
+		return nil, tx.keep(core.E(op, err))
 	}
-	if err == nil {
-		err = tx.bump(ctx, "schema_version", schema.Version())
-	}
-	return core.E(op, tx.keep(err))
+	return a.plan(), nil
 }
 
-// alteration makes the physical tables those of another schema.
-type alteration struct {
-	tx       *Tx
-	from, to *core.Schema
-	done     []string // the statements that did it
+// candidate is a snapshot that a change would make, compiled by every layer.
+type candidate struct {
+	tx         *Tx
+	from, next *Snapshot
+	changes    []core.Change
+	moves      core.Moves
+	grants     []authz.Moved
+	write      []func(context.Context) error // what those above write in turn
+	dependants []Dependant
 }
 
-// alter makes the physical tables those of the schema, and returns the statements that did it.
-func (tx *Tx) alter(ctx context.Context, from, to *core.Schema) (done []string, err error) {
-	a := alteration{tx: tx, from: from, to: to}
-	for _, step := range []func(context.Context, *core.Table) error{a.table, a.columns, a.indexes, a.search} { // lookups when all tables are there
-		for _, t := range to.Tables() {
-			if t.Builtin {
+// candidate builds what the changes would make of the present snapshot. Nothing is touched.
+func (tx *Tx) candidate(ctx context.Context, changes []core.Change) (*candidate, error) {
+	old := tx.snap
+	if err := old.Policy.May(core.CallerFrom(ctx), "define_tables"); err != nil {
+		return nil, err
+	}
+	schema, err := old.Schema.Edit(core.EditOptions{Rename: rules.RenameColumns, Now: tx.now}, changes...)
+	if err != nil {
+		return nil, err
+	}
+	c := &candidate{tx: tx, from: old, changes: changes, moves: old.Schema.Moves(schema)}
+	access, moved, err := old.access.Follow(c.moves)
+	if err != nil {
+		return nil, err
+	}
+	c.grants = moved
+	c.next = &Snapshot{Schema: schema, policyVersion: old.policyVersion, access: access, maxLimit: old.maxLimit}
+	if len(moved) > 0 {
+		c.next.policyVersion++
+	}
+	if err := c.depend(); err != nil {
+		return nil, err
+	}
+	for _, f := range tx.store.followers {
+		found, write, err := f(ctx, tx, Following{From: old.Schema, To: schema, Moves: c.moves})
+		if err != nil {
+			return nil, err
+		}
+		c.dependants = append(c.dependants, found...)
+		if write != nil {
+			c.write = append(c.write, write)
+		}
+	}
+	return c, tx.store.build(c.next)
+}
+
+// record keeps the new definitions, with those that follow them, and the change itself.
+func (tx *Tx) record(ctx context.Context, a *alteration) error {
+	if err := tx.recordDefinitions(ctx, a.from.Schema, a.next.Schema); err != nil {
+		return err
+	}
+	if err := tx.recordChange(ctx, a.next.Schema.Version(), a.done); err != nil {
+		return err
+	}
+	if len(a.grants) > 0 {
+		if err := authz.SaveMoved(tx.db.Gorm(ctx), a.grants); err != nil {
+			return err
+		}
+		if err := tx.bump(ctx, "policy_version", a.next.policyVersion); err != nil {
+			return err
+		}
+	}
+	for _, write := range a.write {
+		if err := write(ctx); err != nil {
+			return err
+		}
+	}
+	return tx.bump(ctx, "schema_version", a.next.Schema.Version())
+}
+
+// recordDefinitions keeps the definitions that differ.
+func (tx *Tx) recordDefinitions(ctx context.Context, from, to *core.Schema) error {
+	at := core.Column{Kind: core.Timestamp}
+	for _, t := range slices.Concat(to.Tables(), to.Dropped()) {
+		if t.Builtin {
+			continue
+		}
+		definition, err := json.Marshal(core.Definition(t))
+		if err != nil {
+			return err
+		}
+		if was, ok := from.At(t.SQL()); ok {
+			before, err := json.Marshal(core.Definition(was))
+			if err != nil {
+				return err
+			}
+			if bytes.Equal(before, definition) {
 				continue
 			}
-			if err := step(ctx, t); err != nil {
-				return nil, core.E("tables.alter", core.At{Table: t.Name}, err)
-			}
-		}
-	}
-	return a.done, nil
-}
-
-func (a *alteration) run(ctx context.Context, b *db.Builder) error {
-	a.done = append(a.done, b.String())
-	_, err := a.tx.db.Exec(ctx, b)
-	return err
-}
-
-// before returns the table as it was, one without columns when it is new.
-func (a *alteration) before(t *core.Table) (was *core.Table, isNew bool) {
-	was, ok := a.from.Stored(t.SQL())
-	if !ok {
-		return &core.Table{Name: t.Name, Physical: t.Physical}, true
-	}
-	return was, false
-}
-
-func (a *alteration) table(ctx context.Context, t *core.Table) error {
-	if _, isNew := a.before(t); !isNew {
-		return nil
-	}
-	return a.run(ctx, createTable(a.tx.db.Dialect, t))
-}
-
-// columns adds what the table does not have yet: to a new table, what createTable leaves out.
-func (a *alteration) columns(ctx context.Context, t *core.Table) error {
-	was, isNew := a.before(t)
-	have := map[string]bool{}
-	for c := range was.Stored {
-		have[c.SQL()] = true
-	}
-	for c := range t.Stored {
-		if have[c.SQL()] || isNew && c.Kind != core.Lookup {
-			continue
-		}
-		err := a.run(ctx, a.addColumn(t, c))
-		if err == nil && !isNew {
-			err = a.tx.backfill(ctx, t, c)
-		}
-		if err != nil {
-			return core.E("tables.alter", core.At{Column: c.Name}, err)
-		}
-	}
-	return nil
-}
-
-func (a *alteration) indexes(ctx context.Context, t *core.Table) error {
-	was, _ := a.before(t)
-	for _, i := range missingIndexes(was, t) {
-		err := a.run(ctx, i.create(a.tx.db.Dialect))
-		if err != nil && core.KindOf(err) == core.Exists {
-			return core.E("tables.alter", core.Exists, core.At{Column: i.columns[0].Name}, "the table has records with the same values in it, so it cannot be unique: change them first, or leave out the default", err)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// backfill gives existing records the default of a new column, and refuses a required column that has none.
-func (tx *Tx) backfill(ctx context.Context, t *core.Table, c *core.Column) error {
-	if !c.Required && c.Default == "" {
-		return nil
-	}
-	n, err := tx.count(ctx, t)
-	if err != nil || n == 0 {
-		return err
-	}
-	r := core.Record{}
-	if err := tx.snap.Rules.Defaults(t.Name, r, core.CallerFrom(ctx)); err != nil {
-		return err
-	}
-	v := r[c.Name]
-	if v == nil {
-		if c.Required {
-			return core.E("tables.backfill", core.Invalid, fmt.Sprintf("the table has %d records, which a required column cannot leave empty: give it a default that has a value whatever the record holds", n))
-		}
-		return nil
-	}
-	if v, err = c.Parse(v); err != nil {
-		return err
-	}
-	b := db.New(tx.db.Dialect).Write("UPDATE ").Name(t.SQL()).Write(" SET ").Name(c.SQL()).Write(" = ").Value(c, v)
-	_, err = tx.db.Exec(ctx, b)
-	return err
-}
-
-func (tx *Tx) count(ctx context.Context, t *core.Table) (n int64, err error) {
-	b := db.New(tx.db.Dialect).Write("SELECT count(*) FROM ").Name(t.SQL())
-	err = tx.db.Query(ctx, b, func(scan func(...any) error) error { return scan(&n) })
-	return n, err
-}
-
-// recordDefinitions keeps the new definitions and the change itself.
-func (tx *Tx) recordDefinitions(ctx context.Context, s *core.Schema, changes []core.Change, statements []string) error {
-	at := core.Column{Kind: core.Timestamp}
-	written := map[string]bool{}
-	for _, c := range changes {
-		if written[c.Table()] {
-			continue
-		}
-		written[c.Table()] = true
-		t, err := s.Table(c.Table())
-		if err != nil {
-			return err
-		}
-		definition, err := json.Marshal(Definition(t))
-		if err != nil {
-			return err
 		}
 		b := db.New(tx.db.Dialect).Write(`INSERT INTO "_table" (name, definition, created_at) VALUES (`).Arg(t.SQL()).Write(", ").Arg(string(definition)).Write(", ").Value(&at, tx.now).
 			Write(") ON CONFLICT (name) DO UPDATE SET definition = excluded.definition")
@@ -185,29 +160,20 @@ func (tx *Tx) recordDefinitions(ctx context.Context, s *core.Schema, changes []c
 			return err
 		}
 	}
-	if statements == nil {
-		statements = []string{}
-	}
-	list, err := json.Marshal(statements)
+	return nil
+}
+
+// recordChange keeps who changed the schema, and with which statements.
+func (tx *Tx) recordChange(ctx context.Context, version int64, statements []string) error {
+	at := core.Column{Kind: core.Timestamp}
+	list, err := json.Marshal(append([]string{}, statements...))
 	if err != nil {
 		return err
 	}
-	b := db.New(tx.db.Dialect).Write(`INSERT INTO "_change" (version, at, actor, statements) VALUES (`).Arg(s.Version()).Write(", ").Value(&at, tx.now).
+	b := db.New(tx.db.Dialect).Write(`INSERT INTO "_change" (version, at, actor, statements) VALUES (`).Arg(version).Write(", ").Value(&at, tx.now).
 		Write(", ").Arg(actor(ctx)).Write(", ").Arg(string(list)).Write(")")
 	_, err = tx.db.Exec(ctx, b)
 	return err
-}
-
-// Definition returns t as an app builder defined it, without the system columns.
-func Definition(t *core.Table) core.Table {
-	out := *t
-	out.Columns = nil
-	for _, c := range t.Columns {
-		if !c.System || t.Builtin {
-			out.Columns = append(out.Columns, c)
-		}
-	}
-	return out
 }
 
 func actor(ctx context.Context) core.ID {

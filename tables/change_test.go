@@ -217,7 +217,7 @@ func TestLoadRefused(t *testing.T) {
 // definitionJSON is the definition as the database keeps it.
 func definitionJSON(t *testing.T, of *core.Table) string {
 	t.Helper()
-	out, err := json.Marshal(Definition(of))
+	out, err := json.Marshal(core.Definition(of))
 	must(t, err)
 	return string(out)
 }

@@ -124,7 +124,9 @@ func normalize(t *core.Table, records ...core.Record) error {
 		for name, v := range r {
 			c, ok := loose[name]
 			if !ok {
-				c = loosely(t, name)
+				if of, ok := t.Column(name); ok {
+					c = of.Loose()
+				}
 				loose[name] = c
 			}
 			if c == nil || v == nil {
@@ -138,18 +140,4 @@ func normalize(t *core.Table, records ...core.Record) error {
 		}
 	}
 	return nil
-}
-
-// loosely returns the column as it reads what was written when its limits were others, nil when there is none.
-func loosely(t *core.Table, name string) *core.Column {
-	c, ok := t.Column(name)
-	if !ok {
-		return nil
-	}
-	out := c.Unlimited()
-	out.Format, out.Options = "", nil
-	if c.Kind == core.Choice {
-		out.Kind = core.Text // a value that was an option when it was written
-	}
-	return out
 }

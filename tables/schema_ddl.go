@@ -36,11 +36,16 @@ func defineColumn(b *db.Builder, c *core.Column) {
 	}
 }
 
-func (a *alteration) addColumn(t *core.Table, c *core.Column) *db.Builder {
+// addColumn writes the statement that adds a column, with a value for the records that are there: nil for none.
+func (a *alteration) addColumn(t *core.Table, c *core.Column, v any) *db.Builder {
 	b := db.New(a.tx.db.Dialect).Write("ALTER TABLE ").Name(t.SQL()).Write(" ADD COLUMN ")
 	defineColumn(b, c)
+	if v != nil {
+		b.Write(" DEFAULT ")
+		b.Dialect().Constant(b, c, v)
+	}
 	if c.Kind == core.Lookup {
-		target, err := a.to.Table(c.Target)
+		target, err := a.next.Schema.Table(c.Target)
 		if err != nil {
 			return b.Fail(err)
 		}
@@ -79,6 +84,11 @@ func indexes(t *core.Table) []index {
 			add(true, core.IndexColumn{Column: c.Name})
 		case c.Kind == core.Lookup, c.Name == "owner_id", c.Name == "unit_id":
 			add(false, core.IndexColumn{Column: c.Name})
+		}
+	}
+	for _, x := range t.Dropped {
+		if x.Column != nil && x.Column.Kind == core.Lookup { // deletes look for what refers to them
+			out = append(out, index{table: t, columns: []indexColumn{{x.Column, false}}})
 		}
 	}
 	for _, k := range t.Keys {
@@ -127,12 +137,13 @@ func (i index) name() string {
 	return constraintName(parts...)
 }
 
-func (i index) create(d db.Dialect) *db.Builder {
+// create writes the statement that builds the index; online is empty, or what [db.Dialect] says.
+func (i index) create(d db.Dialect, online string) *db.Builder {
 	b := db.New(d).Write("CREATE ")
 	if i.unique {
 		b.Write("UNIQUE ")
 	}
-	b.Write("INDEX ").Name(i.name()).Write(" ON ").Name(i.table.SQL()).Write(" (")
+	b.Write("INDEX ", online).Name(i.name()).Write(" ON ").Name(i.table.SQL()).Write(" (")
 	for n, c := range i.columns {
 		if n > 0 {
 			b.Write(", ")

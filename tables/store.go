@@ -51,6 +51,8 @@ type Store struct {
 	o      Options
 	derive []func(*Snapshot) (any, error)
 
+	followers []Follower
+
 	publishing sync.Mutex
 	current    atomic.Pointer[Snapshot]
 }

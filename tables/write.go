@@ -517,11 +517,27 @@ func (w *writer) statements(ctx context.Context) error {
 	if len(gone) == 0 {
 		return nil
 	}
+	if err := w.retire(ctx, gone); err != nil {
+		return err
+	}
 	id, _ := w.table.Column("id")
 	b := db.New(w.tx.db.Dialect).Write("DELETE FROM ").Name(w.table.SQL()).Write(" WHERE ")
 	b.Dialect().AnyOf(b, id, func() { b.Name("id") }, gone)
 	_, err := w.tx.db.Exec(ctx, b)
 	return err
+}
+
+// retire empties the dropped lookups that lead to records which go, so that they do not stand in the way.
+func (w *writer) retire(ctx context.Context, gone []any) error {
+	for _, r := range w.tx.snap.Schema.Retired(w.table) {
+		lookup := &core.Column{Name: r.Column, Kind: core.Lookup}
+		b := db.New(w.tx.db.Dialect).Write("UPDATE ").Name(r.Table).Write(" SET ").Name(r.Column).Write(" = NULL WHERE ")
+		b.Dialect().AnyOf(b, lookup, func() { b.Name(r.Column) }, gone)
+		if _, err := w.tx.db.Exec(ctx, b); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (w *writer) updateRow(old, next core.Record) *db.Builder {

@@ -24,6 +24,16 @@ type Dialect interface {
 	// Bind returns v, in the Go form of the column's kind, as the driver takes it.
 	Bind(c *core.Column, v any) any
 
+	// Constant writes v, in the Go form of the column's kind, as the default of a column: there nothing can be bound.
+	Constant(b *Builder, c *core.Column, v any)
+
+	// Online is what CREATE INDEX and DROP INDEX say to let writers go on meanwhile, outside a transaction; empty where
+	// there is no such thing.
+	Online() string
+
+	// BrokenIndexes writes the query for the names of the indexes that Online has left half made.
+	BrokenIndexes(b *Builder)
+
 	// Answer writes a statement whose result [Conn.Answer] returns as JSON in the form of s.
 	// value writes the i-th field; from writes everything from FROM on.
 	Answer(b *Builder, s *Shape, value func(i int), from func())

@@ -3,8 +3,10 @@ package postgres
 import (
 	"embed"
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -78,6 +80,36 @@ func (Dialect) Bind(c *core.Column, v any) any {
 		return v
 	}
 	return string(core.AppendValue(nil, v))
+}
+
+// Constant implements db.Dialect: a text that PostgreSQL reads as the type of the column, whatever its settings.
+func (d Dialect) Constant(b *db.Builder, c *core.Column, v any) {
+	var text string
+	switch v := d.Bind(c, v).(type) {
+	case nil:
+		b.Write("NULL")
+		return
+	case string:
+		text = v
+	case int64:
+		text = strconv.FormatInt(v, 10)
+	case float64:
+		text = strconv.FormatFloat(v, 'g', -1, 64)
+	case bool:
+		text = strconv.FormatBool(v)
+	default:
+		b.Fail(core.E("postgres.Constant", fmt.Errorf("%T is no constant", v)))
+		return
+	}
+	b.Write("E").Literal(strings.ReplaceAll(text, `\`, `\\`))
+}
+
+// Online implements db.Dialect.
+func (Dialect) Online() string { return "CONCURRENTLY " }
+
+// BrokenIndexes implements db.Dialect.
+func (Dialect) BrokenIndexes(b *db.Builder) {
+	b.Write(`SELECT c.relname FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid WHERE NOT i.indisvalid AND c.relnamespace = current_schema()::regnamespace`)
 }
 
 // Answer implements db.Dialect: the answer travels as rows, and session.Answer writes the JSON.

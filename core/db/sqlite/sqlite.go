@@ -3,6 +3,7 @@ package sqlite
 import (
 	"embed"
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"strconv"
 	"time"
@@ -74,6 +75,28 @@ func (Dialect) Bind(c *core.Column, v any) any {
 	}
 	return string(core.AppendValue(nil, v))
 }
+
+// Constant implements db.Dialect.
+func (d Dialect) Constant(b *db.Builder, c *core.Column, v any) {
+	switch v := d.Bind(c, v).(type) {
+	case nil:
+		b.Write("NULL")
+	case int64:
+		b.Write("(", strconv.FormatInt(v, 10), ")")
+	case float64:
+		b.Write("(", strconv.FormatFloat(v, 'e', -1, 64), ")")
+	case string:
+		b.Literal(v)
+	default:
+		b.Fail(core.E("sqlite.Constant", fmt.Errorf("%T is no constant", v)))
+	}
+}
+
+// Online implements db.Dialect: there is one writer.
+func (Dialect) Online() string { return "" }
+
+// BrokenIndexes implements db.Dialect.
+func (Dialect) BrokenIndexes(b *db.Builder) { b.Write("SELECT name FROM sqlite_schema WHERE FALSE") }
 
 // Answer implements db.Dialect: the answer travels as rows, and conn.answer writes the JSON.
 func (d Dialect) Answer(b *db.Builder, s *db.Shape, value func(i int), from func()) {

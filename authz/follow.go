@@ -1,0 +1,113 @@
+package authz
+
+import (
+	"fmt"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"colonnade/core"
+	"colonnade/rules"
+)
+
+// Moved is a grant that follows tables and columns to their new names.
+type Moved struct {
+	Role   string
+	Table  string // as it was called
+	Before Rule
+	After  *Rule // nil when nothing is left that it could be about
+}
+
+// Follow returns the data with the names that tables and columns have after the moves, and the rules that differ. d stays
+// as it is. What is dropped keeps its grants under a name that nobody can use, so that it comes back with them, and
+// nothing else that has its name meanwhile gets them.
+func (d *Data) Follow(m core.Moves) (*Data, []Moved, error) {
+	if m.Empty() {
+		return d, nil, nil
+	}
+	next := *d
+	next.Rules = nil
+	var moved []Moved
+	for _, r := range d.Rules {
+		after, g, err := r.follow(m)
+		if err != nil {
+			return nil, nil, core.E("authz.Follow", err)
+		}
+		if after == nil || after.ID != r.ID {
+			moved = append(moved, Moved{Role: g.Role, Table: g.Table, Before: r, After: after})
+		}
+		if after != nil {
+			next.Rules = append(next.Rules, *after)
+		}
+	}
+	return &next, moved, nil
+}
+
+// follow returns the rule after the moves; nil when nothing is left of it.
+func (r *Rule) follow(m core.Moves) (*Rule, Grant, error) {
+	if r.Ptype != "p" || r.V1 == anyTable {
+		return r, Grant{}, nil
+	}
+	g, err := grantOf(r.values())
+	if err != nil {
+		return nil, g, err
+	}
+	next := g
+	if next.Table = m.Table(g.Table); next.Table == "" {
+		return nil, g, nil
+	}
+	next.Hidden = nil
+	for _, name := range g.Hidden {
+		if to := m.Column(g.Table, name); to != "" {
+			next.Hidden = append(next.Hidden, to)
+		}
+	}
+	if renamed := m.Renamed(g.Table); g.Condition != "" && len(renamed) > 0 {
+		if next.Condition, err = rules.RenameColumns(g.Condition, renamed); err != nil {
+			return nil, g, core.E("authz.follow", core.At{Table: g.Table}, err, fmt.Sprintf("%s: the condition cannot follow the rename", g.String()))
+		}
+	}
+	after := newRule("p", next.rule())
+	return &after, g, nil
+}
+
+// SaveMoved writes what [Data.Follow] has changed.
+func SaveMoved(tx *gorm.DB, moved []Moved) error {
+	for _, m := range moved {
+		if err := tx.Where("id = ?", m.Before.ID).Delete(&Rule{}).Error; err != nil {
+			return err
+		}
+	}
+	for _, m := range moved {
+		if m.After == nil {
+			continue
+		}
+		if err := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(m.After).Error; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Grants returns what the rules grant, by role in the order of the rules. What is about something dropped is left out.
+func (d *Data) Grants() map[string][]Grant {
+	out := map[string][]Grant{}
+	for i := range d.Rules {
+		if d.Rules[i].Ptype != "p" {
+			continue
+		}
+		g, err := grantOf(d.Rules[i].values())
+		if err != nil || core.IsDroppedName(g.Table) {
+			continue
+		}
+		var hidden []string
+		for _, name := range g.Hidden {
+			if !core.IsDroppedName(name) {
+				hidden = append(hidden, name)
+			}
+		}
+		g.Hidden = hidden
+		out[g.Role] = append(out[g.Role], g)
+	}
+	return out
+}

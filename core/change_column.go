@@ -1,0 +1,406 @@
+package core
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Dropped is a column, a key or an index that was dropped and can be brought back.
+type Dropped struct {
+	At     time.Time `json:"at"`
+	Column *Column   `json:"column,omitempty"` // its target is a physical name
+	Key    *Key      `json:"key,omitempty"`
+	Index  *Index    `json:"index,omitempty"`
+	By     string    `json:"by,omitempty"` // the physical name of the column of another kind that took its place
+}
+
+// AddColumn adds a column to a table. A required column needs a default, which existing records get.
+type AddColumn struct {
+	To  string
+	Add Column
+}
+
+// Table implements [Change].
+func (c AddColumn) Table() string { return c.To }
+
+func (c AddColumn) apply(d *draft) error {
+	t, err := d.table(c.To)
+	if err != nil {
+		return err
+	}
+	if _, ok := t.Column(c.Add.Name); ok {
+		return E("core.AddColumn", Exists, At{Table: c.To, Column: c.Add.Name}, "the table has a column of this name already")
+	}
+	add := c.Add
+	add.Physical = physical(add.Name, t.taken)
+	t.Columns = append(slices.Clone(t.Columns), add)
+	d.tables[c.To] = t
+	return nil
+}
+
+// taken reports whether a column of t has or had the physical name.
+func (t *Table) taken(name string) bool {
+	return isSystem(name) || slices.Contains(t.Spent, name) ||
+		slices.ContainsFunc(t.Columns, func(c Column) bool { return c.SQL() == name }) ||
+		slices.ContainsFunc(t.Dropped, func(x Dropped) bool { return x.Column != nil && x.Column.SQL() == name })
+}
+
+// RenameColumns gives columns of a table other names, all at once, so that two can swap theirs. Rules, formulas,
+// defaults, keys and indexes follow, and so does a relation that carries the name of the column.
+type RenameColumns struct {
+	Of string
+	To map[string]string
+}
+
+// Table implements [Change].
+func (c RenameColumns) Table() string { return c.Of }
+
+func (c RenameColumns) apply(d *draft) error {
+	const op = "core.RenameColumns"
+	t, err := d.table(c.Of)
+	if err != nil {
+		return err
+	}
+	for _, from := range slices.Sorted(maps.Keys(c.To)) {
+		if _, _, err := d.own(c.Of, from); err != nil {
+			return E(op, err)
+		}
+		at := At{Table: c.Of, Column: from}
+		if err := checkColumnName(c.To[from]); err != nil {
+			return E(op, at, err)
+		}
+		if _, ok := t.Column(c.To[from]); ok && c.To[c.To[from]] == "" {
+			return E(op, Exists, at, fmt.Sprintf("the table has a column named %s already", c.To[from]))
+		}
+	}
+	t.Columns = slices.Clone(t.Columns)
+	for i := range t.Columns {
+		col := &t.Columns[i]
+		to, ok := c.To[col.Name]
+		if !ok {
+			continue
+		}
+		if col.Kind == Lookup && col.Relation == relationName(col.Name) {
+			col.Relation = relationName(to)
+		}
+		if rest, ok := strings.CutSuffix(col.Inverse, "_by_"+col.Name); ok && rest != "" {
+			col.Inverse = rest + "_by_" + to
+		}
+		col.Physical, col.Name = col.SQL(), to
+	}
+	if err := t.renameMentions(c.To, d.Rename); err != nil {
+		return E(op, At{Table: c.Of}, err)
+	}
+	d.tables[c.Of] = t
+	return nil
+}
+
+// relationName is the relation of a lookup that names none.
+func relationName(column string) string {
+	if rel, ok := strings.CutSuffix(column, "_id"); ok {
+		return rel
+	}
+	return column + "_record"
+}
+
+// renameMentions renames columns where the definition of t names them.
+func (t *Table) renameMentions(to map[string]string, rename func(string, map[string]string) (string, error)) error {
+	named := func(name *string) {
+		if n, ok := to[*name]; ok {
+			*name = n
+		}
+	}
+	t.Keys, t.Indexes, t.Rules = slices.Clone(t.Keys), slices.Clone(t.Indexes), slices.Clone(t.Rules)
+	for i := range t.Keys {
+		t.Keys[i].Columns = slices.Clone(t.Keys[i].Columns)
+		for j := range t.Keys[i].Columns {
+			named(&t.Keys[i].Columns[j])
+		}
+	}
+	for i := range t.Indexes {
+		t.Indexes[i].Columns = slices.Clone(t.Indexes[i].Columns)
+		for j := range t.Indexes[i].Columns {
+			named(&t.Indexes[i].Columns[j].Column)
+		}
+	}
+	for i := range t.Rules {
+		t.Rules[i].Do = slices.Clone(t.Rules[i].Do)
+		for j := range t.Rules[i].Do {
+			named(&t.Rules[i].Do[j].Column)
+		}
+	}
+	if t.Link != nil {
+		link := *t.Link
+		named(&link.From.Column)
+		named(&link.To.Column)
+		t.Link = &link
+	}
+	t.Dropped = slices.Clone(t.Dropped)
+	for i := range t.Dropped {
+		switch x := &t.Dropped[i]; {
+		case x.Key != nil:
+			k := *x.Key
+			k.Columns = slices.Clone(k.Columns)
+			for j := range k.Columns {
+				named(&k.Columns[j])
+			}
+			x.Key = &k
+		case x.Index != nil:
+			ix := *x.Index
+			ix.Columns = slices.Clone(ix.Columns)
+			for j := range ix.Columns {
+				named(&ix.Columns[j].Column)
+			}
+			x.Index = &ix
+		}
+	}
+	for what, source := range t.Expressions {
+		if rename == nil {
+			return E("core.RenameColumns", Invalid, what+" cannot follow the rename here")
+		}
+		next, err := rename(*source, to)
+		if err != nil {
+			return E("core.RenameColumns", err)
+		}
+		*source = next
+	}
+	return nil
+}
+
+// Expressions yields every expression over a row that the definition of t holds, with what it is for people: "the
+// formula of gross".
+func (t *Table) Expressions(yield func(what string, source *string) bool) {
+	for i := range t.Columns {
+		c := &t.Columns[i]
+		if c.Formula != "" && !yield("the formula of "+c.Name, &c.Formula) || c.Default != "" && !yield("the default of "+c.Name, &c.Default) {
+			return
+		}
+	}
+	for i := range t.Rules {
+		r := &t.Rules[i]
+		if r.When != "" && !yield("the rule "+r.Name, &r.When) {
+			return
+		}
+		for j := range r.Do {
+			if r.Do[j].Value != "" && !yield("the rule "+r.Name, &r.Do[j].Value) {
+				return
+			}
+		}
+	}
+}
+
+// AlterColumn changes settings of a column, by their JSON names: required, unique, max_length, options, default,
+// formula, label, on_delete and the like.
+type AlterColumn struct {
+	Of, Column string
+	Set        map[string]any
+	Backfill   string // what records without a value get when the column becomes required, as in a text file
+}
+
+// Table implements [Change].
+func (c AlterColumn) Table() string { return c.Of }
+
+func (c AlterColumn) apply(d *draft) error {
+	const op = "core.AlterColumn"
+	t, i, err := d.own(c.Of, c.Column)
+	if err != nil {
+		return err
+	}
+	at := At{Table: c.Of, Column: c.Column}
+	was := t.Columns[i]
+	next, err := overlay(was, c.Set, "name", "kind", "physical", "target", "precision", "scale")
+	if err != nil {
+		return E(op, at, err)
+	}
+	if (was.Formula == "") != (next.Formula == "") {
+		return E(op, Invalid, at, "a calculated column has no values of its own: drop the column and add it anew")
+	}
+	t.Columns[i] = next
+	d.tables[c.Of] = t
+	return nil
+}
+
+// RetypeColumn gives a column another kind, another target, or another precision and scale. Values are converted; see
+// [Convert]. The column as it was becomes a dropped one, so that the change can be undone.
+type RetypeColumn struct {
+	Of     string
+	To     Column // under the name that the column has
+	OnLoss string // what to do with values that cannot be converted: refuse (also when empty) or null
+}
+
+// Table implements [Change].
+func (c RetypeColumn) Table() string { return c.Of }
+
+func (c RetypeColumn) apply(d *draft) error {
+	const op = "core.RetypeColumn"
+	t, i, err := d.own(c.Of, c.To.Name)
+	if err != nil {
+		return err
+	}
+	at := At{Table: c.Of, Column: c.To.Name}
+	was := t.Columns[i]
+	if was.Formula != "" || c.To.Formula != "" {
+		return E(op, Invalid, at, "a calculated column has no values to convert: drop the column and add it anew")
+	}
+	if c.OnLoss != "" && c.OnLoss != "refuse" && c.OnLoss != "null" {
+		return E(op, Invalid, at, "on_loss is refuse or null")
+	}
+	if !Convertible(&was, &c.To) {
+		return E(op, Invalid, at, fmt.Sprintf("a %s cannot become a %s: make it a text first", was.Kind, c.To.Kind))
+	}
+	to := c.To
+	to.Physical = physical(to.Name, t.taken)
+	t.Columns[i] = to
+	was.Target = d.physicalTarget(was.Target)
+	was.Physical = was.SQL()
+	t.Dropped = append(slices.Clone(t.Dropped), Dropped{At: d.Now, Column: &was, By: to.Physical})
+	d.tables[c.Of] = t
+	return nil
+}
+
+// DropColumn takes a column out of the table. Its values stay until it is purged; [UndoColumn] brings it back.
+type DropColumn struct{ Of, Name string }
+
+// Table implements [Change].
+func (c DropColumn) Table() string { return c.Of }
+
+func (c DropColumn) apply(d *draft) error {
+	t, i, err := d.own(c.Of, c.Name)
+	if err != nil {
+		return err
+	}
+	at := At{Table: c.Of, Column: c.Name}
+	for _, k := range t.Keys {
+		if slices.Contains(k.Columns, c.Name) {
+			return E("core.DropColumn", Invalid, at, fmt.Sprintf("the key %s names the column: drop it first, in the same plan", k.Name))
+		}
+	}
+	for _, x := range t.Indexes {
+		if slices.ContainsFunc(x.Columns, func(ic IndexColumn) bool { return ic.Column == c.Name }) {
+			return E("core.DropColumn", Invalid, at, fmt.Sprintf("the index %s names the column: drop it first, in the same plan", x.Name))
+		}
+	}
+	was := t.Columns[i]
+	was.Target = d.physicalTarget(was.Target)
+	was.Physical = was.SQL()
+	t.Columns = slices.Delete(t.Columns, i, i+1)
+	t.Dropped = append(slices.Clone(t.Dropped), Dropped{At: d.Now, Column: &was})
+	d.tables[c.Of] = t
+	return nil
+}
+
+// UndoColumn brings a column back that was dropped, or that another kind took the place of: that one is dropped then.
+// Of several that had the name, it is the one that was dropped last.
+type UndoColumn struct {
+	Of, Name string
+	As       string // its name from now on; the one that it had when empty
+}
+
+// Table implements [Change].
+func (c UndoColumn) Table() string { return c.Of }
+
+func (c UndoColumn) apply(d *draft) error {
+	const op = "core.UndoColumn"
+	t, err := d.table(c.Of)
+	if err != nil {
+		return err
+	}
+	at := At{Table: c.Of, Column: c.Name}
+	i := t.lastDropped(func(x Dropped) bool {
+		if j := t.bySQL(x.By); x.Column != nil && j >= 0 {
+			return t.Columns[j].Name == c.Name
+		}
+		return x.Column != nil && x.Column.Name == c.Name
+	})
+	if i < 0 {
+		return E(op, NotFound, at, "no column of this name was dropped, or it is purged already")
+	}
+	x := t.Dropped[i]
+	back := *x.Column
+	if c.As != "" {
+		if x.By != "" {
+			return E(op, Invalid, at, "another kind took the place of the column, and what roles hide of the one they hide of the other: undo it without as")
+		}
+		back.Name = c.As
+	}
+	if back.Kind == Lookup {
+		if back.Target, err = d.liveTarget(at, back.Target); err != nil {
+			return E(op, err)
+		}
+	}
+	t.Dropped = slices.Delete(slices.Clone(t.Dropped), i, i+1)
+	t.Columns = slices.Clone(t.Columns)
+	if j := t.bySQL(x.By); j >= 0 {
+		replaced := t.Columns[j]
+		back.Name = replaced.Name
+		replaced.Target = d.physicalTarget(replaced.Target)
+		replaced.Physical = replaced.SQL()
+		t.Dropped = append(t.Dropped, Dropped{At: d.Now, Column: &replaced, By: back.SQL()})
+		t.Columns[j] = back
+	} else if _, ok := t.Column(back.Name); ok {
+		return E(op, Exists, at, "the table has another column of this name now: bring it back under another one with as")
+	} else {
+		t.Columns = append(t.Columns, back)
+	}
+	d.tables[c.Of] = t
+	return nil
+}
+
+// bySQL returns the place of the column with the physical name, -1 when there is none.
+func (t *Table) bySQL(physical string) int {
+	if physical == "" {
+		return -1
+	}
+	return slices.IndexFunc(t.Columns, func(c Column) bool { return c.SQL() == physical })
+}
+
+func (t *Table) lastDropped(is func(Dropped) bool) int {
+	last := -1
+	for i, x := range t.Dropped {
+		if is(x) && (last < 0 || !x.At.Before(t.Dropped[last].At)) {
+			last = i
+		}
+	}
+	return last
+}
+
+// PurgeColumn deletes the values of a dropped column for good.
+type PurgeColumn struct{ Of, Physical string }
+
+// Table implements [Change].
+func (c PurgeColumn) Table() string { return c.Of }
+
+func (c PurgeColumn) apply(d *draft) error {
+	t, err := d.table(c.Of)
+	if err != nil {
+		return err
+	}
+	is := func(x Dropped) bool { return x.Column != nil && x.Column.SQL() == c.Physical }
+	if !slices.ContainsFunc(t.Dropped, is) {
+		return E("core.PurgeColumn", NotFound, At{Table: c.Of, Column: c.Physical}, "there is no such dropped column")
+	}
+	t.spend(is)
+	d.tables[c.Of] = t
+	return nil
+}
+
+// spend forgets dropped columns, and those whose place they took; of them remains that their physical names were used.
+func (t *Table) spend(is func(Dropped) bool) {
+	t.Spent = slices.Clone(t.Spent)
+	for more := true; more; {
+		more = false
+		for _, x := range t.Dropped {
+			gone := x.Column != nil && (is(x) || x.By != "" && slices.Contains(t.Spent, x.By))
+			if gone && !slices.Contains(t.Spent, x.Column.SQL()) {
+				t.Spent = append(t.Spent, x.Column.SQL())
+				more = true
+			}
+		}
+	}
+	t.Dropped = slices.DeleteFunc(slices.Clone(t.Dropped), func(x Dropped) bool {
+		return x.Column != nil && slices.Contains(t.Spent, x.Column.SQL())
+	})
+}

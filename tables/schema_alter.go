@@ -1,0 +1,459 @@
+package tables
+
+import (
+	"context"
+	"fmt"
+
+	"colonnade/core"
+	"colonnade/core/db"
+)
+
+// alteration makes the physical tables those of another schema. A dry one only tells what it would do.
+type alteration struct {
+	*candidate
+	o     ChangeOptions
+	dry   bool
+	done  []string // the statements
+	steps []Step
+}
+
+// maxBlocked is how many records a change reads or writes while writers wait, unless it is told that they may: some tenths
+// of a second.
+const maxBlocked = 20_000
+
+// apply does the alteration.
+func (a *alteration) apply(ctx context.Context) error {
+	steps := []func(context.Context, *core.Table) error{ // lookups when all tables are there
+		a.table, a.dropIndexes, a.columns, a.owners, a.requirements, a.references, a.purgeColumns, a.indexes,
+	}
+	for _, step := range steps {
+		for _, t := range a.next.Schema.Tables() {
+			if t.Builtin {
+				continue
+			}
+			if err := step(ctx, t); err != nil {
+				return core.E("tables.alter", core.At{Table: t.Name}, err)
+			}
+		}
+	}
+	return a.purgeTables(ctx)
+}
+
+func (a *alteration) run(ctx context.Context, b *db.Builder) error {
+	if err := b.Err(); err != nil {
+		return err
+	}
+	a.done = append(a.done, b.String())
+	if a.dry {
+		return nil
+	}
+	_, err := a.tx.db.Exec(ctx, b)
+	return err
+}
+
+// step notes what is done to the data, and refuses what would keep writers waiting.
+func (a *alteration) step(ctx context.Context, t *core.Table, s Step) error {
+	s.Table = t.Name
+	a.steps = append(a.steps, s)
+	if s.Lock != LockWrites || a.o.MayBlock {
+		return nil
+	}
+	n, err := a.size(ctx, t)
+	if err != nil || n <= maxBlocked {
+		return err
+	}
+	return core.E("tables.alter", core.Limit, core.At{Column: s.Column}, fmt.Sprintf("the table has more than %d records, and writers would wait for this: %s. Plan it with plan_change, and apply it with apply_change and may_block", maxBlocked, s.What))
+}
+
+// size counts the records of a table that was there before, up to one more than matters.
+func (a *alteration) size(ctx context.Context, t *core.Table) (n int64, err error) {
+	was, isNew := a.before(t)
+	if isNew {
+		return 0, nil
+	}
+	b := db.New(a.tx.db.Dialect).Write("SELECT count(*) FROM (SELECT 1 FROM ").Name(was.SQL()).Write(fmt.Sprintf(" LIMIT %d) AS part", maxBlocked+1))
+	err = a.tx.db.Query(ctx, b, func(scan func(...any) error) error { return scan(&n) })
+	return n, err
+}
+
+// number counts records of a table that was there before; where may be nil.
+func (a *alteration) number(ctx context.Context, t *core.Table, where func(*db.Builder)) (n int64, err error) {
+	if _, isNew := a.before(t); isNew {
+		return 0, nil
+	}
+	b := db.New(a.tx.db.Dialect).Write("SELECT count(*) FROM ").Name(t.SQL())
+	if where != nil {
+		b.Write(" WHERE ")
+		where(b)
+	}
+	err = a.tx.db.Query(ctx, b, func(scan func(...any) error) error { return scan(&n) })
+	return n, err
+}
+
+// before returns the table as it was, one without columns when it is new.
+func (a *alteration) before(t *core.Table) (was *core.Table, isNew bool) {
+	was, ok := a.from.Schema.At(t.SQL())
+	if !ok {
+		return &core.Table{Name: t.Name, Physical: t.Physical}, true
+	}
+	return was, false
+}
+
+// stored returns the columns that the database has of a table as it was, by physical name.
+func stored(was *core.Table) map[string]*core.Column {
+	have := map[string]*core.Column{}
+	for c := range was.Stored {
+		have[c.SQL()] = c
+	}
+	for i := range was.Dropped {
+		if c := was.Dropped[i].Column; c != nil {
+			have[c.SQL()] = c
+		}
+	}
+	if was.HadOwners {
+		for _, c := range core.SystemColumns(core.UserOwned) {
+			have[c.Name] = &c
+		}
+	}
+	return have
+}
+
+func (a *alteration) table(ctx context.Context, t *core.Table) error {
+	if _, isNew := a.before(t); !isNew {
+		return nil
+	}
+	return a.run(ctx, createTable(a.tx.db.Dialect, t))
+}
+
+// columns adds what the database does not have yet: to a new table, what createTable leaves out.
+func (a *alteration) columns(ctx context.Context, t *core.Table) error {
+	was, isNew := a.before(t)
+	have := stored(was)
+	for c := range t.Stored {
+		if have[c.SQL()] != nil || isNew && c.Kind != core.Lookup {
+			continue
+		}
+		err := a.column(ctx, t, c, isNew)
+		if err != nil {
+			return core.E("tables.alter", core.At{Column: c.Name}, err)
+		}
+	}
+	return nil
+}
+
+// column adds a column, and gives existing records their values.
+func (a *alteration) column(ctx context.Context, t *core.Table, c *core.Column, isNew bool) error {
+	if isNew || c.System {
+		return a.run(ctx, a.addColumn(t, c, nil))
+	}
+	if r, ok := a.retyped(t, c); ok {
+		if err := a.run(ctx, a.addColumn(t, c, nil)); err != nil {
+			return err
+		}
+		return a.convert(ctx, t, r, c)
+	}
+	return a.backfill(ctx, t, c)
+}
+
+// retyped returns the change of kind that the column comes from.
+func (a *alteration) retyped(t *core.Table, c *core.Column) (core.RetypeColumn, bool) {
+	for _, x := range t.Dropped {
+		if x.Column == nil || x.By != c.SQL() {
+			continue
+		}
+		for _, change := range a.changes {
+			if r, ok := change.(core.RetypeColumn); ok && r.To.Kind == c.Kind && a.sameTable(r.Of, t) {
+				return r, true
+			}
+		}
+	}
+	return core.RetypeColumn{}, false
+}
+
+// sameTable reports whether the name, before or after the changes, is that of t.
+func (a *alteration) sameTable(name string, t *core.Table) bool {
+	was, _ := a.before(t)
+	return name == t.Name || name == was.Name
+}
+
+// backfill adds a column and gives existing records its default, or refuses a required column that has none. A default
+// that is the same for every record costs nothing: the database keeps it once. Backfills are not in the history, which
+// tells what was written to a record.
+func (a *alteration) backfill(ctx context.Context, t *core.Table, c *core.Column) error {
+	if a.next.Rules.DefaultReads(t.Name, c.Name) {
+		return a.backfillEach(ctx, t, c)
+	}
+	r := core.Record{}
+	if err := a.next.Rules.Defaults(t.Name, r, core.CallerFrom(ctx)); err != nil {
+		return err
+	}
+	v, err := c.Parse(r[c.Name])
+	if err != nil {
+		return err
+	}
+	if v == nil && c.Required {
+		n, err := a.number(ctx, t, nil)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			return core.E("tables.backfill", core.Invalid, fmt.Sprintf("the table has %d records, which a required column cannot leave empty: give it a default that has a value whatever the record holds", n))
+		}
+	}
+	if v == nil || c.Kind != core.Lookup {
+		if v != nil {
+			if err := a.step(ctx, t, Step{What: "existing records get the default, without being written", Column: c.Name, Lock: LockBrief}); err != nil {
+				return err
+			}
+		}
+		return a.run(ctx, a.addColumn(t, c, v))
+	}
+	n, err := a.number(ctx, t, nil)
+	if err == nil {
+		err = a.step(ctx, t, Step{What: "existing records get the default", Column: c.Name, Lock: LockWrites, Rows: n})
+	}
+	if err == nil {
+		err = a.run(ctx, a.addColumn(t, c, nil))
+	}
+	if err != nil {
+		return err
+	}
+	return a.run(ctx, db.New(a.tx.db.Dialect).Write("UPDATE ").Name(t.SQL()).Write(" SET ").Name(c.SQL()).Write(" = ").Value(c, v))
+}
+
+// owners gives the records of a table that come to belong to somebody an owner and a unit.
+func (a *alteration) owners(ctx context.Context, t *core.Table) error {
+	was, isNew := a.before(t)
+	if isNew || was.Owned() == t.Owned() || !t.Owned() {
+		return nil
+	}
+	n, err := a.number(ctx, t, nil)
+	if err != nil {
+		return err
+	}
+	if err := a.step(ctx, t, Step{What: "records get an owner and a unit", Column: "owner_id", Lock: LockWrites, Rows: n}); err != nil {
+		return err
+	}
+	owner := core.ID("")
+	for _, c := range a.changes {
+		if s, ok := c.(core.SetOwnership); ok && a.sameTable(s.Of, t) {
+			owner = s.Owner
+		}
+	}
+	if _, ok := a.next.owners[owner]; owner != "" && !ok {
+		return core.E("tables.owners", core.Invalid, core.At{Column: "owner_id"}, "there is no such user or team")
+	}
+	id := &core.Column{Name: "owner_id", Kind: core.UUID}
+	update := func(column string) *db.Builder {
+		return db.New(a.tx.db.Dialect).Write("UPDATE ").Name(t.SQL()).Write(" SET ", column, " = ")
+	}
+	if owner == "" {
+		creators := update("owner_id").Write(`created_by WHERE owner_id IS NULL AND created_by IN (SELECT id FROM "_user")`)
+		if err := a.run(ctx, creators); err != nil {
+			return err
+		}
+		owner = actor(ctx)
+	}
+	if err := a.run(ctx, update("owner_id").Value(id, string(owner)).Write(" WHERE owner_id IS NULL")); err != nil {
+		return err
+	}
+	name := t.SQL()
+	of := func(table string, b *db.Builder) {
+		b.Write(`(SELECT d.unit_id FROM "`, table, `" AS d WHERE d.id = `).Name(name, "owner_id").Write(")")
+	}
+	units := update("unit_id").Write("coalesce(")
+	of("_user", units)
+	units.Write(", ")
+	of("_team", units)
+	units.Write(", ").Value(id, string(core.RootUnit))
+	return a.run(ctx, units.Write(")"))
+}
+
+// requirements gives records without a value the one that was given for them, where a column becomes required.
+func (a *alteration) requirements(ctx context.Context, t *core.Table) error {
+	was, isNew := a.before(t)
+	if isNew {
+		return nil
+	}
+	have := stored(was)
+	for c := range t.Stored {
+		if old := have[c.SQL()]; old == nil || !c.Required || c.System || old.Required && a.live(was, c) {
+			continue
+		}
+		if err := a.require(ctx, t, c); err != nil {
+			return core.E("tables.require", core.At{Column: c.Name}, err)
+		}
+	}
+	return nil
+}
+
+// live reports whether the column was in the table, and not among what was dropped.
+func (a *alteration) live(was *core.Table, c *core.Column) bool {
+	for o := range was.Stored {
+		if o.SQL() == c.SQL() {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *alteration) require(ctx context.Context, t *core.Table, c *core.Column) error {
+	empty := func(b *db.Builder) { b.Name(c.SQL()).Write(" IS NULL") }
+	n, err := a.number(ctx, t, empty)
+	if err != nil || n == 0 {
+		return err
+	}
+	var backfill string
+	for _, change := range a.changes {
+		if s, ok := change.(core.AlterColumn); ok && s.Backfill != "" && a.sameTable(s.Of, t) && (s.Column == c.Name || a.moves.Column(s.Of, s.Column) == c.Name) {
+			backfill = s.Backfill
+		}
+	}
+	if backfill == "" && a.dry {
+		return a.step(ctx, t, Step{What: fmt.Sprintf("%d records have no value, which refuses the change: give them one with backfill", n), Column: c.Name, Lock: LockWrites})
+	}
+	if backfill == "" {
+		return core.E("tables.require", core.Invalid, fmt.Sprintf("%d records have no value, and the column is to be required: give them one with backfill", n))
+	}
+	v, err := c.ParseText(backfill)
+	if err != nil {
+		return core.E("tables.require", err, "backfill: "+core.AsError(err).Msg)
+	}
+	if err := a.step(ctx, t, Step{What: "records without a value get " + backfill, Column: c.Name, Lock: LockWrites, Rows: n}); err != nil {
+		return err
+	}
+	return a.versions(ctx, t, empty, nil, func(r core.Record) { r[c.Name] = v })
+}
+
+// purgeColumns deletes the columns that are gone for good.
+func (a *alteration) purgeColumns(ctx context.Context, t *core.Table) error {
+	was, _ := a.before(t)
+	gone := map[string]bool{}
+	for _, name := range was.Spent {
+		gone[name] = true
+	}
+	for _, name := range t.Spent {
+		if gone[name] {
+			continue
+		}
+		if err := a.step(ctx, t, Step{What: "the column is deleted for good", Column: name, Lock: LockWrites}); err != nil {
+			return err
+		}
+		if err := a.run(ctx, db.New(a.tx.db.Dialect).Write("ALTER TABLE ").Name(t.SQL()).Write(" DROP COLUMN ").Name(name)); err != nil {
+			return core.E("tables.purge", core.At{Column: name}, err)
+		}
+	}
+	return nil
+}
+
+// purgeTables deletes the tables that are gone for good, and the references to them.
+func (a *alteration) purgeTables(ctx context.Context) error {
+	for _, t := range a.next.Schema.Dropped() {
+		was, isNew := a.before(t)
+		if isNew {
+			continue
+		}
+		if !t.Purged {
+			if err := a.purgeColumns(ctx, t); err != nil {
+				return err
+			}
+			continue
+		}
+		if was.Purged {
+			continue
+		}
+		if err := a.step(ctx, t, Step{What: "the table is deleted for good", Lock: LockBrief}); err != nil {
+			return err
+		}
+		if err := a.run(ctx, db.New(a.tx.db.Dialect).Write("DROP TABLE ").Name(t.SQL())); err != nil {
+			return core.E("tables.purge", core.At{Table: t.Name}, err)
+		}
+	}
+	return nil
+}
+
+func (a *alteration) dropIndexes(ctx context.Context, t *core.Table) error {
+	was, _ := a.before(t)
+	for _, i := range missingIndexes(t, was) { // those of was that t has not
+		if err := a.run(ctx, db.New(a.tx.db.Dialect).Write("DROP INDEX IF EXISTS ").Name(i.name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *alteration) indexes(ctx context.Context, t *core.Table) error {
+	was, isNew := a.before(t)
+	have := stored(was)
+	for _, i := range missingIndexes(was, t) {
+		if !isNew && !i.over(have) {
+			isNew = true // over a column that is being made: nothing of it can be looked at in advance
+		}
+		if err := a.index(ctx, t, i, isNew); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// over reports whether the index is over these columns only.
+func (i index) over(have map[string]*core.Column) bool {
+	for _, c := range i.columns {
+		if have[c.SQL()] == nil {
+			return false
+		}
+	}
+	return true
+}
+
+func (a *alteration) index(ctx context.Context, t *core.Table, i index, isNew bool) error {
+	first := i.columns[0].Name
+	if a.o.built[i.name()] {
+		return nil
+	}
+	if !isNew {
+		s := Step{What: "an index is built", Column: first, Lock: LockWrites}
+		if a.dry && a.tx.db.Online() != "" {
+			s.Lock = LockNone
+		}
+		if i.unique && a.dry {
+			n, err := a.duplicates(ctx, i)
+			if err != nil {
+				return err
+			}
+			if n > 0 {
+				s.What = fmt.Sprintf("%d values are there several times, which refuses the change: change them first", n)
+			}
+		}
+		if err := a.step(ctx, t, s); err != nil {
+			return err
+		}
+	}
+	err := a.run(ctx, i.create(a.tx.db.Dialect, ""))
+	if err != nil && core.KindOf(err) == core.Exists {
+		return notUnique(first, err)
+	}
+	return err
+}
+
+func notUnique(column string, err error) error {
+	return core.E("tables.alter", core.Exists, core.At{Column: column}, "the table has records with the same values in it, so it cannot be unique: change them first, or leave out the default", err)
+}
+
+// duplicates counts the values that several records have.
+func (a *alteration) duplicates(ctx context.Context, i index) (n int64, err error) {
+	b := db.New(a.tx.db.Dialect).Write("SELECT count(*) FROM (SELECT 1 FROM ").Name(i.table.SQL()).Write(" WHERE TRUE")
+	for _, c := range i.columns {
+		b.Write(" AND ").Name(c.SQL()).Write(" IS NOT NULL")
+	}
+	b.Write(" GROUP BY ")
+	for n, c := range i.columns {
+		if n > 0 {
+			b.Write(", ")
+		}
+		b.Name(c.SQL())
+	}
+	b.Write(" HAVING count(*) > 1) AS twice")
+	err = a.tx.db.Query(ctx, b, func(scan func(...any) error) error { return scan(&n) })
+	return n, err
+}

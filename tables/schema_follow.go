@@ -1,0 +1,146 @@
+package tables
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"colonnade/authz"
+	"colonnade/core"
+	"colonnade/rules"
+)
+
+// Dependant is something that names a table or a column which a change renames or takes away.
+type Dependant struct {
+	Kind   string // rule, formula, default, role, flow, ...
+	Name   string
+	Table  string // that it is about, as it is called before the change
+	Column string // empty when it is about the table
+	Effect string // what the change does to it
+}
+
+// Following is a change of the schema as those see it who keep names of tables and columns.
+type Following struct {
+	From, To *core.Schema
+	Moves    core.Moves
+}
+
+// Follower is a layer above that keeps definitions which name tables and columns, such as flows. It returns those that the
+// change is about, and a function that writes them with the new names, or nil; that runs in the same unit of work, after
+// the database was altered. An error refuses the change.
+type Follower func(ctx context.Context, tx *Tx, f Following) ([]Dependant, func(context.Context) error, error)
+
+// Follow has f asked about every change of the schema. Call it before Load.
+func (s *Store) Follow(f Follower) { s.followers = append(s.followers, f) }
+
+// depend finds what names the tables and columns that move. What would name something dropped refuses the change.
+func (c *candidate) depend() error {
+	var blocked []string
+	for _, t := range c.from.Schema.Tables() {
+		if t.Builtin {
+			continue
+		}
+		if to, ok := c.moves.Tables[t.Name]; ok && !core.IsDroppedName(to) {
+			c.lookups(t, to)
+		}
+		is, live := c.next.Schema.Stored(t.SQL())
+		if !live || len(c.moves.Columns[t.Name]) == 0 {
+			continue
+		}
+		c.renamed(t)
+		blocked = append(blocked, c.missing(t, is)...)
+	}
+	for _, m := range c.grants {
+		c.dependants = append(c.dependants, Dependant{Kind: "role", Name: m.Role, Table: m.Table, Effect: effectOn(m)})
+	}
+	if len(blocked) > 0 {
+		return core.E("tables.depend", core.Invalid, "something names what the change takes away: "+strings.Join(blocked, "; ")+". Change or drop it first, in the same plan")
+	}
+	return nil
+}
+
+func effectOn(m authz.Moved) string {
+	switch {
+	case m.After == nil:
+		return "goes"
+	case core.IsDroppedName(m.After.V1):
+		return "waits until the table comes back"
+	}
+	return "follows"
+}
+
+func (c *candidate) lookups(t *core.Table, to string) {
+	for _, other := range c.from.Schema.Tables() {
+		for i := range other.Columns {
+			if other.Columns[i].Target == t.Name {
+				c.dependants = append(c.dependants, Dependant{Kind: "lookup", Name: other.Name + "." + other.Columns[i].Name, Table: t.Name, Effect: "leads to " + to})
+			}
+		}
+	}
+}
+
+// renamed adds what follows the columns of t that have other names.
+func (c *candidate) renamed(t *core.Table) {
+	for from := range c.moves.Renamed(t.Name) {
+		add := func(kind, name string) {
+			c.dependants = append(c.dependants, Dependant{Kind: kind, Name: name, Table: t.Name, Column: from, Effect: "follows"})
+		}
+		for what, source := range t.Expressions {
+			if names(*source, from) {
+				kind, name, _ := strings.Cut(strings.TrimPrefix(what, "the "), " ")
+				add(kind, strings.TrimPrefix(name, "of "))
+			}
+		}
+		for _, k := range t.Keys {
+			if slices.Contains(k.Columns, from) {
+				add("key", k.Name)
+			}
+		}
+		for _, x := range t.Indexes {
+			if slices.ContainsFunc(x.Columns, func(ic core.IndexColumn) bool { return ic.Column == from }) {
+				add("index", x.Name)
+			}
+		}
+	}
+	slices.SortStableFunc(c.dependants, func(a, b Dependant) int {
+		return strings.Compare(a.Table+"."+a.Column+" "+a.Kind+" "+a.Name, b.Table+"."+b.Column+" "+b.Kind+" "+b.Name)
+	})
+}
+
+// missing tells what of the table, as it will be, names a column that is dropped.
+func (c *candidate) missing(t, is *core.Table) (blocked []string) {
+	for from, to := range c.moves.Columns[t.Name] {
+		if !core.IsDroppedName(to) {
+			continue
+		}
+		if _, ok := is.Column(from); ok {
+			continue // another column has the name now
+		}
+		for what, source := range is.Expressions {
+			if names(*source, from) {
+				blocked = append(blocked, fmt.Sprintf("%s of %s names %s", what, t.Name, from))
+			}
+		}
+		for _, r := range is.Rules {
+			if slices.ContainsFunc(r.Do, func(d core.Deed) bool { return d.Column == from }) {
+				blocked = append(blocked, fmt.Sprintf("the rule %s of %s names %s", r.Name, t.Name, from))
+			}
+		}
+		for role, grants := range c.next.access.Grants() {
+			for _, g := range grants {
+				if g.Table == is.Name && g.Condition != "" && names(g.Condition, from) {
+					blocked = append(blocked, fmt.Sprintf("a condition of the role %s names %s", role, from))
+				}
+			}
+		}
+	}
+	slices.Sort(blocked)
+	return slices.Compact(blocked)
+}
+
+// names reports whether an expression over a row names the column.
+func names(source, column string) bool {
+	paths, err := rules.Mentions(source)
+	return err == nil && (slices.Contains(paths, column) || slices.Contains(paths, "old."+column))
+}
