@@ -49,6 +49,8 @@ func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error)
 		Builtin: append(flows.Tables(), plugins.Tables()...),
 		Wake:    func() { a.flows.Wake() },
 		Log:     log,
+
+		KeepDropped: c.Keep,
 	})
 	a.logins = authz.NewLogins(a.db, authz.LoginOptions{Log: log, Change: a.store.ChangeAccess})
 

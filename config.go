@@ -9,22 +9,25 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"colonnade/core"
 	"colonnade/core/db"
 	"colonnade/core/db/postgres"
 	"colonnade/core/db/sqlite"
+	"colonnade/tables"
 )
 
 // config is everything that an operator sets. A flag comes before its environment variable.
 type config struct {
-	Data     string // COLONNADE_DATA: the folder of the embedded database
-	Database string // COLONNADE_DATABASE: a PostgreSQL URL; the embedded database when empty
-	Addr     string // COLONNADE_ADDR
-	Hosts    string // COLONNADE_HOSTS: names that the server is reached by, separated by commas
-	Proxies  string // COLONNADE_PROXIES: networks of trusted proxies, separated by commas
-	Public   bool   // COLONNADE_PUBLIC=1: may listen beyond the loopback address
-	LogLevel string // COLONNADE_LOG: debug, info, warn, error
+	Data     string        // COLONNADE_DATA: the folder of the embedded database
+	Database string        // COLONNADE_DATABASE: a PostgreSQL URL; the embedded database when empty
+	Addr     string        // COLONNADE_ADDR
+	Hosts    string        // COLONNADE_HOSTS: names that the server is reached by, separated by commas
+	Proxies  string        // COLONNADE_PROXIES: networks of trusted proxies, separated by commas
+	Public   bool          // COLONNADE_PUBLIC=1: may listen beyond the loopback address
+	Keep     time.Duration // COLONNADE_KEEP_DROPPED: how long what was dropped can be brought back
+	LogLevel string        // COLONNADE_LOG: debug, info, warn, error
 	Dev      bool
 	AddrFile string
 	KeyFile  string
@@ -40,6 +43,7 @@ func (c *config) flags(name string, out io.Writer) *flag.FlagSet {
 	f.StringVar(&c.Hosts, "hosts", env("COLONNADE_HOSTS", ""), "names that the server is reached by, separated by commas (COLONNADE_HOSTS)")
 	f.StringVar(&c.Proxies, "proxies", env("COLONNADE_PROXIES", ""), "networks of proxies to trust, such as 10.0.0.0/8, separated by commas (COLONNADE_PROXIES)")
 	f.BoolVar(&c.Public, "public", env("COLONNADE_PUBLIC", "") == "1", "may listen beyond the loopback address (COLONNADE_PUBLIC=1)")
+	f.DurationVar(&c.Keep, "keep-dropped", duration("COLONNADE_KEEP_DROPPED", tables.KeepDropped), "how long dropped tables and columns can be brought back (COLONNADE_KEEP_DROPPED)")
 	f.StringVar(&c.LogLevel, "log", env("COLONNADE_LOG", "warn"), "debug, info, warn or error (COLONNADE_LOG)")
 	f.BoolVar(&c.Dev, "dev", false, "for development: make an administrator and an API key when there is no user, show internal errors")
 	f.StringVar(&c.AddrFile, "addr-file", "", "write the address to this file once the server listens")
@@ -54,6 +58,19 @@ func env(name, otherwise string) string {
 	return otherwise
 }
 
+// duration reads a duration from the environment; one that cannot be read is refused when the options are checked.
+func duration(name string, otherwise time.Duration) time.Duration {
+	v, ok := os.LookupEnv(name)
+	if !ok {
+		return otherwise
+	}
+	d, err := time.ParseDuration(v)
+	if err != nil {
+		return -1
+	}
+	return d
+}
+
 // parse reads the options and checks them together.
 func (c *config) parse(f *flag.FlagSet, args []string) error {
 	const op = "main.parse"
@@ -65,6 +82,9 @@ func (c *config) parse(f *flag.FlagSet, args []string) error {
 	}
 	if c.Database != "" && !strings.HasPrefix(c.Database, "postgres://") && !strings.HasPrefix(c.Database, "postgresql://") {
 		return core.E(op, core.Invalid, "--database takes a URL such as postgres://user:password@localhost:5432/name")
+	}
+	if c.Keep <= 0 {
+		return core.E(op, core.Invalid, "--keep-dropped and COLONNADE_KEEP_DROPPED take a time such as 720h")
 	}
 	if c.Dev && c.Public {
 		return core.E(op, core.Invalid, "--dev is for this machine only: leave out --public")

@@ -11,6 +11,26 @@ import (
 // KeepDropped is how long what was dropped can be brought back, unless [Options] says otherwise.
 const KeepDropped = 30 * 24 * time.Hour
 
+// tidyEvery is how often what was dropped long ago is looked for.
+const tidyEvery = time.Hour
+
+// tidy purges what was dropped long ago, until ctx ends.
+func (s *Store) tidy(ctx context.Context) {
+	tick := time.NewTicker(tidyEvery)
+	defer tick.Stop()
+	for {
+		err := s.PurgeDropped(core.WithCaller(ctx, core.System("schema")), s.o.KeepDropped)
+		if err != nil && ctx.Err() == nil {
+			s.o.Log.WarnContext(ctx, "tables: what was dropped long ago cannot be purged", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
 // PurgeDropped deletes for good what was dropped longer ago than age: one thing after the other, each in a transaction of
 // its own.
 func (s *Store) PurgeDropped(ctx context.Context, age time.Duration) error {

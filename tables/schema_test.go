@@ -24,8 +24,8 @@ func records(t testing.TB, s *Store, table string) map[string]core.Record {
 	return out
 }
 
-// past is what history says of a record, oldest version first.
-func past(t testing.TB, s *Store, table string, id core.ID) (out []core.Record) {
+// whatHistorySays is what history says of a record, oldest version first.
+func whatHistorySays(t testing.TB, s *Store, table string, id core.ID) (out []core.Record) {
 	t.Helper()
 	for _, e := range readHistory(t, s)[table+"/"+string(id)] {
 		of, err := s.Snapshot().Schema.Table(table)
@@ -101,7 +101,7 @@ func TestRename22(t *testing.T) {
 			_, err := tx.Update(root(t), Update{Table: "article", Where: ByID(ids[0]), Set: core.Record{"amount": "3.25"}})
 			return err
 		}))
-		if was := past(t, s, "article", ids[0]); fmt.Sprint(was[0]["amount"], was[1]["amount"]) != "1.5 3.25" {
+		if was := whatHistorySays(t, s, "article", ids[0]); fmt.Sprint(was[0]["amount"], was[1]["amount"]) != "1.5 3.25" {
 			t.Fatal(was)
 		}
 	})
@@ -165,7 +165,7 @@ func TestRetype23(t *testing.T) {
 			_, err := tx.Update(ctx, Update{Table: "item", Where: ByID(ids[0]), Set: core.Record{"size": 13}})
 			return err
 		}))
-		if was := past(t, s, "item", ids[0]); was[0]["size"] != int64(12) || was[1]["size"] != int64(13) {
+		if was := whatHistorySays(t, s, "item", ids[0]); was[0]["size"] != int64(12) || was[1]["size"] != int64(13) {
 			t.Fatal(was) // what was written as a text reads as a number
 		}
 		define(t, s, core.UndoColumn{Of: "item", Name: "size"})

@@ -41,8 +41,11 @@ func Derive[T any](s *Store, build func(*Snapshot) (T, error)) func(*Snapshot) T
 type Options struct {
 	Builtin  []core.Table // the tables that packages declare
 	MaxLimit int          // rows of one query; [MaxLimit] when 0
-	Wake     func()       // called after a commit that wrote events; never blocks
-	Log      *slog.Logger // slog.Default when nil
+	// KeepDropped is how long what was dropped can be brought back; [KeepDropped] when 0.
+	KeepDropped time.Duration
+
+	Wake func()       // called after a commit that wrote events; never blocks
+	Log  *slog.Logger // slog.Default when nil
 }
 
 // Store is the open table layer.
@@ -61,6 +64,9 @@ type Store struct {
 func New(d *db.DB, o Options) *Store {
 	if o.MaxLimit == 0 {
 		o.MaxLimit = MaxLimit
+	}
+	if o.KeepDropped == 0 {
+		o.KeepDropped = KeepDropped
 	}
 	if o.Wake == nil {
 		o.Wake = func() {}
@@ -180,6 +186,7 @@ func (s *Store) Watch(ctx context.Context) {
 		})
 	})
 	defer listening.Wait()
+	listening.Go(func() { s.tidy(ctx) })
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {
