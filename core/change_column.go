@@ -132,6 +132,10 @@ func (t *Table) renameMentions(to map[string]string, rename func(string, map[str
 			named(&t.Rules[i].Do[j].Column)
 		}
 	}
+	t.Search = slices.Clone(t.Search)
+	for i := range t.Search {
+		named(&t.Search[i].Column)
+	}
 	if t.Link != nil {
 		link := *t.Link
 		named(&link.From.Column)
@@ -282,6 +286,9 @@ func (c DropColumn) apply(d *draft) error {
 		if slices.ContainsFunc(x.Columns, func(ic IndexColumn) bool { return ic.Column == c.Name }) {
 			return E("core.DropColumn", Invalid, at, fmt.Sprintf("the index %s names the column: drop it first, in the same plan", x.Name))
 		}
+	}
+	if slices.ContainsFunc(t.Search, func(s SearchColumn) bool { return s.Column == c.Name }) {
+		return E("core.DropColumn", Invalid, at, "full-text search looks at the column: take it out first, in the same plan")
 	}
 	was := t.Columns[i]
 	was.Target = d.physicalTarget(was.Target)

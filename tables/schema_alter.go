@@ -24,7 +24,7 @@ const maxBlocked = 20_000
 // apply does the alteration.
 func (a *alteration) apply(ctx context.Context) error {
 	steps := []func(context.Context, *core.Table) error{ // lookups when all tables are there
-		a.table, a.dropIndexes, a.columns, a.owners, a.requirements, a.references, a.purgeColumns, a.indexes,
+		a.table, a.dropIndexes, a.columns, a.owners, a.requirements, a.references, a.purgeColumns, a.indexes, a.search,
 	}
 	for _, step := range steps {
 		for _, t := range a.next.Schema.Tables() {
@@ -364,6 +364,11 @@ func (a *alteration) purgeTables(ctx context.Context) error {
 		}
 		if err := a.step(ctx, t, Step{What: "the table is deleted for good", Lock: LockBrief}); err != nil {
 			return err
+		}
+		if !a.dry {
+			if err := a.tx.db.ExecAll(ctx, a.tx.db.SearchDrop(t.SQL(), nil)...); err != nil {
+				return err
+			}
 		}
 		if err := a.run(ctx, db.New(a.tx.db.Dialect).Write("DROP TABLE ").Name(t.SQL())); err != nil {
 			return core.E("tables.purge", core.At{Table: t.Name}, err)

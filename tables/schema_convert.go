@@ -43,7 +43,7 @@ func (a *alteration) convert(ctx context.Context, t *core.Table, r core.RetypeCo
 			return err
 		}
 	}
-	a.steps = append(a.steps, place(s, t))
+	a.steps = append(a.steps, s.of(t))
 	switch {
 	case a.dry:
 	case s.Lost > 0 && r.OnLoss != "null":
@@ -54,7 +54,7 @@ func (a *alteration) convert(ctx context.Context, t *core.Table, r core.RetypeCo
 	return nil
 }
 
-func place(s Step, t *core.Table) Step {
+func (s Step) of(t *core.Table) Step {
 	s.Table = t.Name
 	return s
 }
@@ -226,7 +226,7 @@ func (a *alteration) backfillEach(ctx context.Context, t *core.Table, c *core.Co
 	if err != nil {
 		return err
 	}
-	a.steps = append(a.steps, place(s, t))
+	a.steps = append(a.steps, s.of(t))
 	if c.Required && empty > 0 && !a.dry {
 		return core.E("tables.backfill", core.Invalid, fmt.Sprintf("the default has no value for %d records, and the column is required: give it one that has a value whatever the record holds", empty))
 	}

@@ -86,6 +86,9 @@ func (a *alteration) search(ctx context.Context, t *core.Table) error {
 	if isNew || slices.Equal(searchedNames(was), searchedNames(t)) {
 		return nil
 	}
+	if err := a.step(ctx, t, Step{What: "full-text search reads the records anew", Lock: LockWrites}); err != nil || a.dry {
+		return err
+	}
 	if err := a.tx.db.ExecAll(ctx, a.tx.db.SearchDrop(t.SQL(), nil)...); err != nil || len(t.Search) == 0 {
 		return err
 	}
