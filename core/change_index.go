@@ -111,7 +111,11 @@ func (t *Table) part(p Part, name string) (int, []string) {
 }
 
 func noPart(op, table string, p Part, name string) error {
-	return E(op, NotFound, At{Table: table}, fmt.Sprintf("the table has no %s %q", p, name))
+	at := At{Table: table}
+	if p == PartRule {
+		at.Rule = name
+	}
+	return E(op, NotFound, at, fmt.Sprintf("the table has no %s %q", p, name))
 }
 
 // DropPart takes a key, an index or a rule from a table; [UndoPart] brings a key or an index back.

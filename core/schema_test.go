@@ -193,7 +193,7 @@ func TestWith(t *testing.T) {
 		"_log: a built-in table cannot be changed":                               core.AddColumn{To: "_log", Add: text("x")},
 		"none: there is no such table":                                           core.PutRule{On: "none"},
 		"item.name: the table has a column of this name already":                 core.AddColumn{To: "item", Add: text("name")},
-		`item: the table has no rule "none"`:                                     core.DropPart{Part: core.PartRule, Of: "item", Name: "none"},
+		`item, rule "none": the table has no rule "none"`:                        core.DropPart{Part: core.PartRule, Of: "item", Name: "none"},
 	} {
 		if _, err := s.With(c); err == nil || core.AsError(err).Public() != want {
 			t.Errorf("%v, want %s", err, want)
