@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/xuri/excelize/v2"
 
@@ -93,4 +95,14 @@ func (x *xlsxReader) Next(row *Row) (err error) {
 		row.Cells = row.Cells[:len(row.Cells)-1]
 	}
 	return width(row, x.header)
+}
+
+// Serial reads the number that a workbook has for a moment: days since 30 December 1899.
+func Serial(text string) (time.Time, bool) {
+	days, err := strconv.ParseFloat(text, 64)
+	if err != nil || days < 1 || days > 2958466 {
+		return time.Time{}, false
+	}
+	t, err := excelize.ExcelDateToTime(days, false)
+	return t.UTC().Round(time.Millisecond), err == nil
 }
