@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"log/slog"
-	"slices"
 	"sync"
 
 	"colonnade/authz"
@@ -13,7 +12,6 @@ import (
 	"colonnade/graphql"
 	"colonnade/plugins"
 	"colonnade/tables"
-	"colonnade/transfer"
 	"colonnade/web"
 )
 
@@ -23,7 +21,6 @@ type app struct {
 	store  *tables.Store
 	logins *authz.Logins
 	flows  *flows.Service
-	data   *transfer.Service
 	api    *graphql.Engine
 	web    *web.Server
 
@@ -49,7 +46,7 @@ func newApp(ctx context.Context, c *config, log *slog.Logger) (*app, error) {
 
 func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error) {
 	a.store = tables.New(a.db, tables.Options{
-		Builtin: slices.Concat(flows.Tables(), plugins.Tables(), transfer.Tables()),
+		Builtin: append(flows.Tables(), plugins.Tables()...),
 		Wake:    func() { a.flows.Wake() },
 		Log:     log,
 
@@ -59,8 +56,6 @@ func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error)
 
 	actions := append(a.store.Actions(), a.store.AccessActions(a.logins)...)
 	actions = append(actions, plugins.Builtin(a.store)...)
-	a.data = transfer.New(a.store, transfer.Options{Log: log, Version: version()})
-	actions = append(actions, a.data.Actions()...)
 	if a.flows, err = flows.New(ctx, a.store, actions, flows.Options{Log: log}); err != nil {
 		return err
 	}

@@ -111,6 +111,9 @@ func (c *compiler) compileRead(store *tables.Store, f *selected) (*step, error) 
 	}
 	q := tables.Query{Table: r.rows.table.Name}
 	switch r.kind {
+	case readAsOf, readHistory, readDeleted, readChanges, readPreview:
+		s, err := c.compilePast(store, f, r, args)
+		return s, inField(f, err)
 	case readByPK:
 		id, _ := args.get("id")
 		q.Form, q.Where = tables.One, tables.Compare{Column: "id", Op: tables.Eq, Value: id}

@@ -41,6 +41,11 @@ const (
 	readList rootKind = iota
 	readByPK
 	readAggregate
+	readAsOf
+	readHistory
+	readDeleted
+	readChanges
+	readPreview
 	writeInsert
 	writeInsertOne
 	writeUpdate
@@ -48,6 +53,10 @@ const (
 	writeUpdateMany
 	writeDelete
 	writeDeleteByPK
+	writeRestore
+	writeRestoreVersion
+	writeMerge
+	writeUnmerge
 	callAction
 )
 
@@ -61,6 +70,7 @@ type builder struct {
 	writes   commonWrites
 	compares map[string]*gql.InputObject // by scalar
 	rows     map[string]*rows            // by table
+	past     pasts
 
 	query, mutation           gql.Fields
 	queryRoots, mutationRoots map[string]*root
@@ -119,6 +129,9 @@ func (b *builder) declare(actions []core.Action) error {
 	}
 	b.declareCommon()
 	b.declareCommonWrites()
+	if err := b.declarePasts(); err != nil {
+		return err
+	}
 	for _, t := range b.schema.Tables() {
 		if err := b.declareRows(t); err != nil {
 			return err
@@ -138,6 +151,9 @@ func (b *builder) declare(actions []core.Action) error {
 		b.declareQueries(b.rows[t.Name])
 		if !t.Builtin {
 			if err := b.declareWrites(b.rows[t.Name]); err != nil {
+				return err
+			}
+			if err := b.declarePast(b.rows[t.Name]); err != nil {
 				return err
 			}
 		}

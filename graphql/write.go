@@ -196,6 +196,8 @@ func (w *write) compile(kind rootKind, f *selected) (runFunc, error) {
 			return w.respondOne(f, run)
 		}
 		return w.respond(f, guess(d.AtMost), run)
+	case writeRestore, writeRestoreVersion, writeMerge, writeUnmerge:
+		return w.compilePast(kind, f)
 	}
 	return nil, wrong("there is no such write")
 }

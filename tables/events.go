@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 
@@ -124,20 +125,38 @@ func (tx *Tx) MoveCursor(ctx context.Context, name string, from, to Cursor) erro
 	return core.E(op, err)
 }
 
-// DropEvents deletes events that every reader has passed and that are older than the given age. History stays.
-func (s *Store) DropEvents(ctx context.Context, age time.Duration) (int64, error) {
+// DropEvents deletes events that every reader has passed and that are older than the given age. History stays. Feeds of
+// changes begin behind them from now on.
+func (s *Store) DropEvents(ctx context.Context, age time.Duration) (n int64, err error) {
 	const op = "tables.DropEvents"
 	behind, read, err := s.slowest(ctx)
 	if err != nil {
 		return 0, core.E(op, err)
 	}
 	at := core.Column{Kind: core.Timestamp}
-	b := db.New(s.db.Dialect).Write(`DELETE FROM "_event" WHERE at < `).Value(&at, time.Now().UTC().Add(-age))
+	old := db.New(s.db.Dialect).Write("SELECT ")
+	s.db.EventPlace(old)
+	old.Write(` FROM "_event" AS e WHERE e.at < `).Value(&at, time.Now().UTC().Add(-age))
 	if read {
-		b.Write(" AND ")
-		s.db.EventsThrough(b, behind.Tx, behind.Seq)
+		old.Write(" AND ")
+		s.db.EventsBetween(old, 0, 0, behind.Tx, behind.Seq)
 	}
-	n, err := s.db.Exec(ctx, b)
+	old.Write(" ORDER BY ", s.db.EventOrder(), " LIMIT 1")
+	err = s.db.Tx(ctx, db.TxOptions{}, func(tx *db.Tx) error {
+		floor := Cursor{}
+		if err := tx.Query(ctx, old, func(scan func(...any) error) error { return scan(&floor.Tx, &floor.Seq) }); err != nil || floor == (Cursor{}) {
+			return err
+		}
+		keep := db.New(tx.Dialect).Write(`INSERT INTO "_meta" (key, value) VALUES ('feed_floor', `).Arg(fmt.Sprintf("%d %d", floor.Tx, floor.Seq)).
+			Write(") ON CONFLICT (key) DO UPDATE SET value = excluded.value")
+		if _, err := tx.Exec(ctx, keep); err != nil {
+			return err
+		}
+		b := db.New(tx.Dialect).Write(`DELETE FROM "_event" AS e WHERE `)
+		tx.EventsBetween(b, 0, 0, floor.Tx, floor.Seq)
+		n, err = tx.Exec(ctx, b)
+		return err
+	})
 	return n, core.E(op, err)
 }
 

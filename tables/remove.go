@@ -65,14 +65,12 @@ func idsOf(records []core.Record) []any {
 // removal is a delete with everything that follows from it. Records follow by the definition of their lookups, whoever
 // deletes, and history names him. What it keeps in memory are ids.
 type removal struct {
-	tx     *Tx
-	caller core.Caller
-	id     core.ID // of the deletion
-	web    *web
+	authority
+	web *web
 }
 
 func newRemoval(tx *Tx, caller core.Caller) *removal {
-	return &removal{tx: tx, caller: caller, id: core.NewID(), web: newWeb(tx, false)}
+	return &removal{authority{tx, caller, core.NewID()}, newWeb(tx, false)}
 }
 
 func (r *removal) run(ctx context.Context, t *core.Table, ids []any) error {
@@ -109,7 +107,7 @@ func (r *removal) loosen(ctx context.Context) error {
 	for _, table := range r.web.order {
 		loose := r.web.loose[table]
 		ids := slices.DeleteFunc(sortedIDs(loose), func(id any) bool { return r.web.has(table, id) })
-		if err := r.relink(ctx, table, ids, func(child core.Record) core.Record {
+		if err := r.relink(ctx, loosed, table, ids, func(child core.Record) core.Record {
 			set := core.Record{}
 			for _, column := range loose[child["id"]] {
 				set[column] = nil
@@ -120,54 +118,6 @@ func (r *removal) loosen(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// relink gives records other values in their lookups, and notes what they were for.
-func (r *removal) relink(ctx context.Context, table string, ids []any, set func(core.Record) core.Record) error {
-	w, err := r.writer(table)
-	if err != nil {
-		return err
-	}
-	for part := range slices.Chunk(ids, maxBatch) {
-		old, err := r.tx.records(ctx, table, "", Compare{Column: "id", Op: In, Value: part}, true)
-		if err != nil {
-			return err
-		}
-		var log []trace
-		for _, child := range old {
-			values := set(child)
-			changed, err := w.change(input{values: values}, child, 0)
-			if err != nil {
-				return r.conceal(ctx, table, child, err)
-			}
-			for column := range values {
-				if changed {
-					log = append(log, trace{loosed, w.table, child["id"], child["version"].(int64) + 1, column, child[column]})
-				}
-			}
-		}
-		if err := w.flush(ctx); err != nil {
-			return err
-		}
-		if err := r.tx.trace(ctx, r.id, log); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// conceal replaces an error about a record that the caller may not read.
-func (r *removal) conceal(ctx context.Context, table string, child core.Record, err error) error {
-	if _, denied := r.tx.snap.Policy.Decide(r.caller, table, "read"); denied == nil {
-		seen, bad := r.tx.ids(ctx, table, core.Read, ByID(core.ID(child["id"].(string))))
-		if bad != nil {
-			return bad
-		}
-		if len(seen) > 0 {
-			return core.E("tables.relink", core.At{Table: table}, err)
-		}
-	}
-	return core.E("tables.relink", core.Failed, "a record that you may not read refers to this one and cannot be changed: ask an administrator", err)
 }
 
 // remove deletes the records, the tables that were found last first: their records look up those of the others.
@@ -224,17 +174,6 @@ func (r *removal) cut(ctx context.Context, order []string) error {
 		}
 	}
 	return nil
-}
-
-// writer writes what follows from the delete: everything is in reach.
-func (r *removal) writer(table string) (*writer, error) {
-	t, may, err := r.tx.snap.decide(core.System("delete"), table, core.Update)
-	if err != nil {
-		return nil, err
-	}
-	w := newWriter(r.tx, t, r.caller)
-	w.update = may
-	return w, nil
 }
 
 // tops reads of records what a delete needs to know: id, version and updated_at.

@@ -28,6 +28,7 @@ type writer struct {
 	batch  []change
 
 	trusted map[any]bool // ids that the caller has just created, and may look up unseen
+	defined bool         // what the records look up need not be in reach: they are changed by the definition of the tables
 }
 
 // change is a record that a write has prepared, with what it was before.
@@ -559,6 +560,9 @@ func (w *writer) updateRow(old, next core.Record) *db.Builder {
 // lookups checks that what the records look up exists and is in the caller's reach. Where everything is in reach the
 // database's own reference is check enough.
 func (w *writer) lookups(ctx context.Context) error {
+	if w.defined {
+		return nil
+	}
 	for _, c := range w.stored {
 		if c.Kind != core.Lookup {
 			continue

@@ -338,7 +338,7 @@ func (Dialect) LastEvent(b *db.Builder) {
 }
 
 // EventPlace implements db.Dialect.
-func (Dialect) EventPlace(b *db.Builder) { b.Write("e.tx::text::bigint, e.seq") }
+func (Dialect) EventPlace(b *db.Builder) { b.Write("e.tx::text::bigint AS tx, e.seq") }
 
 // EventsBetween implements db.Dialect.
 func (Dialect) EventsBetween(b *db.Builder, tx, seq, toTx, toSeq int64) {
@@ -347,4 +347,4 @@ func (Dialect) EventsBetween(b *db.Builder, tx, seq, toTx, toSeq int64) {
 }
 
 // EventOrder implements db.Dialect.
-func (Dialect) EventOrder() string { return "e.tx, e.seq" }
+func (Dialect) EventOrder() string { return "e.tx DESC, e.seq DESC" }

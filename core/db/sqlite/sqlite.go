@@ -324,7 +324,7 @@ func (Dialect) LastEvent(b *db.Builder) {
 }
 
 // EventPlace implements db.Dialect.
-func (Dialect) EventPlace(b *db.Builder) { b.Write("0, e.seq") }
+func (Dialect) EventPlace(b *db.Builder) { b.Write("0 AS tx, e.seq") }
 
 // EventsBetween implements db.Dialect.
 func (Dialect) EventsBetween(b *db.Builder, _, seq, _, toSeq int64) {
@@ -332,4 +332,4 @@ func (Dialect) EventsBetween(b *db.Builder, _, seq, _, toSeq int64) {
 }
 
 // EventOrder implements db.Dialect.
-func (Dialect) EventOrder() string { return "e.seq" }
+func (Dialect) EventOrder() string { return "e.seq DESC" }

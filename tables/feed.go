@@ -1,0 +1,264 @@
+package tables
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+
+	"colonnade/core"
+	"colonnade/core/db"
+)
+
+// Feed asks for the changes of a table's records behind a cursor, in the order of their commits.
+type Feed struct {
+	Table string
+	Since string // a cursor of an earlier page; "" for none of what was until now, [FeedStart] for all that is kept
+	Where Cond   // the records to follow; nil for every one
+	Limit int    // changes at most; 0 for DefaultLimit
+}
+
+// FeedStart is the cursor in front of every change that is kept.
+const FeedStart = "start"
+
+// FeedPage is an answer to a [Feed].
+type FeedPage struct {
+	Changes []core.Record // see [ChangeColumns]
+	Cursor  string        // behind them
+	More    bool          // there may be more already
+}
+
+// ChangeColumns describes one change of a [FeedPage].
+var ChangeColumns = []core.Column{
+	{Name: "op", Kind: core.Text, Required: true, Doc: "What happened to what you follow: create when a record came into it, update, or delete when it went out of it."},
+	{Name: "id", Kind: core.UUID, Required: true, Doc: "The record."},
+	{Name: "version", Kind: core.Integer, Required: true, Doc: "Its version since."},
+	{Name: "at", Kind: core.Timestamp, Required: true, Doc: "When."},
+	{Name: "actor", Kind: core.UUID, Doc: "Who changed it; null where you may not see who changes records."},
+	{Name: "cause", Kind: core.Text, Required: true, Doc: "Why: api, flow, import, merge, restore and the like."},
+	{Name: "before", Kind: core.JSON, Doc: "The record before, as you may read it."},
+	{Name: "after", Kind: core.JSON, Doc: "The record after it, as you may read it."},
+}
+
+// Changes reads a page of the feed of a table as the caller may read it now. It shows the table as if the caller could see
+// only the records in reach that meet the condition: a record that comes into this view is created, one that leaves it is
+// deleted. A version is shown when it is in reach, and the record as it is now too; where only the latter fails, a record
+// that left the view is told by its id alone, and other changes not at all.
+//
+// Every change is in exactly one page, whatever commits meanwhile. A cursor is for one table; it tells nothing and cannot
+// be made by others.
+func (s *Store) Changes(ctx context.Context, snap *Snapshot, f Feed) (page FeedPage, err error) {
+	const op = "tables.Changes"
+	pair, err := s.pair(ctx, snap, f.Table)
+	if err != nil {
+		return page, core.E(op, err)
+	}
+	if f.Limit == 0 {
+		f.Limit = DefaultLimit
+	}
+	if err := checkLimit(snap, f.Table, f.Limit); err != nil {
+		return page, core.E(op, err)
+	}
+	floor, key, err := s.feedState(ctx)
+	if err != nil {
+		return page, core.E(op, err)
+	}
+	table := pair.after.table
+	since, end := floor, Cursor{}
+	if f.Since != FeedStart && f.Since != "" {
+		if since, err = key.open(table, f.Since); err != nil {
+			return page, core.E(op, err)
+		}
+		if since.before(floor) {
+			return page, core.E(op, core.Invalid, core.At{Table: f.Table}, "the feed does not reach back to this cursor any more: read the table anew, and go on from a new cursor")
+		}
+	}
+	if end, err = s.LastEvent(ctx, since); err != nil {
+		return page, core.E(op, err)
+	}
+	if f.Since == "" {
+		page.Cursor, err = key.seal(table, end)
+		return page, core.E(op, err)
+	}
+	sel, err := pair.feed(f, since, end)
+	if err != nil {
+		return page, core.E(op, err)
+	}
+	rows, err := pair.rows(ctx, s, sel)
+	if err != nil {
+		return page, core.E(op, err)
+	}
+	if len(rows) > f.Limit {
+		rows, page.More = rows[:f.Limit], true
+		end = since
+		if n := len(rows); n > 0 {
+			end = Cursor{rows[n-1].Tx, rows[n-1].Seq}
+		}
+	}
+	for i := range rows {
+		page.Changes = append(page.Changes, rows[i].change())
+	}
+	page.Cursor, err = key.seal(table, end)
+	return page, core.E(op, err)
+}
+
+// feed plans the page: one change more than asked for.
+func (p *pair) feed(f Feed, since, end Cursor) (*selection, error) {
+	after, err := p.after.follows(f.Where)
+	if err != nil {
+		return nil, err
+	}
+	before, err := p.before.follows(f.Where)
+	if err != nil {
+		return nil, err
+	}
+	s := p.selection()
+	s.shape.Fields = s.shape.Fields[:len(s.shape.Fields)-2]
+	s.value = s.value[:len(s.value)-2]
+	s.add(db.ShapeField{Key: "tx", Kind: core.Integer}, func(b *db.Builder) { b.Name("e", "tx") })
+	s.add(db.ShapeField{Key: "seq", Kind: core.Integer}, func(b *db.Builder) { b.Name("e", "seq") })
+	s.add(db.ShapeField{Key: "left", Kind: core.Boolean}, func(b *db.Builder) { b.Write("NOT "); after.was(b) })
+	for i, side := range []*followed{after, before} {
+		s.add(db.ShapeField{Key: []string{"after", "before"}[i], JSON: true}, func(b *db.Builder) {
+			b.Write("CASE WHEN ")
+			side.is(b)
+			b.Write(" THEN ")
+			side.object().nest(b)
+			b.Write(" END")
+		})
+	}
+	s.from = func(b *db.Builder) {
+		b.Write(" FROM (SELECT ")
+		b.Dialect().EventPlace(b)
+		b.Write(`, e.table_name, e.record_id, e.version, e.op, e.at, e.actor, e.cause, e.cause_id FROM "_event" AS e WHERE e.table_name = `).Arg(p.after.table.SQL()).Write(" AND ")
+		b.Dialect().EventsBetween(b, since.Tx, since.Seq, end.Tx, end.Seq)
+		b.Write(") AS e")
+		p.join(b)
+		b.Write(" WHERE ")
+		after.is(b)
+		b.Write(" OR ")
+		before.was(b)
+		b.Write(" AND NOT ")
+		after.was(b)
+		if p.after.may.Rows == nil && f.Where == nil { // who sees everything learns that a record went whose history is purged
+			b.Write(" OR e.op = 'delete'")
+		}
+		b.Write(" ORDER BY e.tx, e.seq LIMIT ").Arg(int64(f.Limit) + 1)
+	}
+	return s, nil
+}
+
+// followed is one side of a change.
+type followed struct {
+	*node
+	where writeFunc
+}
+
+func (n *node) follows(where Cond) (*followed, error) {
+	w, err := n.where(where)
+	return &followed{n, w}, err
+}
+
+// was writes that the version belongs to the view by itself. It is never NULL.
+func (f *followed) was(b *db.Builder) {
+	b.Write("coalesce(").Name(f.alias, "id").Write(" IS NOT NULL")
+	if f.may.Rows != nil {
+		b.Write(" AND ")
+		f.expr(b, f.may.Rows)
+	}
+	f.meets(b)
+	b.Write(", FALSE)")
+}
+
+// is writes that the version belongs to the view, and may be shown. It is never NULL.
+func (f *followed) is(b *db.Builder) {
+	b.Write("coalesce(").Name(f.alias, "id").Write(" IS NOT NULL")
+	f.scope(b)
+	f.meets(b)
+	b.Write(", FALSE)")
+}
+
+func (f *followed) meets(b *db.Builder) {
+	if f.where != nil {
+		b.Write(" AND ")
+		f.where(b)
+	}
+}
+
+// change is what a reader of the feed is told.
+func (v *seenVersion) change() core.Record {
+	out := core.Record{
+		"op": string(core.Update), "id": v.RecordID, "version": v.Version, "at": v.At, "actor": v.Actor, "cause": v.Cause,
+		"before": present(v.Before), "after": present(v.After),
+	}
+	switch {
+	case v.Left:
+		out["op"] = string(core.Delete)
+	case out["before"] == nil:
+		out["op"] = string(core.Create)
+	}
+	return out
+}
+
+// before reports whether c is in front of other.
+func (c Cursor) before(other Cursor) bool {
+	return c.Tx < other.Tx || c.Tx == other.Tx && c.Seq < other.Seq
+}
+
+// feedState returns the place in front of which events were dropped, and the key of cursors.
+func (s *Store) feedState(ctx context.Context) (floor Cursor, key cursorKey, err error) {
+	b := db.New(s.db.Dialect).Write(`SELECT key, value FROM "_meta" WHERE key IN ('cursor_key', 'feed_floor')`)
+	err = s.conn(ctx).Query(ctx, b, func(scan func(...any) error) error {
+		var name, value string
+		if err := scan(&name, &value); err != nil {
+			return err
+		}
+		if name == "feed_floor" {
+			_, err := fmt.Sscanf(value, "%d %d", &floor.Tx, &floor.Seq)
+			return err
+		}
+		raw, err := hex.DecodeString(value)
+		if err != nil {
+			return err
+		}
+		key, err = newCursorKey(raw)
+		return err
+	})
+	return floor, key, err
+}
+
+// cursorKey seals cursors: AES-GCM, with the table as associated data.
+type cursorKey struct{ cipher.AEAD }
+
+func newCursorKey(raw []byte) (cursorKey, error) {
+	block, err := aes.NewCipher(raw)
+	if err != nil {
+		return cursorKey{}, err
+	}
+	aead, err := cipher.NewGCM(block)
+	return cursorKey{aead}, err
+}
+
+func (k cursorKey) seal(t *core.Table, c Cursor) (string, error) {
+	nonce := make([]byte, k.NonceSize(), k.NonceSize()+16+k.Overhead())
+	if _, err := rand.Read(nonce); err != nil {
+		return "", err
+	}
+	place := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, uint64(c.Tx)), uint64(c.Seq))
+	return base64.RawURLEncoding.EncodeToString(k.Seal(nonce, nonce, place, []byte(t.SQL()))), nil
+}
+
+func (k cursorKey) open(t *core.Table, cursor string) (Cursor, error) {
+	raw, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err == nil && len(raw) > k.NonceSize() {
+		var place []byte
+		if place, err = k.Open(nil, raw[:k.NonceSize()], raw[k.NonceSize():], []byte(t.SQL())); err == nil && len(place) == 16 {
+			return Cursor{int64(binary.BigEndian.Uint64(place)), int64(binary.BigEndian.Uint64(place[8:]))}, nil
+		}
+	}
+	return Cursor{}, core.E("tables.cursor", core.Invalid, core.At{Table: t.Name}, "this is no cursor of the changes of this table: take it from an earlier answer, or leave it out")
+}
