@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/shopspring/decimal"
 )
@@ -32,6 +34,9 @@ func CanonicalJSON(raw []byte) ([]byte, error) {
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("text after the value")
+	}
+	if HasLoneSurrogate(raw) {
+		return nil, jsonLimit("the JSON value holds half of a surrogate pair, which is no character")
 	}
 	return appendCanonical(make([]byte, 0, len(raw)), v, 0)
 }
@@ -80,6 +85,39 @@ func appendCanonical(b []byte, v any, depth int) (out []byte, err error) {
 		return AppendString(b, v), nil
 	}
 	return appendAny(b, v), nil
+}
+
+// HasLoneSurrogate reports whether an escape in raw, which is valid JSON or a string of GraphQL, is one half of a surrogate pair without the other.
+// It stands for no character, and a decoder puts U+FFFD in its place.
+func HasLoneSurrogate(raw []byte) bool {
+	for {
+		i := bytes.IndexByte(raw, '\\')
+		if i < 0 {
+			return false
+		}
+		r, n := escape(raw[i:])
+		raw = raw[i+n:]
+		if !utf16.IsSurrogate(r) {
+			continue
+		}
+		low, n := escape(raw)
+		if utf16.DecodeRune(r, low) == utf8.RuneError {
+			return true
+		}
+		raw = raw[n:]
+	}
+}
+
+// escape returns the number of an escape such as \u00e9, 0 where there is none, and how many bytes it takes.
+func escape(raw []byte) (r rune, n int) {
+	if len(raw) < 6 || raw[0] != '\\' || raw[1] != 'u' {
+		return 0, min(2, len(raw))
+	}
+	u, err := strconv.ParseUint(string(raw[2:6]), 16, 16)
+	if err != nil { // GraphQL has \u{1F600} too
+		return 0, 2
+	}
+	return rune(u), 6
 }
 
 func jsonLimit(msg string) error { return E("core.CanonicalJSON", Invalid, msg) }

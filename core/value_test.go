@@ -277,3 +277,15 @@ func BenchmarkCanonicalJSON(b *testing.B) {
 		}
 	}
 }
+
+func TestHasLoneSurrogate(t *testing.T) {
+	for text, want := range map[string]bool{
+		`"a"`: false, `"\ud83d\ude00"`: false, `"\\ud800"`: false, `"\\\ud800"`: true, `"\ud83d"`: true, `"\ude00"`: true, `"\ude00\ud83d"`: true,
+		`"\ud83dx\ude00"`: true, `"\ud83d\n"`: true, `"\ud83d\ud83d\ude00"`: true, `"\u00e9\"\uD83D\uDE00"`: false, `"�"`: false, `"\ufffd"`: false,
+		`"\u{1}"`: false, `\u{1}`: false, `"\ud83d\u{1F600}"`: true, `\`: false, `\u`: false,
+	} {
+		if got := core.HasLoneSurrogate([]byte(text)); got != want {
+			t.Errorf("%s: %t", text, got)
+		}
+	}
+}

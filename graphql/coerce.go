@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	gql "github.com/graphql-go/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -54,6 +56,9 @@ func within(step string, err error) error {
 
 func wrong(format string, args ...any) error { return &inputError{msg: fmt.Sprintf(format, args...)} }
 
+// half is what is wrong with a text that was escaped as \ud800, for example.
+const half = "the text holds half of a surrogate pair, which is no character"
+
 // decodeJSON reads JSON, numbers as they are written and objects in their order.
 func decodeJSON(raw []byte) (any, error) {
 	if !screenJSON(raw) {
@@ -63,7 +68,7 @@ func decodeJSON(raw []byte) (any, error) {
 		return nil, wrong("the variables are not valid JSON")
 	}
 	r := jsonReader{raw: raw}
-	return r.value(), nil
+	return r.value()
 }
 
 // jsonReader reads a text that is known to be valid JSON.
@@ -84,43 +89,54 @@ func (r *jsonReader) next() byte {
 	}
 }
 
-func (r *jsonReader) value() any {
+func (r *jsonReader) value() (any, error) {
 	switch r.next() {
 	case '{':
 		o := object{}
 		for r.at++; r.next() != '}'; {
-			name := r.text()
-			o = append(o, member{name, r.value()})
+			name, err := r.text()
+			if err != nil {
+				return nil, err
+			}
+			v, err := r.value()
+			if err != nil {
+				return nil, within("."+cut(name), err)
+			}
+			o = append(o, member{name, v})
 		}
 		r.at++
-		return o
+		return o, nil
 	case '[':
 		items := []any{}
 		for r.at++; r.next() != ']'; {
-			items = append(items, r.value())
+			v, err := r.value()
+			if err != nil {
+				return nil, inList(true, len(items), err)
+			}
+			items = append(items, v)
 		}
 		r.at++
-		return items
+		return items, nil
 	case '"':
 		return r.text()
 	case 't':
 		r.at += len("true")
-		return true
+		return true, nil
 	case 'f':
 		r.at += len("false")
-		return false
+		return false, nil
 	case 'n':
 		r.at += len("null")
-		return nil
+		return nil, nil
 	}
 	start := r.at
 	for r.at < len(r.raw) && (wordByte(r.raw[r.at]) || r.raw[r.at] == '.') {
 		r.at++
 	}
-	return json.Number(r.raw[start:r.at])
+	return json.Number(r.raw[start:r.at]), nil
 }
 
-func (r *jsonReader) text() string {
+func (r *jsonReader) text() (s string, err error) {
 	start, escaped := r.at, false
 	for r.at++; r.raw[r.at] != '"'; r.at++ {
 		if r.raw[r.at] == '\\' {
@@ -129,14 +145,14 @@ func (r *jsonReader) text() string {
 		}
 	}
 	r.at++
+	raw := r.raw[start:r.at]
 	if !escaped {
-		return string(r.raw[start+1 : r.at-1])
+		return string(raw[1 : len(raw)-1]), nil
 	}
-	var s string
-	if err := json.Unmarshal(r.raw[start:r.at], &s); err != nil {
-		return "" // cannot be: it is valid
+	if core.HasLoneSurrogate(raw) {
+		return "", wrong(half)
 	}
-	return s
+	return s, json.Unmarshal(raw, &s)
 }
 
 // coerceVariables brings the variables of a request into the types that the operation declares.
@@ -145,7 +161,7 @@ func (a *api) coerceVariables(op *operation, raw json.RawMessage) (variables, er
 	if raw = bytes.TrimSpace(raw); len(raw) > 0 && string(raw) != "null" {
 		v, err := decodeJSON(raw)
 		if err != nil {
-			return variables{}, err
+			return variables{}, inVariables(err)
 		}
 		o, ok := v.(object)
 		if !ok {
@@ -170,6 +186,17 @@ func (a *api) coerceVariables(op *operation, raw json.RawMessage) (variables, er
 	}
 	vars.structure = string(structure)
 	return vars, nil
+}
+
+// inVariables makes the path of an error one that begins with a variable.
+func inVariables(err error) error {
+	var e *inputError
+	if errors.As(err, &e) {
+		if name, ok := strings.CutPrefix(e.path, "."); ok {
+			e.path = "$" + name
+		}
+	}
+	return err
 }
 
 // coerceVariable brings one variable into its type. It is absent when it has no value and no default.
@@ -368,7 +395,15 @@ func literal(v *ast.Value, vars variables) (any, error) {
 	switch v.Kind {
 	case ast.IntValue, ast.FloatValue:
 		return json.Number(v.Raw), nil
-	case ast.StringValue, ast.BlockValue:
+	case ast.BlockValue:
+		return v.Raw, nil
+	case ast.StringValue:
+		if strings.ContainsRune(v.Raw, utf8.RuneError) { // the character itself, or what the parser puts in place of none
+			text := []rune(v.Position.Src.Input)[v.Position.Start:v.Position.End]
+			if core.HasLoneSurrogate([]byte(string(text))) {
+				return nil, at(v, wrong(half))
+			}
+		}
 		return v.Raw, nil
 	case ast.BooleanValue:
 		return v.Raw == "true", nil

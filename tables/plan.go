@@ -381,7 +381,10 @@ func (o *operand) pattern(v any) (string, error) {
 		return "", core.E("tables.compare", core.Invalid, o.at, "the operator compares a text column with a text")
 	}
 	if o.op == StartsWith {
-		s = likeEscape.Replace(s) + "%"
+		return likeEscape.Replace(s) + "%", nil
+	}
+	if (len(s)-len(strings.TrimRight(s, `\`)))%2 == 1 {
+		return "", core.E("tables.compare", core.Invalid, o.at, `the pattern ends in a single backslash, which escapes nothing: write \\ for a backslash`)
 	}
 	return s, nil
 }

@@ -100,6 +100,9 @@ func parseRequest(body []byte) (r graphql.Request, err error) {
 			}
 			text := ""
 			if !null {
+				if core.HasLoneSurrogate(m.value) {
+					return r, core.E(op, core.Invalid, m.name+" holds half of a surrogate pair, which is no character")
+				}
 				text = unquote(m.value)
 			}
 			if m.name == "query" {
