@@ -54,7 +54,7 @@ func checkPassword(password string) error {
 	const op = "authz.HashPassword"
 	at := core.At{Column: "password"}
 	if n := utf8.RuneCountInString(password); n < MinPassword {
-		return core.E(op, core.Invalid, at, fmt.Sprintf("the password has %d characters: use at least %d", n, MinPassword))
+		return core.E(op, core.Invalid, at, fmt.Sprintf("the password has %s: use at least %d", core.Count(n, "character"), MinPassword))
 	}
 	if len(password) > maxPassword {
 		return core.E(op, core.Invalid, at, fmt.Sprintf("the password is too long: use at most %d bytes", maxPassword))

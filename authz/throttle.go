@@ -112,5 +112,5 @@ func network(addr string) string {
 
 func tooMany(op string, wait time.Duration) error {
 	seconds := int64((wait + time.Second - 1) / time.Second)
-	return core.E(op, core.Limit, fmt.Sprintf("too many attempts: wait %d seconds and try again", seconds))
+	return core.E(op, core.Limit, fmt.Sprintf("too many attempts: wait %s and try again", core.Count(seconds, "second")))
 }

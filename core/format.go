@@ -67,12 +67,12 @@ func (c *Column) checkText(s string) (string, string) {
 	}
 	if most > 0 && len(s) > most {
 		if n := utf8.RuneCountInString(s); n > most {
-			return "", fmt.Sprintf("the text has %d characters, the column takes %d", n, most)
+			return "", fmt.Sprintf("the text has %s, the column takes %d", Count(n, "character"), most)
 		}
 	}
 	if c.MinLength > 0 {
 		if n := utf8.RuneCountInString(s); n < c.MinLength {
-			return "", fmt.Sprintf("the text has %d characters, the column takes %d at least", n, c.MinLength)
+			return "", fmt.Sprintf("the text has %s, the column takes %d at least", Count(n, "character"), c.MinLength)
 		}
 	}
 	if c.limits != nil && c.limits.pattern != nil && !c.limits.pattern.MatchString(s) {

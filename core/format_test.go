@@ -37,7 +37,7 @@ func TestLimits(t *testing.T) {
 
 		{sku, "AB-12", `"AB-12"`}, {sku, "none", `"none"`}, {sku, "xAB-12", "! a number is like AB-12"}, {sku, "AB-12\n", "! a number is like AB-12"},
 		{bare, "b", `! "b" does not match the pattern a(?s:.)*`}, {bare, "a" + strings.Repeat("é", 1<<20-1), `"a` + strings.Repeat("é", 1<<20-1) + `"`}, {bare, strings.Repeat("a", 1<<20+1), "! the text has 1048577 characters, the column takes 1048576"},
-		{code, "ä", "! the text has 1 characters, the column takes 2 at least"}, {code, "äöü", `"äöü"`}, {code, "äöüß", "! has 4 characters, the column takes 3"},
+		{code, "ä", "! the text has 1 character, the column takes 2 at least"}, {code, "äöü", `"äöü"`}, {code, "äöüß", "! has 4 characters, the column takes 3"},
 
 		{small, int64(5), "5"}, {small, "6", "! 6 is more than 5.5, the most that the column takes"}, {small, -6, "! -6 is less than -5, the least that the column takes"},
 		{price, "0." + strings.Repeat("9", 38), "0." + strings.Repeat("9", 38)}, {price, "1", "! more than 0 digits before the point"}, {price, "-0." + strings.Repeat("0", 37) + "1", "! is less than 0"}, {price, "0." + strings.Repeat("0", 38) + "1", "! more than 38 digits after the point"},

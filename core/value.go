@@ -115,10 +115,10 @@ func parseDecimal(c *Column, v any) (any, string) {
 	}
 	rounded := d.Round(int32(c.Scale))
 	if !rounded.Equal(d) {
-		return nil, fmt.Sprintf("%s has more than %d digits after the point", d, c.Scale)
+		return nil, fmt.Sprintf("%s has more than %s after the point", d, Count(c.Scale, "digit"))
 	}
 	if rounded.Abs().Cmp(decimal.New(1, int32(c.Precision-c.Scale))) >= 0 {
-		return nil, fmt.Sprintf("%s has more than %d digits before the point", d, c.Precision-c.Scale)
+		return nil, fmt.Sprintf("%s has more than %s before the point", d, Count(c.Precision-c.Scale, "digit"))
 	}
 	if rounded.Exponent() != int32(-c.Scale) {
 		rounded = decimal.NewFromBigInt(rounded.Shift(int32(c.Scale)).BigInt(), int32(-c.Scale))

@@ -289,3 +289,11 @@ func TestHasLoneSurrogate(t *testing.T) {
 		}
 	}
 }
+
+func TestCount(t *testing.T) {
+	for n, want := range map[int64]string{0: "0 records", 1: "1 record", 2: "2 records", -1: "-1 records"} {
+		if got := core.Count(n, "record"); got != want {
+			t.Errorf("%d: %s", n, got)
+		}
+	}
+}

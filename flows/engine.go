@@ -119,7 +119,7 @@ func (s *Service) interpret(ctx context.Context, r *run) error {
 		return err
 	}
 	if r.crashes > maxCrashes {
-		return fatal(core.Limit, fmt.Sprintf("the server stopped %d times during this run, which is given up: look for a step that needs too much memory", r.crashes))
+		return fatal(core.Limit, fmt.Sprintf("the server stopped %s during this run, which is given up: look for a step that needs too much memory", core.Count(r.crashes, "time")))
 	}
 	in := &interpreter{s: s, r: r, flow: d, marks: map[key]*mark{}, steps: map[string]any{}, vars: map[string]any{}}
 	if r.attempts > 1 {

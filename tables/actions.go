@@ -208,7 +208,7 @@ func (s *Store) importCSV() core.Action {
 		Privilege: "import_data",
 		Input: []core.Column{
 			required(text("table", "The table.")),
-			required(core.Column{Name: "csv", Kind: core.LongText, Doc: "The text, with a header line."}),
+			required(core.Column{Name: "csv", Kind: core.LongText, Doc: "The text, with a header line. An empty cell is null, also where the column has a default: only columns without a header get their defaults."}),
 			{Name: "columns", Kind: core.JSON, Doc: `Which header goes to which column: {"Name": "full_name", "Shop": "shop_id.code", "Note": ""}. A header that is not named goes to the column of its name, one that is named "" nowhere. With a dot, the lookup is found by a unique column of its target.`},
 			text("key", "A unique column, or the name of a key: records that exist are changed. Left out, records are created only."),
 			text("on_error", "stop or skip."),

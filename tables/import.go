@@ -151,7 +151,7 @@ func (im *importer) stop() error {
 	first := im.report.Failures[0].Err
 	more := ""
 	if n > 1 {
-		more = fmt.Sprintf(" (and %d more rows)", n-1)
+		more = " (and " + core.Count(n-1, "more row") + ")"
 	}
 	return core.E("tables.Import", first.Kind, first.At, first.Msg+more+"; nothing was imported: mend the file, or import the rest with on_error: skip", first)
 }
@@ -181,7 +181,7 @@ func (im *importer) read(ctx context.Context) error {
 			row.line = bad.StartLine
 			msg := "the line is no CSV: " + bad.Err.Error()
 			if errors.Is(bad.Err, csv.ErrFieldCount) {
-				msg = fmt.Sprintf("the line has %d cells, the header %d", len(cells), len(header))
+				msg = fmt.Sprintf("the line has %s, the header %d", core.Count(len(cells), "cell"), len(header))
 			} else {
 				row.cells = []string{strings.TrimSuffix(text[from:r.InputOffset()], "\n")}
 			}

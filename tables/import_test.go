@@ -137,3 +137,16 @@ func TestImportAction(t *testing.T) {
 		wantKind(t, err, core.Invalid, "stop or skip")
 	})
 }
+
+// TestImportNotUTF8 names the line and the column of a text that is in another character set.
+func TestImportNotUTF8(t *testing.T) {
+	each(t, func(t *testing.T, s *Store) {
+		ctx := root(t)
+		define(t, s, shop()...)
+		_, err := importCSV(ctx, s, Import{Table: "shop", CSV: "code,city\nr,Rome\nz,Z\xfcrich\n"})
+		wantKind(t, err, core.Invalid, "line 3", "city", "not valid UTF-8")
+		if count(t, s, "shop") != 0 {
+			t.Error("something was imported")
+		}
+	})
+}

@@ -197,7 +197,7 @@ func (a *alteration) backfill(ctx context.Context, t *core.Table, c *core.Column
 			return err
 		}
 		if n > 0 {
-			return core.E("tables.backfill", core.Invalid, fmt.Sprintf("the table has %d records, which a required column cannot leave empty: give it a default that has a value whatever the record holds", n))
+			return core.E("tables.backfill", core.Invalid, fmt.Sprintf("the table has %s, which a required column cannot leave empty: give it a default that has a value whatever the record holds", core.Count(n, "record")))
 		}
 	}
 	if v == nil || c.Kind != core.Lookup {
@@ -310,10 +310,10 @@ func (a *alteration) require(ctx context.Context, t *core.Table, c *core.Column)
 		}
 	}
 	if backfill == "" && a.dry {
-		return a.step(ctx, t, Step{What: fmt.Sprintf("%d records have no value, which refuses the change: give them one with backfill", n), Column: c.Name, Lock: LockWrites})
+		return a.step(ctx, t, Step{What: fmt.Sprintf("no value in %s, which refuses the change: give one with backfill", core.Count(n, "record")), Column: c.Name, Lock: LockWrites})
 	}
 	if backfill == "" {
-		return core.E("tables.require", core.Invalid, fmt.Sprintf("%d records have no value, and the column is to be required: give them one with backfill", n))
+		return core.E("tables.require", core.Invalid, fmt.Sprintf("no value in %s, and the column is to be required: give one with backfill", core.Count(n, "record")))
 	}
 	v, err := c.ParseText(backfill)
 	if err != nil {

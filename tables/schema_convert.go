@@ -49,7 +49,7 @@ func (a *alteration) convert(ctx context.Context, t *core.Table, r core.RetypeCo
 	case s.Lost > 0 && r.OnLoss != "null":
 		return core.E("tables.convert", core.Invalid, fmt.Sprintf("%d values cannot become a %s: plan_change shows which; change them first, or apply with on_loss null, which empties them", s.Lost, c.Kind))
 	case c.Required && empty > 0:
-		return core.E("tables.convert", core.Invalid, fmt.Sprintf("%d records would have no value, and the column is required: change them first, or make the column not required", empty))
+		return core.E("tables.convert", core.Invalid, fmt.Sprintf("%s would have no value, and the column is required: change that first, or make the column not required", core.Count(empty, "record")))
 	}
 	return nil
 }
@@ -228,7 +228,7 @@ func (a *alteration) backfillEach(ctx context.Context, t *core.Table, c *core.Co
 	}
 	a.steps = append(a.steps, s.of(t))
 	if c.Required && empty > 0 && !a.dry {
-		return core.E("tables.backfill", core.Invalid, fmt.Sprintf("the default has no value for %d records, and the column is required: give it one that has a value whatever the record holds", empty))
+		return core.E("tables.backfill", core.Invalid, fmt.Sprintf("the default has no value for %s, and the column is required: give it one that has a value whatever the record holds", core.Count(empty, "record")))
 	}
 	return nil
 }

@@ -184,7 +184,7 @@ func increment(by any) func(c *core.Column) (func(any) (any, error), error) {
 
 func (w *writer) limit(n, most int) error {
 	if most > 0 && n > most {
-		return core.E("tables.limit", core.Limit, core.At{Table: w.table.Name}, fmt.Sprintf("the condition holds for %d records, and at_most allows %d: nothing was changed", n, most))
+		return core.E("tables.limit", core.Limit, core.At{Table: w.table.Name}, fmt.Sprintf("the condition holds for %s, and at_most allows %d: nothing was changed", core.Count(n, "record"), most))
 	}
 	return nil
 }

@@ -206,11 +206,14 @@ func (b *bound) words(n int, named bool) string {
 	if !named {
 		return "records that you may not read refer to it, and restrict the delete: ask an administrator"
 	}
-	count := fmt.Sprintf("%d records", n)
-	if n == 0 {
+	count, refer := core.Count(n, "record"), "refer"
+	switch n {
+	case 0:
 		count = "records that you may not read"
+	case 1:
+		refer = "refers"
 	}
-	return fmt.Sprintf("%s of %s refer to it by %s, which restricts the delete: delete or change them first", count, b.relation.Table, b.relation.Column)
+	return fmt.Sprintf("%s of %s %s to it by %s, which restricts the delete: delete or change them first", count, b.relation.Table, refer, b.relation.Column)
 }
 
 // Effect is what a delete would do to records that look up what it deletes.

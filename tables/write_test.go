@@ -55,7 +55,7 @@ func TestWritePaths(t *testing.T) {
 		}
 		mustBeSound(t, s)
 		err := write(ctx, s, func(tx *Tx) error { _, err := tx.Delete(ctx, Remove{Table: "shop", Where: nil}); return err })
-		wantKind(t, err, core.Invalid, "1 records of product refer to it by shop_id")
+		wantKind(t, err, core.Invalid, "1 record of product refers to it by shop_id")
 		must(t, write(ctx, s, func(tx *Tx) error { // cascades to the part and its purchase
 			res, err := tx.Delete(ctx, Remove{Table: "product", Where: ByID(ids[0])})
 			if res.Deleted != 1 {

@@ -274,7 +274,7 @@ func TestWarnings(t *testing.T) {
 		classify.Example{Text: "a fish", Label: "fish"}, classify.Example{Text: "A fish", Label: "fish"})
 	r := train(t, twice, classify.Options{}).Report()
 	all := strings.Join(r.Warnings, "\n")
-	for _, want := range []string{"repeat another one", "1 texts carry more than one label", `cannot be measured: "fish"`, "fewer than 10"} {
+	for _, want := range []string{"repeat another one", "more than one label on 1 text: decide", `cannot be measured: "fish"`, "fewer than 10"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("no warning %q in\n%s", want, all)
 		}

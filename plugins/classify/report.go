@@ -3,6 +3,8 @@ package classify
 import (
 	"fmt"
 	"math"
+
+	"colonnade/core"
 )
 
 // Report is what cross-validation found: every figure is over texts that the judging machine had not seen,
@@ -116,7 +118,7 @@ func (r *Report) warn(distinct map[string]int, contradictory int, repeats bool) 
 			"but near-copies may still make the figures optimistic", copies, r.N)
 	}
 	if contradictory > 0 {
-		say("%d texts carry more than one label: decide for one", contradictory)
+		say("more than one label on %s: decide for one", core.Count(contradictory, "text"))
 	}
 	var single, few []string
 	for _, c := range r.Classes {

@@ -12,6 +12,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"colonnade/core"
 )
 
 // ErrData marks training data or options that cannot give a model; the message says what to change.
@@ -166,8 +168,8 @@ func newDataset(examples []Example, options Options) (*dataset, error) {
 		support[label]++
 	}
 	if len(support) < 2 {
-		return nil, fmt.Errorf("%w: %d examples with %d labels; at least 2 different labels are needed",
-			ErrData, len(examples), len(support))
+		return nil, fmt.Errorf("%w: %s with %s; at least 2 different labels are needed",
+			ErrData, core.Count(len(examples), "example"), core.Count(len(support), "label"))
 	}
 	if len(support) > maxClasses {
 		return nil, fmt.Errorf("%w: %d different labels, at most %d; is the label column the right one?",
