@@ -52,7 +52,8 @@ type Dialect interface {
 	// Like writes a condition: the text matches the LIKE pattern, where % and _ are wild and \ escapes.
 	Like(b *Builder, text, pattern func(), fold bool)
 
-	// Aggregate writes sum, avg, min or max over an expression of that kind, exact for decimals.
+	// Aggregate writes sum, avg, min or max over an expression of that kind, exact for decimals. A sum that its kind cannot
+	// hold is an error, also that of an average of floats.
 	Aggregate(b *Builder, function string, k core.Kind, expr func())
 
 	// Order writes one term of ORDER BY with the place of the nulls.

@@ -591,6 +591,18 @@ func testAggregate(t *testing.T, d *db.DB) {
 		t.Errorf("the sum of integers beyond 64 bits is %s, error %v", got, err)
 	}
 	check("sum", "decimal", "-9999999999999999999999999999.6999999999")
+	insert(t, d, core.Record{"id": number(5), "float": 1.5e308}, core.Record{"id": number(6), "float": -1.5e308})
+	if got, err := aggregate("avg", "float"); err != nil { // whose squares are too large
+		t.Errorf("the average of large floats is %s, error %v", got, err)
+	}
+	insert(t, d, core.Record{"id": number(7), "float": 1.5e308}, core.Record{"id": number(8), "float": 1.5e308})
+	for _, f := range []string{"sum", "avg"} {
+		if got, err := aggregate(f, "float"); core.KindOf(err) != core.Invalid || core.AsError(err).Msg != "a sum is too large for its kind" {
+			t.Errorf("the %s of floats that is too large is %s, error %v", f, got, err)
+		}
+	}
+	check("max", "float", "1.5e+308")
+	check("min", "float", "-1.5e+308")
 
 	exec(t, d, db.New(d.Dialect).Write("DELETE FROM ").Name("thing"))
 	var rows []core.Record

@@ -43,6 +43,8 @@ func classify(op string, pg *pgconn.PgError, err error) error {
 		return core.E(op, core.Invalid, "a value is required", &db.Violation{Columns: []string{pg.ColumnName}, Err: err})
 	case "23503":
 		return core.E(op, core.Invalid, "a record that this one refers to, or that refers to it, is in the way", &db.Violation{Constraint: pg.ConstraintName, Err: err})
+	case "22003":
+		return core.E(op, core.Invalid, "a sum is too large for its kind", err) // values are checked before they come here
 	case "42P07":
 		return core.E(op, core.Exists, "the database has a table or index of this name that is not Colonnade's: choose another name", err)
 	case "40001", "40P01":

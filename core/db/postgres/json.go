@@ -121,8 +121,8 @@ func encodeFloat(b, v []byte) ([]byte, error) {
 		return b, err
 	}
 	f := math.Float64frombits(binary.BigEndian.Uint64(v))
-	if math.IsNaN(f) || math.IsInf(f, 0) { // JSON has neither
-		return append(b, "null"...), nil
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return b, fmt.Errorf("a float is %v, for which JSON has no word", f)
 	}
 	return core.AppendFloat(b, f), nil
 }

@@ -271,6 +271,12 @@ func (Dialect) Aggregate(b *db.Builder, function string, k core.Kind, expr func(
 		b.Write(") + 0e-40) / nullif(count(")
 		expr()
 		b.Write("), 0))::float8")
+	case function == "avg": // avg() itself also sums the squares, which may be too large when the sum is not
+		b.Write("(sum(")
+		expr()
+		b.Write(") / nullif(count(")
+		expr()
+		b.Write("), 0))")
 	case function == "sum" && k == core.Integer:
 		b.Write("sum(")
 		expr()

@@ -2,6 +2,8 @@ package sqlite
 
 import (
 	"database/sql/driver"
+	"errors"
+	"math"
 	"math/big"
 	"strconv"
 
@@ -133,6 +135,17 @@ func (t *total) sum() driver.Value { return plain(t.exact()) }
 func (t *total) avg() driver.Value {
 	f, _ := new(big.Rat).Quo(t.exact().Rat(), new(big.Rat).SetInt64(t.count)).Float64()
 	return f
+}
+
+// errFloatOverflow reads like SQLite's own error for integers.
+var errFloatOverflow = errors.New("float overflow")
+
+// floatFinite refuses the sum of floats that is too large for one.
+func floatFinite(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+	if f, ok := args[0].(float64); ok && math.IsInf(f, 0) {
+		return nil, errFloatOverflow
+	}
+	return args[0], nil
 }
 
 // floatJSON writes a float as every database answers it; SQLite's own JSON keeps 15 digits or so.

@@ -237,8 +237,8 @@ func appendJSON(b []byte, k core.Kind, v driver.Value) ([]byte, error) {
 		}
 		return strconv.AppendInt(b, v, 10), nil
 	case float64:
-		if math.IsNaN(v) || math.IsInf(v, 0) { // JSON has neither
-			return append(b, "null"...), nil
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return b, fmt.Errorf("a float is %v, for which JSON has no word", v)
 		}
 		return core.AppendFloat(b, v), nil
 	case string:

@@ -44,8 +44,8 @@ func (Dialect) Classify(err error) error {
 	case lib.SQLITE_TOOBIG:
 		return core.E(op, core.Limit, "the value is too large", err)
 	}
-	if strings.Contains(e.Error(), "integer overflow") {
-		return core.E(op, core.Invalid, "a sum is out of the range of 64 bits", err)
+	if strings.Contains(e.Error(), "integer overflow") || strings.Contains(e.Error(), errFloatOverflow.Error()) {
+		return core.E(op, core.Invalid, "a sum is too large for its kind", err)
 	}
 	return core.E(op, err)
 }

@@ -49,6 +49,7 @@ var scalars = map[string]scalar{
 		return a.DivRound(b, 20), true
 	})},
 	"decimal_round": {2, roundDecimal},
+	"float_finite":  {1, floatFinite},
 	"float_json":    {1, floatJSON},
 	"json_float":    {1, jsonFloat},
 	"search_score":  {3, searchScore},

@@ -264,6 +264,11 @@ func (Dialect) Aggregate(b *db.Builder, function string, k core.Kind, expr func(
 		b.Write("decimal_avg(")
 	case function == "sum" && k == core.Decimal:
 		b.Write("decimal_sum(")
+	case k == core.Float && (function == "sum" || function == "avg"):
+		b.Write("float_finite(", function, "(")
+		expr()
+		b.Write("))")
+		return
 	default:
 		b.Write(function, "(")
 	}
