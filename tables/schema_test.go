@@ -286,10 +286,10 @@ func TestRequired(t *testing.T) {
 		on := core.AlterColumn{Of: "shop", Column: "city", Set: map[string]any{"required": true}}
 		p, err := s.PlanChange(ctx, on)
 		must(t, err)
-		if !strings.Contains(p.Steps[0].What, "1 records have no value") {
+		if !strings.Contains(p.Steps[0].What, "no value in 1 record") {
 			t.Fatalf("%+v", p.Steps)
 		}
-		wantKind(t, s.Change(ctx, on), core.Invalid, "1 records have no value", "backfill")
+		wantKind(t, s.Change(ctx, on), core.Invalid, "no value in 1 record", "backfill")
 		on.Backfill = "Oslo"
 		define(t, s, on)
 		if r := find(t, s, "shop", ids[1]); r["city"] != "Oslo" {
