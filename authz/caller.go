@@ -230,6 +230,23 @@ func (p *Policy) CheckUser(c core.Caller, user core.ID) error {
 	return nil
 }
 
+// CheckActAs returns an error when c must not have something act as the user, "" for one that is not there: who there is, is
+// told to administrators only. A person, who signs in with a password, answers for what is recorded as his own doing; an
+// account of a program may be used by who manages access and holds all of its rights.
+func (p *Policy) CheckActAs(c core.Caller, user core.ID, person bool) error {
+	const op = "authz.CheckActAs"
+	switch {
+	case c.IsSystem(), p.roleSet(c).admin, user != "" && user == c.User:
+		return nil
+	case user == "" || person:
+		return core.E(op, core.Denied, "only an administrator has something act as another person")
+	}
+	if err := p.May(c, "manage_access"); err != nil {
+		return core.E(op, err)
+	}
+	return p.CheckUser(c, user)
+}
+
 // CheckTeam returns an error when c must not choose the members of the team: it holds a role that c could not hand out,
 // or its records belong to a unit that is not below that of c.
 func (p *Policy) CheckTeam(c core.Caller, team core.ID) error {

@@ -205,20 +205,19 @@ func (s *Service) put(ctx context.Context, tx *tables.Tx, d *definition) (int64,
 	return f.version, nil
 }
 
-// runAs returns the user whose rights the flow has.
+// runAs returns the user whose rights the flow has: who saves it, or a program's account whose rights that person holds all of.
+// What a flow does is written down as done by that user, so only an administrator may name another person.
 func (s *Service) runAs(ctx context.Context, tx *tables.Tx, d *definition) (core.ID, error) {
 	caller, policy := core.CallerFrom(ctx), tx.Snapshot().Policy
 	user := caller.User
 	if d.runAs != "" {
-		user = ""
-		b := db.New(s.db.Dialect).Write(`SELECT CAST(id AS text) FROM "_user" WHERE `)
-		if id, err := core.ParseID(d.runAs); err == nil {
-			b.Write("id = ").Arg(id)
-		} else {
-			b.Write("lower(email) = ").Arg(strings.ToLower(d.runAs))
-		}
-		if err := tx.DB().Query(ctx, b, func(scan func(...any) error) error { return scan(&user) }); err != nil {
+		var person bool
+		var err error
+		if user, person, err = s.account(ctx, tx, d.runAs); err != nil {
 			return "", err
+		}
+		if err := policy.CheckActAs(caller, user, person); err != nil {
+			return "", core.E("flows.runAs", core.Denied, core.At{Line: d.at.line, Pos: d.at.column}, "run_as: you can name yourself, or an account without a password that you administer; only an administrator can name another person", err)
 		}
 		if user == "" {
 			return "", d.at.problem("", "run_as: there is no user %q: use the e-mail address or the id", d.runAs)
@@ -230,17 +229,19 @@ func (s *Service) runAs(ctx context.Context, tx *tables.Tx, d *definition) (core
 		}
 		return "", d.at.problem("", "run_as: %s", core.AsError(err).Msg)
 	}
-	if user == caller.User {
-		return user, nil
-	}
-	err := policy.May(caller, "manage_access")
-	if err == nil {
-		err = policy.CheckUser(caller, user)
-	}
-	if err != nil {
-		return "", core.E("flows.runAs", core.Denied, core.At{Line: d.at.line, Pos: d.at.column}, "run_as: you can name yourself, or a user whom you administer", err)
-	}
 	return user, nil
+}
+
+// account finds a user by e-mail address or id, "" when there is none; a person is one who signs in with a password.
+func (s *Service) account(ctx context.Context, tx *tables.Tx, name string) (user core.ID, person bool, err error) {
+	b := db.New(s.db.Dialect).Write(`SELECT CAST(id AS text), password_hash IS NOT NULL FROM "_user" WHERE `)
+	if id, err := core.ParseID(name); err == nil {
+		b.Write("id = ").Arg(id)
+	} else {
+		b.Write("lower(email) = ").Arg(strings.ToLower(name))
+	}
+	err = tx.DB().Query(ctx, b, func(scan func(...any) error) error { return scan(&user, &person) })
+	return user, person, err
 }
 
 func (s *Service) writeFlow(ctx context.Context, tx *tables.Tx, f, old *flow, by core.ID) error {
