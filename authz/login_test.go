@@ -194,7 +194,7 @@ func TestThrottleAccount(t *testing.T) {
 		}
 		wantKind(t, try(goodPassword), core.Limit, "wait 30 seconds")
 		c.add(29 * time.Second)
-		wantKind(t, try(goodPassword), core.Limit, "wait 1 seconds")
+		wantKind(t, try(goodPassword), core.Limit, "wait 1 second and")
 		c.add(time.Second)
 		must(t, try(goodPassword))
 		must(t, try(goodPassword)) // and is forgiven
