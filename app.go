@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"colonnade/authz"
@@ -12,6 +13,7 @@ import (
 	"colonnade/graphql"
 	"colonnade/plugins"
 	"colonnade/tables"
+	"colonnade/transfer"
 	"colonnade/web"
 )
 
@@ -21,6 +23,7 @@ type app struct {
 	store  *tables.Store
 	logins *authz.Logins
 	flows  *flows.Service
+	data   *transfer.Service
 	api    *graphql.Engine
 	web    *web.Server
 
@@ -46,7 +49,7 @@ func newApp(ctx context.Context, c *config, log *slog.Logger) (*app, error) {
 
 func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error) {
 	a.store = tables.New(a.db, tables.Options{
-		Builtin: append(flows.Tables(), plugins.Tables()...),
+		Builtin: slices.Concat(flows.Tables(), plugins.Tables(), transfer.Tables()),
 		Wake:    func() { a.flows.Wake() },
 		Log:     log,
 
@@ -56,6 +59,8 @@ func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error)
 
 	actions := append(a.store.Actions(), a.store.AccessActions(a.logins)...)
 	actions = append(actions, plugins.Builtin(a.store)...)
+	a.data = transfer.New(a.store, transfer.Options{Log: log, Version: version()})
+	actions = append(actions, a.data.Actions()...)
 	if a.flows, err = flows.New(ctx, a.store, actions, flows.Options{Log: log}); err != nil {
 		return err
 	}

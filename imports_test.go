@@ -26,8 +26,10 @@ var arrows = map[string]string{
 	"flows":            "core core/db rules tables",
 	"plugins/*":        "core core/db rules tables",
 	"plugins":          "core tables plugins/*",
+	"transfer/format":  "core",
+	"transfer":         "core core/db tables transfer/format",
 	"graphql":          "core tables",
-	"web":              "core authz graphql",
+	"web":              "core authz graphql transfer",
 	"examples/coffee":  "",
 	"bench":            "core",
 }

@@ -7,10 +7,10 @@ import (
 	"colonnade/core"
 )
 
-// Actions returns the actions that define tables and import data.
+// Actions returns the actions that define tables.
 func (s *Store) Actions() []core.Action {
 	return []core.Action{
-		s.createTable(), s.addColumn(), s.addLookup(), s.addIndex(), s.putRule(), s.dropRule(), s.importCSV(),
+		s.createTable(), s.addColumn(), s.addLookup(), s.addIndex(), s.putRule(), s.dropRule(),
 		s.putSearch(), s.search(), s.addManyToMany(), s.linkRecords(), s.unlinkRecords(),
 	}
 }
@@ -198,65 +198,4 @@ func (s *Store) dropRule() core.Action {
 		name, _ := in["name"].(string)
 		return core.DropPart{Part: core.PartRule, Of: table, Name: name}, nil
 	}, core.Example{In: core.Record{"table": "product", "name": "price is positive"}})
-}
-
-func (s *Store) importCSV() core.Action {
-	return core.Action{
-		Name: "import_csv",
-		Doc: "Imports records from CSV text. Send a large file in parts, each with the header. " +
-			"With on_error stop, the default, nothing is imported when one row fails; with skip the others are, and fail_csv holds the rest with the reasons.",
-		Privilege: "import_data",
-		Input: []core.Column{
-			required(text("table", "The table.")),
-			required(core.Column{Name: "csv", Kind: core.LongText, Doc: "The text, with a header line. An empty cell is null, also where the column has a default: only columns without a header get their defaults."}),
-			{Name: "columns", Kind: core.JSON, Doc: `Which header goes to which column: {"Name": "full_name", "Shop": "shop_id.code", "Note": ""}. A header that is not named goes to the column of its name, one that is named "" nowhere. With a dot, the lookup is found by a unique column of its target.`},
-			text("key", "A unique column, or the name of a key: records that exist are changed. Left out, records are created only."),
-			text("on_error", "stop or skip."),
-		},
-		Output: []core.Column{
-			{Name: "rows", Kind: core.Integer, Doc: "Rows read."},
-			{Name: "inserted", Kind: core.Integer}, {Name: "updated", Kind: core.Integer}, {Name: "failed", Kind: core.Integer},
-			{Name: "failures", Kind: core.Object, List: true, Fields: []core.Column{
-				{Name: "line", Kind: core.Integer}, text("column", "The column, where one is to blame."), text("message", "What is wrong."),
-			}, Doc: "The first hundred failures."},
-			{Name: "fail_csv", Kind: core.LongText, Doc: "The rows that failed, with the reason in a last column."},
-		},
-		Examples: []core.Example{{Doc: "Two products.", In: core.Record{"table": "product", "csv": "title,price\nTea,2.50\nCoffee,3.10\n"}}},
-		Run: func(ctx context.Context, c core.Call) (core.Record, error) {
-			in := Import{Table: c.Text("table"), CSV: c.Text("csv"), Key: c.Text("key")}
-			switch c.Text("on_error") {
-			case "", "stop":
-			case "skip":
-				in.Skip = true
-			default:
-				return nil, core.E("tables.import_csv", core.Invalid, core.At{Column: "on_error"}, "on_error is stop or skip")
-			}
-			if raw, ok := c.In["columns"].(json.RawMessage); ok {
-				if err := json.Unmarshal(raw, &in.Columns); err != nil {
-					return nil, core.E("tables.import_csv", core.Invalid, core.At{Column: "columns"}, "columns is an object of texts, such as {\"Name\": \"full_name\"}")
-				}
-			}
-			var report *ImportReport
-			err := s.Tx(ctx, TxOptions{}, func(ctx context.Context, tx *Tx) (err error) {
-				report, err = tx.Import(ctx, in)
-				return err
-			})
-			if err != nil {
-				return nil, core.E("tables.import_csv", err)
-			}
-			return report.record(), nil
-		},
-	}
-}
-
-// record is the report as the output of the action.
-func (r *ImportReport) record() core.Record {
-	failures := []any{}
-	for _, f := range r.Failures[:min(len(r.Failures), 100)] {
-		failures = append(failures, map[string]any{"line": int64(f.Line), "column": orNull(f.Err.Column), "message": f.Err.Msg})
-	}
-	return core.Record{
-		"rows": int64(r.Rows), "inserted": int64(r.Inserted), "updated": int64(r.Updated), "failed": int64(len(r.Failures)),
-		"failures": failures, "fail_csv": orNull(r.FailCSV),
-	}
 }

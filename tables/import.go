@@ -1,418 +1,464 @@
 package tables
 
 import (
-	"bytes"
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
+	"iter"
 	"slices"
 	"strings"
 
+	"colonnade/authz"
 	"colonnade/core"
+	"colonnade/core/db"
 )
 
-// Import reads records from CSV text.
+// ImportMode says what rows of a file may do.
+type ImportMode string
+
+// The modes. The latter two find records by a key.
+const (
+	ImportCreate ImportMode = "create" // every row is a new record
+	ImportUpdate ImportMode = "update" // every row changes a record that exists
+	ImportUpsert ImportMode = "upsert" // a row changes the record with its key, or creates it
+)
+
+// Import is what all rows of a file have in common.
 type Import struct {
 	Table   string
-	CSV     string
-	Columns map[string]string // header -> column, or "lookup.key column of its target"; a header that is not named is a column of its name
-	Key     string            // records with this key are changed, see [OnConflict]; empty to create only
-	Skip    bool              // leave out rows that fail; otherwise nothing is imported when one fails
+	Mode    ImportMode
+	Key     string         // "<table>_pkey", a unique column or the name of a key; empty to create only
+	Columns []ImportColumn // what the rows hold
 }
 
-// ImportReport tells what an import did.
-type ImportReport struct {
-	Result
-	Rows     int
-	Failures []ImportFailure
-	FailCSV  string // the rows that failed, with the reason in a last column, to mend and import again
+// ImportColumn is a column that rows of a file have values for.
+type ImportColumn struct {
+	*core.Column
+	By *core.Column // of a lookup: the unique column of its target whose values the rows hold, nil for ids
 }
 
-// ImportFailure is one row that could not be imported.
-type ImportFailure struct {
-	Line int // of the file, the header being line 1
-	Err  *core.Error
-}
-
-// maxFailures is how many failures an import without Skip reports before it stops looking.
-const maxFailures = 20
-
-// Import runs an import in the unit of work.
-func (tx *Tx) Import(ctx context.Context, in Import) (*ImportReport, error) {
-	const op = "tables.Import"
-	if err := tx.snap.Policy.May(core.CallerFrom(ctx), "import_data"); err != nil {
-		return nil, core.E(op, err)
+// Holds returns the column whose kind the values have.
+func (c *ImportColumn) Holds() *core.Column {
+	if c.By != nil {
+		return c.By
 	}
-	t, _, err := tx.snap.decide(core.CallerFrom(ctx), in.Table, core.Create)
-	if err != nil {
-		return nil, core.E(op, err)
-	}
+	return c.Column
+}
+
+// ImportColumn returns the column that a name leads to: a column of the table, or "lookup.key".
+func (s *Store) ImportColumn(ctx context.Context, snap *Snapshot, table, name string) (ImportColumn, error) {
+	const op = "tables.ImportColumn"
 	caller := core.CallerFrom(ctx)
-	caller.Cause.Kind, caller.Cause.ID = "import", string(core.NewID())
-	im := &importer{tx: tx, in: in, table: t, report: &ImportReport{}}
-	if err := im.run(core.WithCaller(ctx, caller)); err != nil {
-		at := core.At{Table: in.Table}
-		if t := core.AsError(err).Table; t != "" {
-			at.Table = t // the target of a lookup
-		}
-		return nil, core.E(op, at, err)
+	t, create, err := snap.decide(caller, table, core.Create)
+	also, update, bad := snap.decide(caller, table, core.Update)
+	if err != nil && bad != nil {
+		return ImportColumn{}, core.E(op, err)
 	}
-	return im.report, nil
-}
-
-func (im *importer) run(ctx context.Context) (err error) {
-	if err := im.read(ctx); err != nil {
-		return err
-	}
-	if err := im.mayWrite(ctx); err != nil { // what no row can do
-		return err
-	}
-	if err := im.resolve(ctx); err != nil {
-		return err
-	}
-	if err := im.stop(); err != nil {
-		return err
-	}
-	if err := im.write(ctx, im.rows); err != nil {
-		return err
-	}
-	if err := im.stop(); err != nil {
-		return err
-	}
-	slices.SortFunc(im.report.Failures, func(a, b ImportFailure) int { return a.Line - b.Line })
-	im.report.FailCSV, err = im.failCSV()
-	return err
-}
-
-// mayWrite checks that the caller may create records with these columns, and change them where there is a key.
-func (im *importer) mayWrite(ctx context.Context) error {
-	ops := []core.Op{core.Create}
-	if im.in.Key != "" {
-		ops = append(ops, core.Update)
-	}
-	for _, op := range ops {
-		w, err := im.tx.writer(ctx, im.table.Name, op)
-		if err != nil {
-			return err
-		}
-		for _, name := range im.columns(op) {
-			if _, err := w.parse(op, core.Record{name: nil}); err != nil {
-				return core.E("tables.Import", core.At{Line: 1}, err)
-			}
-		}
-		if op == core.Update {
-			if _, err := w.key(im.in.Key); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// importer is one import under way.
-type importer struct {
-	tx     *Tx
-	in     Import
-	table  *core.Table
-	header []string
-	fields []importField
-	rows   []importRow
-	failed []importRow
-	report *ImportReport
-}
-
-// importField is where the cells of one header go.
-type importField struct {
-	column *core.Column
-	key    *core.Column // of the lookup's target, when cells hold that instead of the id
-}
-
-type importRow struct {
-	line   int
-	cells  []string
-	values core.Record
-}
-
-func (im *importer) fail(r importRow, err error) {
-	e := core.AsError(core.E("tables.Import", core.At{Line: r.line}, err))
-	e.Item = 0
-	im.report.Failures = append(im.report.Failures, ImportFailure{r.line, e})
-	im.failed = append(im.failed, r)
-}
-
-// stop returns the failures as one error unless they are to be left out.
-func (im *importer) stop() error {
-	n := len(im.report.Failures)
-	if n == 0 || im.in.Skip {
-		return nil
-	}
-	first := im.report.Failures[0].Err
-	more := ""
-	if n > 1 {
-		more = " (and " + core.Count(n-1, "more row") + ")"
-	}
-	return core.E("tables.Import", first.Kind, first.At, first.Msg+more+"; nothing was imported: mend the file, or import the rest with on_error: skip", first)
-}
-
-// read parses the text into rows.
-func (im *importer) read(ctx context.Context) error {
-	text := strings.TrimPrefix(im.in.CSV, "\ufeff")
-	r := csv.NewReader(strings.NewReader(text))
-	header, err := r.Read()
 	if err != nil {
-		return core.E("tables.Import", core.Invalid, core.At{Line: 1}, "the text has no header line")
+		t = also
 	}
-	im.header = header
-	if err := im.match(ctx); err != nil {
-		return err
+	name, key, byKey := strings.Cut(name, ".")
+	c, ok := t.Column(name)
+	if !ok || !visible(name, create, update) {
+		return ImportColumn{}, core.E(op, unknownColumn(t, name, create, update))
 	}
-	for {
-		from := r.InputOffset()
-		cells, err := r.Read()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		row := importRow{cells: cells}
-		var bad *csv.ParseError
-		switch {
-		case errors.As(err, &bad):
-			row.line = bad.StartLine
-			msg := "the line is no CSV: " + bad.Err.Error()
-			if errors.Is(bad.Err, csv.ErrFieldCount) {
-				msg = fmt.Sprintf("the line has %s, the header %d", core.Count(len(cells), "cell"), len(header))
-			} else {
-				row.cells = []string{strings.TrimSuffix(text[from:r.InputOffset()], "\n")}
-			}
-			bad := core.E("tables.Import", core.Invalid, core.At{Line: row.line}, msg)
-			if errors.Is(err, csv.ErrQuote) && r.InputOffset() == int64(len(text)) { // the rest of the text is in it
-				return core.E("tables.Import", core.Invalid, core.At{Line: row.line}, "a quote is opened here and not closed: nothing was imported, since the rest of the text is within it", bad)
-			}
-			im.fail(row, bad)
-		case err != nil:
-			return err
-		default:
-			row.line, _ = r.FieldPos(0)
-			im.parse(row)
-		}
-		im.report.Rows++
-		if !im.in.Skip && len(im.report.Failures) >= maxFailures {
-			return nil
-		}
+	out := ImportColumn{Column: c}
+	if !byKey {
+		return out, nil
 	}
-}
-
-// match finds the column of each header.
-func (im *importer) match(ctx context.Context) error {
-	used := map[string]bool{}
-	from := map[string]string{}
-	for _, h := range im.header {
-		used[h] = true
-		to, ok := im.in.Columns[h]
-		if !ok {
-			to = h
-		}
-		if to == "" { // left out
-			im.fields = append(im.fields, importField{})
-			continue
-		}
-		name, key, byKey := strings.Cut(to, ".")
-		c, ok := im.table.Column(name)
-		if !ok {
-			return core.E("tables.Import", core.Invalid, core.At{Table: im.table.Name, Column: name, Line: 1}, fmt.Sprintf("the header %q goes to no column: say where with columns, or \"\" to leave it out", h))
-		}
-		if other, twice := from[name]; twice {
-			return core.E("tables.Import", core.Invalid, core.At{Table: im.table.Name, Column: name, Line: 1}, fmt.Sprintf("the headers %q and %q go to the same column: leave one out", other, h))
-		}
-		from[name] = h
-		f := importField{column: c}
-		if byKey {
-			if c.Kind != core.Lookup {
-				return core.E("tables.Import", core.Invalid, core.At{Table: im.table.Name, Column: name, Line: 1}, "only a lookup can be found by a key of its target")
-			}
-			var err error
-			if f.key, err = im.keyOf(ctx, c, key); err != nil {
-				return core.E("tables.Import", core.At{Line: 1}, err)
-			}
-		}
-		im.fields = append(im.fields, f)
+	if c.Kind != core.Lookup {
+		return out, core.E(op, core.Invalid, core.At{Table: table, Column: name}, "only a lookup can be found by a key of its target")
 	}
-	for h := range im.in.Columns {
-		if !used[h] {
-			return core.E("tables.Import", core.Invalid, core.At{Line: 1}, fmt.Sprintf("the text has no header %q; it has: %s", h, strings.Join(im.header, ", ")))
-		}
-	}
-	return nil
-}
-
-// keyOf returns the unique column by which cells name records of the lookup's target, which the caller must be able to
-// read.
-func (im *importer) keyOf(ctx context.Context, lookup *core.Column, name string) (*core.Column, error) {
-	p := &planner{snap: im.tx.snap, caller: core.CallerFrom(ctx)}
-	n, err := p.node(lookup.Target, core.Read)
+	p := &planner{snap: snap, caller: core.CallerFrom(ctx)}
+	n, err := p.node(c.Target, core.Read)
 	if err != nil {
-		return nil, err
+		return out, core.E(op, err)
 	}
-	r, err := n.resolve(name)
+	r, err := n.resolve(key)
 	if err != nil {
-		return nil, err
+		return out, core.E(op, err)
 	}
-	if !r.column.Unique {
-		return nil, core.E("tables.keyOf", core.Invalid, core.At{Table: lookup.Target, Column: name}, "the column is not unique, so it does not identify a record")
+	if !r.column.Unique && r.column.Name != "id" {
+		return out, core.E(op, core.Invalid, core.At{Table: c.Target, Column: key}, "the column is not unique, so it does not identify a record")
 	}
-	return r.column, nil
-}
-
-func (im *importer) parse(row importRow) {
-	row.values = core.Record{}
-	for i, cell := range row.cells {
-		f := im.fields[i]
-		if f.column == nil {
-			continue
-		}
-		c := f.column
-		if f.key != nil {
-			c = f.key
-		}
-		v, err := c.ParseText(cell)
-		if err != nil {
-			e := core.AsError(err)
-			im.fail(row, core.E("tables.Import", e.Kind, core.At{Table: im.table.Name, Column: f.column.Name}, e.Msg, e))
-			return
-		}
-		row.values[f.column.Name] = v
-	}
-	im.rows = append(im.rows, row)
-}
-
-// resolve replaces the keys of lookups by ids, with one query for each lookup.
-func (im *importer) resolve(ctx context.Context) error {
-	for _, f := range im.fields {
-		if f.key == nil {
-			continue
-		}
-		ids, err := im.byKey(ctx, f)
-		if err != nil {
-			return err
-		}
-		kept := im.rows[:0]
-		for _, row := range im.rows {
-			v := row.values[f.column.Name]
-			if v == nil {
-				kept = append(kept, row)
-				continue
-			}
-			id, ok := ids[string(f.key.AppendJSON(nil, v))]
-			if !ok {
-				im.fail(row, core.E("tables.Import", core.Invalid, core.At{Table: im.table.Name, Column: f.column.Name}, fmt.Sprintf("there is no %s whose %s is %v", f.column.Target, f.key.Name, v)))
-				continue
-			}
-			row.values[f.column.Name] = id
-			kept = append(kept, row)
-		}
-		im.rows = kept
-	}
-	return nil
-}
-
-func (im *importer) byKey(ctx context.Context, f importField) (map[string]string, error) {
-	var keys []any
-	seen := map[string]bool{}
-	for _, row := range im.rows {
-		v := row.values[f.column.Name]
-		k := string(f.key.AppendJSON(nil, v))
-		if v != nil && !seen[k] {
-			seen[k] = true
-			keys = append(keys, v)
-		}
-	}
-	out := map[string]string{}
-	most := min(MaxLimit, im.tx.snap.maxLimit)
-	for part := range slices.Chunk(keys, most) {
-		found, err := im.tx.store.Records(ctx, im.tx.snap, Query{
-			Table: f.column.Target, Where: Compare{Column: f.key.Name, Op: In, Value: part}, Limit: most,
-			Fields: []Field{{As: "id", Column: "id"}, {As: f.key.Name, Column: f.key.Name}},
-		})
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range found {
-			out[string(f.key.AppendJSON(nil, r[f.key.Name]))], _ = r["id"].(string)
-		}
-	}
+	out.By = r.column
 	return out, nil
 }
 
-// write inserts the rows. When some fail it halves them until it has found which.
-func (im *importer) write(ctx context.Context, rows []importRow) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	in := Insert{Table: im.table.Name, Rows: make([]core.Record, len(rows))}
-	for i, r := range rows {
-		in.Rows[i] = r.values
-	}
-	if im.in.Key != "" {
-		in.OnConflict = &OnConflict{Key: im.in.Key, Update: im.columns(core.Update)}
-	}
-	var res Result
-	err := im.tx.Savepoint(ctx, func() (err error) { res, err = im.tx.Insert(ctx, in); return err })
-	if err == nil {
-		im.report.Inserted += res.Inserted
-		im.report.Updated += res.Updated
-		return nil
-	}
-	switch core.KindOf(err) {
-	case core.Denied, core.Invalid, core.Failed, core.Exists, core.NotFound, core.Limit: // of a row
-	default:
-		return err
-	}
-	if at := core.AsError(err).Item; len(rows) > 1 && at > 0 && at <= len(rows) && !im.in.Skip {
-		im.fail(rows[at-1], err)
-		return nil
-	}
-	if len(rows) == 1 {
-		im.fail(rows[0], err)
-		return nil
-	}
-	half := len(rows) / 2
-	if err := im.write(ctx, rows[:half]); err != nil {
-		return err
-	}
-	return im.write(ctx, rows[half:])
+// visible reports whether one of the decisions shows the column.
+func visible(column string, may ...*authz.Decision) bool {
+	return slices.ContainsFunc(may, func(d *authz.Decision) bool {
+		if d == nil {
+			return false
+		}
+		shown, _ := d.Column(column)
+		return shown
+	})
 }
 
-// columns returns what is created, or what is taken over by records that exist, which keep their ids.
-func (im *importer) columns(op core.Op) []string {
+// ImportRow is one row of a file: values in the Go forms of what its columns hold.
+type ImportRow struct {
+	Line   int
+	Values core.Record
+}
+
+// ImportResult tells what became of rows.
+type ImportResult struct {
+	Created   int
+	Changed   int
+	Unchanged int // records that had the values already
+	Failed    []ImportFailure
+}
+
+// ImportFailure is a row that could not be imported.
+type ImportFailure struct {
+	Row int // the index of the row
+	Err *core.Error
+}
+
+// Importer writes the rows of one file in one unit of work.
+type Importer struct {
+	tx    *Tx
+	in    Import
+	table *core.Table
+	key   []*core.Column
+}
+
+// Importer checks that the caller may import rows with these columns into the table, whatever they hold.
+func (tx *Tx) Importer(ctx context.Context, in Import) (*Importer, error) {
+	const op = "tables.Importer"
+	if err := tx.snap.Policy.May(core.CallerFrom(ctx), "import_data"); err != nil {
+		return nil, core.E(op, err)
+	}
+	im := &Importer{tx: tx, in: in}
+	ops := map[ImportMode][]core.Op{ImportCreate: {core.Create}, ImportUpdate: {core.Update}, ImportUpsert: {core.Create, core.Update}}[in.Mode]
+	if ops == nil {
+		return nil, core.E(op, core.Invalid, fmt.Sprintf("%q is no mode of an import; there are: create, update, upsert", in.Mode))
+	}
+	for _, o := range ops {
+		w, err := tx.writer(ctx, in.Table, o)
+		if err != nil {
+			return nil, core.E(op, err)
+		}
+		im.table = w.table
+		if (in.Key == "") != (in.Mode == ImportCreate) {
+			return nil, core.E(op, core.Invalid, core.At{Table: in.Table}, "update and upsert find records by a key, and create needs none: name the key, or leave it out")
+		}
+		for _, c := range im.columns(o) {
+			if _, err := w.parse(o, core.Record{c: nil}); err != nil {
+				return nil, core.E(op, err)
+			}
+		}
+		if in.Key == "" {
+			continue
+		}
+		if im.key, err = w.key(in.Key); err != nil {
+			return nil, core.E(op, err)
+		}
+	}
+	return im, im.checkKey(ctx)
+}
+
+// checkKey checks that the rows have the key, and that the caller may ask for the values of it.
+func (im *Importer) checkKey(ctx context.Context) error {
+	const op = "tables.Importer"
+	for _, k := range im.key {
+		if !slices.ContainsFunc(im.in.Columns, func(c ImportColumn) bool { return c.Name == k.Name }) {
+			return core.E(op, core.Invalid, core.At{Table: im.table.Name, Column: k.Name}, "the column is part of the key by which records are found, and the file has nothing for it")
+		}
+	}
+	if im.in.Mode != ImportUpdate {
+		return nil
+	}
+	p := &planner{snap: im.tx.snap, caller: core.CallerFrom(ctx)}
+	n, err := p.node(im.table.Name, core.Read)
+	if err != nil {
+		return core.E(op, err)
+	}
+	for _, k := range im.key {
+		if _, err := n.resolve(k.Name); err != nil {
+			return core.E(op, err)
+		}
+	}
+	return nil
+}
+
+// columns returns what is created, or what records that exist take over: they keep their ids and what they are found by.
+func (im *Importer) columns(op core.Op) []string {
 	var out []string
-	for _, f := range im.fields {
-		if f.column != nil && (op == core.Create || f.column.Name != "id") {
-			out = append(out, f.column.Name)
+	for _, c := range im.in.Columns {
+		if op == core.Update && (c.Name == "id" || slices.ContainsFunc(im.key, func(k *core.Column) bool { return k.Name == c.Name })) {
+			continue
+		}
+		out = append(out, c.Name)
+	}
+	return out
+}
+
+// Keys yields what identifies a record in the database: the key by which records are found or, of rows that are only created, each
+// unique column and key that the rows have. A key with a NULL is left out. What is yielded is valid until the next one.
+func (im *Importer) Keys(values core.Record) iter.Seq2[int, []byte] {
+	sets := [][]*core.Column{im.key}
+	if im.in.Mode == ImportCreate {
+		sets = im.uniques()
+	}
+	return func(yield func(int, []byte) bool) {
+		var key []byte
+		for n, set := range sets {
+			key = key[:0]
+			for _, c := range set {
+				if values[c.Name] == nil {
+					key = nil
+					break
+				}
+				key = append(c.AppendJSON(key, values[c.Name]), 0)
+			}
+			if len(key) > 0 && !yield(n, key) {
+				return
+			}
+		}
+	}
+}
+
+// uniques returns what is unique in the table and in the rows.
+func (im *Importer) uniques() (out [][]*core.Column) {
+	has := func(name string) bool {
+		return slices.ContainsFunc(im.in.Columns, func(c ImportColumn) bool { return c.Name == name && c.By == nil })
+	}
+	for i := range im.table.Columns {
+		if c := &im.table.Columns[i]; (c.Unique || c.Name == "id") && has(c.Name) {
+			out = append(out, []*core.Column{c})
+		}
+	}
+	for _, k := range im.table.Keys {
+		var set []*core.Column
+		for _, name := range k.Columns {
+			if c, ok := im.table.Column(name); ok && has(name) {
+				set = append(set, c)
+			}
+		}
+		if len(set) == len(k.Columns) {
+			out = append(out, set)
 		}
 	}
 	return out
 }
 
-func (im *importer) failCSV() (string, error) {
-	if len(im.failed) == 0 {
-		return "", nil
+// Write writes the rows that can be written and returns what is wrong with the others. It fails, and with it the unit of work,
+// only when the database does.
+func (im *Importer) Write(ctx context.Context, rows []ImportRow) (ImportResult, error) {
+	b := &importBatch{Importer: im, rows: rows}
+	all := make([]int, len(rows))
+	for i := range all {
+		all[i] = i
 	}
-	slices.SortFunc(im.failed, func(a, b importRow) int { return a.line - b.line })
-	var out bytes.Buffer
-	w := csv.NewWriter(&out)
-	if err := w.Write(append(slices.Clone(im.header), "error")); err != nil {
-		return "", err
+	all, err := b.resolve(ctx, all)
+	for len(all) > 0 && err == nil {
+		n := b.distinct(all)
+		err = b.write(ctx, all[:n])
+		all = all[n:]
 	}
-	for i, row := range im.failed {
-		cells := slices.Clone(row.cells)
-		for len(cells) < len(im.header) {
-			cells = append(cells, "")
+	slices.SortFunc(b.res.Failed, func(x, y ImportFailure) int { return x.Row - y.Row })
+	return b.res, core.E("tables.Import", im.tx.keep(err))
+}
+
+// importBatch is one call of Write.
+type importBatch struct {
+	*Importer
+	rows []ImportRow
+	res  ImportResult
+}
+
+func (b *importBatch) fail(row int, err error) {
+	e := *core.AsError(err)
+	e.Item, e.Line = 0, b.rows[row].Line
+	if e.Table == "" {
+		e.Table = b.table.Name
+	}
+	b.res.Failed = append(b.res.Failed, ImportFailure{row, &e})
+}
+
+// distinct returns how many of the rows come before one with the key of an earlier one, which must find what that wrote.
+func (b *importBatch) distinct(rows []int) int {
+	if len(b.key) == 0 {
+		return len(rows)
+	}
+	seen := make(map[string]bool, len(rows))
+	var key []byte
+	for n, i := range rows {
+		key = key[:0]
+		null := false
+		for _, c := range b.key {
+			v := b.rows[i].Values[c.Name]
+			null = null || v == nil
+			key = append(c.AppendJSON(key, v), 0)
 		}
-		if err := w.Write(append(cells, im.report.Failures[i].Err.Public())); err != nil {
-			return "", err
+		if seen[string(key)] && !null {
+			return n
+		}
+		seen[string(key)] = true
+	}
+	return len(rows)
+}
+
+// resolve replaces the keys of lookups by ids, with one query for each lookup, and returns the rows that are left.
+func (b *importBatch) resolve(ctx context.Context, rows []int) ([]int, error) {
+	for _, c := range b.in.Columns {
+		if c.By == nil {
+			continue
+		}
+		ids, err := b.byKey(ctx, c, rows)
+		if err != nil {
+			return nil, err
+		}
+		kept := rows[:0]
+		for _, i := range rows {
+			v := b.rows[i].Values[c.Name]
+			if v != nil {
+				id, ok := ids[string(c.By.AppendJSON(nil, v))]
+				if !ok {
+					b.fail(i, core.E("tables.Import", core.Invalid, core.At{Table: b.table.Name, Column: c.Name}, fmt.Sprintf("there is no %s whose %s is %v", c.Target, c.By.Name, v)))
+					continue
+				}
+				b.rows[i].Values[c.Name] = id
+			}
+			kept = append(kept, i)
+		}
+		rows = kept
+	}
+	return rows, nil
+}
+
+func (b *importBatch) byKey(ctx context.Context, c ImportColumn, rows []int) (map[string]string, error) {
+	var keys []any
+	out := map[string]string{}
+	for _, i := range rows {
+		v := b.rows[i].Values[c.Name]
+		k := string(c.By.AppendJSON(nil, v))
+		if _, ok := out[k]; v != nil && !ok {
+			out[k] = ""
+			keys = append(keys, v)
 		}
 	}
-	w.Flush()
-	return out.String(), w.Error()
+	clear(out)
+	most := min(MaxLimit, b.tx.snap.maxLimit)
+	fields := []Field{{As: "id", Column: "id"}}
+	if c.By.Name != "id" {
+		fields = append(fields, Field{As: c.By.Name, Column: c.By.Name})
+	}
+	for part := range slices.Chunk(keys, most) {
+		found, err := b.tx.store.Records(ctx, b.tx.snap, Query{Table: c.Target, Where: Compare{Column: c.By.Name, Op: In, Value: part}, Limit: most, Fields: fields})
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range found {
+			out[string(c.By.AppendJSON(nil, r[c.By.Name]))], _ = r["id"].(string)
+		}
+	}
+	return out, nil
+}
+
+// maxPicked is how many rows are picked out of a statement that failed for them before it is halved instead.
+const maxPicked = 4
+
+// write writes rows of different keys. What is wrong with a row by itself is found before anything is written; when the database
+// refuses, the row that it names is left out, or the rows are halved until it is found.
+func (b *importBatch) write(ctx context.Context, rows []int) error {
+	rows = slices.Clone(rows)
+	for picked := 0; len(rows) > 0; picked++ {
+		var res ImportResult
+		var wrong []ImportFailure
+		err := b.tx.Savepoint(ctx, func() (err error) {
+			res, wrong, err = b.try(ctx, rows)
+			return err
+		})
+		if err == nil {
+			b.res.Created += res.Created
+			b.res.Changed += res.Changed
+			b.res.Unchanged += res.Unchanged
+			for _, f := range wrong {
+				b.fail(f.Row, f.Err)
+			}
+			return nil
+		}
+		if !aboutRow(err) {
+			return err
+		}
+		at := core.AsError(err).Item
+		switch {
+		case len(rows) == 1:
+			b.fail(rows[0], err)
+			return nil
+		case at > 0 && at <= len(rows) && picked < maxPicked:
+			b.fail(rows[at-1], err)
+			rows = slices.Delete(rows, at-1, at)
+		default:
+			half := len(rows) / 2
+			if err := b.write(ctx, rows[:half]); err != nil {
+				return err
+			}
+			return b.write(ctx, rows[half:])
+		}
+	}
+	return nil
+}
+
+// aboutRow reports whether an error says what is wrong with a row, and not with the database.
+func aboutRow(err error) bool {
+	switch core.KindOf(err) {
+	case core.Denied, core.Invalid, core.Failed, core.Exists, core.NotFound, core.Limit:
+		return true
+	}
+	var v *db.Violation
+	return errors.As(err, &v)
+}
+
+// try writes the rows in one statement a table. The rows that are wrong by themselves are left out and returned.
+func (b *importBatch) try(ctx context.Context, rows []int) (res ImportResult, wrong []ImportFailure, err error) {
+	w, u, err := b.writer(ctx, rows)
+	if err != nil {
+		return res, nil, err
+	}
+	w.batch = make([]change, 0, len(rows))
+	for n, i := range rows {
+		switch err := b.row(w, u, n, b.rows[i].Values, &res); {
+		case err == nil:
+		case aboutRow(err):
+			wrong = append(wrong, ImportFailure{i, core.AsError(err)})
+		default:
+			return res, nil, err
+		}
+	}
+	return res, wrong, w.flush(ctx)
+}
+
+// row prepares the n-th row of a batch.
+func (b *importBatch) row(w *writer, u *upsert, n int, values core.Record, res *ImportResult) error {
+	var one Result
+	if err := w.put(u, values, n, n+1, &one); err != nil {
+		return err
+	}
+	if u == nil || u.existing[n] == nil {
+		res.Created++
+	} else {
+		res.Changed += one.Changed
+		res.Unchanged += 1 - one.Changed
+	}
+	return nil
+}
+
+// writer returns the writer of the rows and, with a key, the records that have their keys.
+func (b *importBatch) writer(ctx context.Context, rows []int) (*writer, *upsert, error) {
+	in := Insert{Table: b.table.Name, Rows: make([]core.Record, len(rows))}
+	for n, i := range rows {
+		in.Rows[n] = b.rows[i].Values
+	}
+	if b.in.Mode != ImportCreate {
+		in.OnConflict = &OnConflict{Key: b.in.Key, Update: b.columns(core.Update), Exists: b.in.Mode == ImportUpdate}
+	}
+	w, u, err := b.tx.inserter(ctx, in)
+	if err == nil && u != nil {
+		err = w.find(ctx, u, in.Rows, 0, len(rows))
+	}
+	return w, u, err
 }

@@ -251,3 +251,6 @@ func (s *Store) ChangeAccess(ctx context.Context, f func(*db.Tx) error) error {
 		return tx.ChangePolicy(ctx, func() error { return f(tx.db) })
 	})
 }
+
+// InTx reports whether ctx carries a unit of work.
+func (s *Store) InTx(ctx context.Context) bool { return s.txFrom(ctx) != nil }
