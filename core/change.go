@@ -12,7 +12,7 @@ import (
 // Change is one step from a schema to the next.
 type Change interface {
 	apply(*draft) error
-	Table() string // the table that it is about, as it is called before
+	Table() string // the table that it is about, as it is called before; "" of an option set
 }
 
 // EditOptions is what some changes need from outside; the zero value works for the others.
@@ -29,6 +29,7 @@ type draft struct {
 	EditOptions
 	tables  map[string]Table // by name
 	dropped []Table
+	sets    []OptionSet
 }
 
 // With returns the schema after the changes, one version on. The receiver stays as it is.
@@ -36,7 +37,7 @@ func (s *Schema) With(changes ...Change) (*Schema, error) { return s.Edit(EditOp
 
 // Edit is [Schema.With] for every change there is.
 func (s *Schema) Edit(o EditOptions, changes ...Change) (*Schema, error) {
-	d := draft{EditOptions: o, tables: map[string]Table{}}
+	d := draft{EditOptions: o, tables: map[string]Table{}, sets: slices.Clone(s.sets)}
 	for _, t := range s.sorted {
 		d.tables[t.Name] = *t
 	}
@@ -55,7 +56,7 @@ func (s *Schema) Edit(o EditOptions, changes ...Change) (*Schema, error) {
 	for _, name := range slices.Sorted(maps.Keys(d.tables)) { // in an order, so that the first mistake is always the same
 		tables = append(tables, d.tables[name])
 	}
-	return NewSchema(s.version+1, append(tables, d.dropped...)...)
+	return NewSchemaOf(s.version+1, d.sets, append(tables, d.dropped...)...)
 }
 
 // table returns the table for a change.
@@ -82,6 +83,9 @@ func (d *draft) own(table, column string) (t Table, i int, err error) {
 	}
 	if c.System {
 		return t, 0, E("core.Change", Invalid, At{Table: table, Column: column}, "every table has this column: it stays as it is")
+	}
+	if c.Part != "" {
+		return t, 0, E("core.Change", Invalid, At{Table: table, Column: column}, "the column comes with "+c.Part+": change that one")
 	}
 	t.Columns = slices.Clone(t.Columns)
 	return t, slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == column }), nil

@@ -179,6 +179,9 @@ func (t *Table) renameMentions(to map[string]string, rename func(string, map[str
 func (t *Table) Expressions(yield func(what string, source *string) bool) {
 	for i := range t.Columns {
 		c := &t.Columns[i]
+		if c.Part != "" {
+			continue // it is made anew
+		}
 		if c.Formula != "" && !yield("the formula of "+c.Name, &c.Formula) || c.Default != "" && !yield("the default of "+c.Name, &c.Default) {
 			return
 		}

@@ -270,7 +270,7 @@ func Definition(t *Table) Table {
 	out.index = nil
 	out.Columns = nil
 	for _, c := range t.Columns {
-		if !c.System || t.Builtin {
+		if c.Part == "" && (!c.System || t.Builtin) {
 			out.Columns = append(out.Columns, c)
 		}
 	}

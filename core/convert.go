@@ -21,7 +21,9 @@ var conversions = map[Kind][]Kind{
 	Timestamp: {Date, JSON},
 	UUID:      {Lookup, JSON},
 	Lookup:    {UUID, JSON},
-	Choice:    {JSON},
+	Choice:    {Choices, Status, JSON},
+	Choices:   {JSON},
+	Status:    {Choice, Choices, JSON},
 }
 
 // Convertible reports whether the values of one column can become those of another, all or some.
@@ -69,7 +71,7 @@ func convert(from, to *Column, v any) (out any, problem string) {
 	switch {
 	case isText(to.Kind):
 		return plain(from, v), ""
-	case isText(from.Kind), from.Kind == Choice && to.Kind == Choice:
+	case isText(from.Kind), from.Kind.chooses() && from.Kind != Choices && to.Kind.chooses():
 		parsed, err := exactly(to).ParseText(v.(string))
 		if err != nil {
 			return nil, AsError(err).Msg

@@ -224,6 +224,8 @@ func appendAny(b []byte, v any) []byte {
 			b = appendAny(b, item)
 		}
 		return append(b, ']')
+	case []string:
+		return appendChoices(b, v)
 	case string:
 		return AppendString(b, v)
 	case json.Number:

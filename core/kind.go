@@ -25,6 +25,8 @@ const (
 	Timestamp Kind = "timestamp" // time.Time in UTC, to the microsecond
 	UUID      Kind = "uuid"      // string in the form of [ID]
 	Choice    Kind = "choice"    // string: the value of an [Option]
+	Choices   Kind = "choices"   // []string: values of options in the order of their bytes, none twice; never empty
+	Status    Kind = "status"    // string: the value of an option, which says what may follow it
 	Lookup    Kind = "lookup"    // string: the [ID] of a record of the target table
 	JSON      Kind = "json"      // json.RawMessage in the canonical form of [CanonicalJSON]
 	Object    Kind = "object"    // map[string]any; only in the description of an [Action]
@@ -38,24 +40,28 @@ type KindInfo struct {
 	Ordered bool   // has <, >, min, max
 	Number  bool   // has sum, avg, _inc
 	Like    bool   // has the text operators
+	Many    bool   // a value is a list of the scalar
+	Table   bool   // only of a table: no kind of an argument
 	parse   func(c *Column, v any) (any, string)
 	append  func(b []byte, v any) []byte // as JSON
 }
 
 var kinds = map[Kind]KindInfo{
-	Text:      {"A line of text.", "string", "String", true, false, true, parseText, appendString},
-	LongText:  {"Text of any length.", "string", "String", true, false, true, parseText, appendString},
-	Integer:   {"A whole number of 64 bits.", "int", "bigint", true, true, false, parseInteger, appendInteger},
-	Decimal:   {"An exact number with a fixed number of digits after the point.", "decimal", "numeric", true, true, false, parseDecimal, appendDecimal},
-	Float:     {"An approximate number of 64 bits.", "double", "float8", true, true, false, parseFloat, appendFloat},
-	Boolean:   {"True or false.", "bool", "Boolean", false, false, false, parseBool, appendBool},
-	Date:      {"A day without a time.", "timestamp", "date", true, false, false, parseDate, appendDate},
-	Timestamp: {"A moment, kept in UTC to the microsecond.", "timestamp", "timestamptz", true, false, false, parseTimestamp, appendTimestamp},
-	UUID:      {"A universally unique identifier.", "string", "uuid", true, false, false, parseUUID, appendString},
-	Choice:    {"One of a list of values.", "string", "String", true, false, false, parseChoice, appendString},
-	Lookup:    {"A link to one record of another table.", "string", "uuid", true, false, false, parseUUID, appendString},
-	JSON:      {"Any JSON value.", "json", "jsonb", false, false, false, parseJSON, appendJSON},
-	Object:    {"A group of named values.", "map", "", false, false, false, nil, appendAny},
+	Text:      {Doc: "A line of text.", CEL: "string", GraphQL: "String", Ordered: true, Like: true, parse: parseText, append: appendString},
+	LongText:  {Doc: "Text of any length.", CEL: "string", GraphQL: "String", Ordered: true, Like: true, parse: parseText, append: appendString},
+	Integer:   {Doc: "A whole number of 64 bits.", CEL: "int", GraphQL: "bigint", Ordered: true, Number: true, parse: parseInteger, append: appendInteger},
+	Decimal:   {Doc: "An exact number with a fixed number of digits after the point.", CEL: "decimal", GraphQL: "numeric", Ordered: true, Number: true, parse: parseDecimal, append: appendDecimal},
+	Float:     {Doc: "An approximate number of 64 bits.", CEL: "double", GraphQL: "float8", Ordered: true, Number: true, parse: parseFloat, append: appendFloat},
+	Boolean:   {Doc: "True or false.", CEL: "bool", GraphQL: "Boolean", parse: parseBool, append: appendBool},
+	Date:      {Doc: "A day without a time.", CEL: "timestamp", GraphQL: "date", Ordered: true, parse: parseDate, append: appendDate},
+	Timestamp: {Doc: "A moment, kept in UTC to the microsecond.", CEL: "timestamp", GraphQL: "timestamptz", Ordered: true, parse: parseTimestamp, append: appendTimestamp},
+	UUID:      {Doc: "A universally unique identifier.", CEL: "string", GraphQL: "uuid", Ordered: true, parse: parseUUID, append: appendString},
+	Choice:    {Doc: "One of a list of options.", CEL: "string", GraphQL: "String", Ordered: true, parse: parseChoice, append: appendString},
+	Choices:   {Doc: "Several of a list of options.", CEL: "choices", GraphQL: "String", Many: true, parse: parseChoices, append: appendChoices},
+	Status:    {Doc: "One of a list of options, which are grouped under states and say what may follow them. It always has a value.", CEL: "string", GraphQL: "String", Ordered: true, Like: true, Table: true, parse: parseChoice, append: appendString},
+	Lookup:    {Doc: "A link to one record of another table.", CEL: "string", GraphQL: "uuid", Ordered: true, Table: true, parse: parseUUID, append: appendString},
+	JSON:      {Doc: "Any JSON value.", CEL: "json", GraphQL: "jsonb", parse: parseJSON, append: appendJSON},
+	Object:    {Doc: "A group of named values.", CEL: "map", append: appendAny},
 }
 
 // Kinds returns every kind that a column of a table can have, by name.
@@ -72,6 +78,9 @@ func Kinds() []Kind {
 
 // Known reports whether k is a kind.
 func (k Kind) Known() bool { _, ok := kinds[k]; return ok }
+
+// indexed reports whether values of the kind can be a key.
+func (k Kind) indexed() bool { return k != JSON && k != LongText && k != Choices }
 
 // Info returns the row of k; an unknown kind is a mistake in the program.
 func (k Kind) Info() KindInfo {
@@ -193,6 +202,17 @@ func (c *Column) ParseText(s string) (any, error) {
 		}
 	case JSON:
 		return c.Parse(json.RawMessage(s))
+	case Choice, Status:
+		return c.Parse(c.readOption(strings.TrimSpace(s)))
+	case Choices:
+		if strings.HasPrefix(s, "[") {
+			return c.Parse(json.RawMessage(s))
+		}
+		values := strings.Split(s, ";")
+		for i := range values {
+			values[i] = c.readOption(strings.TrimSpace(values[i]))
+		}
+		return c.Parse(values)
 	}
 	return c.Parse(strings.TrimSpace(s))
 }

@@ -84,7 +84,7 @@ func (t *Table) before(c *Column, stored map[string]any) (any, bool) {
 func (c *Column) Loose() *Column {
 	out := c.Unlimited()
 	out.Format, out.Options = "", nil
-	if c.Kind == Choice {
+	if c.Kind == Choice || c.Kind == Status {
 		out.Kind = Text // a value that was an option when it was written
 	}
 	return out

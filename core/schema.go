@@ -17,6 +17,7 @@ type Schema struct {
 	retired map[string][]Retired
 	inverse map[string][]Relation
 	links   map[string][]Relation
+	sets    []OptionSet // by name
 }
 
 // Relation is one side of a lookup, as a table sees it, or of a [Link].
@@ -33,9 +34,20 @@ type Relation struct {
 // NewSchema completes the tables with their system columns and default names, checks them and returns their schema.
 // The arguments stay as they are.
 func NewSchema(version int64, tables ...Table) (*Schema, error) {
+	return NewSchemaOf(version, nil, tables...)
+}
+
+// NewSchemaOf is [NewSchema] with option sets, which the columns of the tables name.
+func NewSchemaOf(version int64, sets []OptionSet, tables ...Table) (*Schema, error) {
 	const op = "core.NewSchema"
+	sets = slices.SortedFunc(slices.Values(sets), func(a, b OptionSet) int { return strings.Compare(a.Name, b.Name) })
+	for _, set := range sets {
+		if err := set.check(); err != nil {
+			return nil, E(op, err)
+		}
+	}
 	s := &Schema{
-		version: version, tables: make(map[string]*Table, len(tables)), stored: make(map[string]*Table, len(tables)),
+		version: version, sets: sets, tables: make(map[string]*Table, len(tables)), stored: make(map[string]*Table, len(tables)),
 		inverse: map[string][]Relation{}, links: map[string][]Relation{},
 	}
 	for _, t := range tables {
@@ -47,7 +59,11 @@ func NewSchema(version int64, tables ...Table) (*Schema, error) {
 			return nil, E(op, Exists, At{Table: t.Name}, "there is a table of this name already")
 		}
 		t = t.complete()
-		if err := t.check(); err != nil {
+		err := s.choose(&t)
+		if err == nil {
+			err = t.check()
+		}
+		if err != nil {
 			return nil, E(op, err)
 		}
 		s.tables[t.Name], s.stored[t.SQL()] = &t, &t
@@ -71,7 +87,7 @@ func (t Table) complete() Table {
 		t.Columns = SystemColumns(t.Ownership)
 	}
 	for _, c := range own {
-		if c.System && !t.Builtin {
+		if c.System && !t.Builtin || c.Part != "" {
 			continue // t comes from a schema
 		}
 		if c.Kind == Lookup && c.Relation == "" {
@@ -80,7 +96,8 @@ func (t Table) complete() Table {
 		if c.Kind == Lookup && c.OnDelete == "" {
 			c.OnDelete = Restrict
 		}
-		t.Columns = append(t.Columns, c)
+		c.Required = c.Required || c.Kind == Status
+		t.Columns = append(append(t.Columns, c), c.parts()...)
 	}
 	t.Rules = slices.SortedStableFunc(slices.Values(t.Rules), func(a, b Rule) int {
 		if a.Order != b.Order {
@@ -166,6 +183,25 @@ func (s *Schema) lookups(t *Table, target string) int {
 		}
 	}
 	return n
+}
+
+// OptionSets returns the option sets by name. The slice is shared: do not change it.
+func (s *Schema) OptionSets() []OptionSet { return s.sets }
+
+// choose gives the columns of t the options of the sets that they name.
+func (s *Schema) choose(t *Table) error {
+	for i := range t.Columns {
+		c := &t.Columns[i]
+		if c.OptionSet == "" {
+			continue
+		}
+		at := slices.IndexFunc(s.sets, func(o OptionSet) bool { return o.Name == c.OptionSet })
+		if at < 0 {
+			return E("core.NewSchema", Invalid, At{Table: t.Name, Column: c.Name}, fmt.Sprintf("there is no option set %q: make it with put_options", c.OptionSet))
+		}
+		c.Options = s.sets[at].Options
+	}
+	return nil
 }
 
 // Version rises by one with every change.

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/shopspring/decimal"
 )
@@ -31,7 +30,8 @@ type Column struct {
 	Max       *decimal.Decimal `json:"max,omitempty"`        // of a number
 	Precision int              `json:"precision,omitempty"`  // of a decimal, in digits; at most 38
 	Scale     int              `json:"scale,omitempty"`      // of a decimal, digits after the point
-	Options   []Option         `json:"options,omitempty"`    // of a choice
+	Options   []Option         `json:"options,omitempty"`    // of a choice, of choices, of a status
+	OptionSet string           `json:"option_set,omitempty"` // of a choice or choices: the [OptionSet] that the options are taken from
 	Target    string           `json:"target,omitempty"`     // of a lookup: the table
 	Relation  string           `json:"relation,omitempty"`   // of a lookup: the field that leads to the record
 	Inverse   string           `json:"inverse,omitempty"`    // of a lookup: the field of the target that leads back
@@ -39,18 +39,12 @@ type Column struct {
 
 	Physical string `json:"physical,omitempty"` // see [Column.SQL]; the name when empty
 
+	Part   string   `json:"-"` // the column that this one comes and goes with; it is not in a definition
 	System bool     `json:"-"` // kept by Colonnade, not by writers
 	List   bool     `json:"-"` // of an action's argument: several values
 	Fields []Column `json:"-"` // of an object: its members
 
 	limits *limits // compiled by check
-}
-
-// Option is one value of a choice.
-type Option struct {
-	Value string `json:"value"`
-	Label string `json:"label,omitempty"`
-	Color string `json:"color,omitempty"`
 }
 
 // OnDelete says what becomes of a record when the one that it looks up is deleted.
@@ -290,8 +284,8 @@ func (t *Table) check() error {
 			if err != nil {
 				return err
 			}
-			if c.Formula != "" || c.Kind == JSON || c.Kind == LongText {
-				return E(op, Invalid, At{Table: t.Name, Column: name}, "a calculated, JSON or long text column cannot be part of a key")
+			if c.Formula != "" || !c.Kind.indexed() {
+				return E(op, Invalid, At{Table: t.Name, Column: name}, "a calculated column, or one of several values, of JSON or of long text, cannot be part of a key")
 			}
 		}
 	}
@@ -304,8 +298,8 @@ func (t *Table) check() error {
 			if err != nil {
 				return err
 			}
-			if c.Formula != "" || c.Kind == JSON {
-				return E(op, Invalid, At{Table: t.Name, Column: c.Name}, "a calculated or JSON column cannot be part of an index")
+			if c.Formula != "" || c.Kind == JSON || c.Kind == Choices {
+				return E(op, Invalid, At{Table: t.Name, Column: c.Name}, "a calculated column, or one of several values or of JSON, cannot be part of an index")
 			}
 		}
 		if len(x.Columns) == 0 {
@@ -349,10 +343,6 @@ func (c *Column) check() error {
 		problem = "a decimal has a precision of 1 to 38 digits, and a scale of at most that many"
 	case c.Kind != Decimal && (c.Precision != 0 || c.Scale != 0):
 		problem = "only a decimal has a precision and a scale"
-	case c.Kind == Choice && len(c.Options) == 0:
-		problem = "a choice needs options"
-	case c.Kind != Choice && len(c.Options) > 0:
-		problem = "only a choice has options"
 	case c.Kind == Lookup && c.Target == "":
 		problem = "a lookup needs a target table"
 	case c.Kind != Lookup && (c.Target != "" || c.Relation != "" || c.Inverse != "" || c.OnDelete != ""):
@@ -363,26 +353,19 @@ func (c *Column) check() error {
 		problem = "a required lookup cannot be set to null: choose restrict or cascade"
 	case c.Formula != "" && (c.Required || c.Unique || c.Default != ""):
 		problem = "a calculated column is neither required nor unique and has no default"
-	case c.Formula != "" && (c.Kind == Lookup || c.Kind == JSON || c.Kind == Choice || c.Kind == UUID):
+	case c.Formula != "" && c.Part == "" && (c.Kind == Lookup || c.Kind == JSON || c.Kind == UUID || c.Kind.chooses()):
 		problem = "a calculated column is a text, a number, a boolean, a date or a timestamp"
-	case c.Unique && (c.Kind == JSON || c.Kind == LongText):
-		problem = "a JSON or long text column cannot be unique"
+	case c.Unique && !c.Kind.indexed():
+		problem = "a column of several values, of JSON or of long text cannot be unique"
+	}
+	if problem == "" {
+		problem = c.checkOptions()
 	}
 	if problem == "" {
 		problem = c.compile()
 	}
 	if problem != "" {
 		return E(op, Invalid, problem)
-	}
-	seen := map[string]bool{}
-	for _, o := range c.Options {
-		if o.Value == "" || len(o.Value) > 100 || seen[o.Value] {
-			return E(op, Invalid, fmt.Sprintf("option %q is empty, too long or there twice", o.Value))
-		}
-		if !utf8.ValidString(o.Value) || strings.ContainsRune(o.Value, 0) {
-			return E(op, Invalid, fmt.Sprintf("option %q is not valid UTF-8 or holds a NUL character", o.Value))
-		}
-		seen[o.Value] = true
 	}
 	return nil
 }

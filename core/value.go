@@ -225,31 +225,6 @@ func formatUUID(u [16]byte) string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", u[:4], u[4:6], u[6:8], u[8:10], u[10:])
 }
 
-func parseChoice(c *Column, v any) (any, string) {
-	s, ok := v.(string)
-	if !ok {
-		return nil, describe(v) + " is no text"
-	}
-	if !slices.ContainsFunc(c.Options, func(o Option) bool { return o.Value == s }) {
-		return nil, fmt.Sprintf("%q is not one of %s", s, c.optionList())
-	}
-	return s, ""
-}
-
-func (c *Column) optionList() string {
-	var b strings.Builder
-	for i, o := range c.Options {
-		if i == 20 {
-			return b.String() + ", ..."
-		}
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString(o.Value)
-	}
-	return b.String()
-}
-
 func parseJSON(_ *Column, v any) (any, string) {
 	var raw []byte
 	var err error

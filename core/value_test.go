@@ -19,7 +19,7 @@ func col(k core.Kind) core.Column {
 	switch k {
 	case core.Decimal:
 		c.Precision, c.Scale = 10, 2
-	case core.Choice:
+	case core.Choice, core.Choices:
 		c.Options = []core.Option{{Value: "red"}, {Value: "green"}}
 	case core.Lookup:
 		c.Target = "other"
@@ -69,6 +69,8 @@ func TestParse(t *testing.T) {
 		{col(core.Lookup), id, `"` + id + `"`}, {col(core.Lookup), 7, "! 7 is no uuid"},
 
 		{col(core.Choice), "red", `"red"`}, {col(core.Choice), "blue", `! "blue" is not one of red, green`}, {col(core.Choice), 1, "! 1 is no text"},
+		{col(core.Choices), []any{"red", "green", "red"}, `["green","red"]`}, {col(core.Choices), "red", `["red"]`}, {col(core.Choices), []any{}, "null"}, {col(core.Choices), []any{"red", "blue"}, `! "blue" is not one of red, green`}, {col(core.Choices), []any{1}, "! 1 is no text"},
+		{col(core.Choices), json.RawMessage(`["red"]`), `["red"]`}, {col(core.Choices), json.RawMessage(`{}`), "! no list of texts"}, {col(core.Choices), 7, "! 7 is no list of texts"},
 
 		{col(core.JSON), json.RawMessage(` {"b": [1.0, 1e2, -0, "x"], "a": null} `), `{"a":null,"b":[1.0,100,0,"x"]}`}, {col(core.JSON), "text", `"text"`}, {col(core.JSON), map[string]any{"d": decimal.RequireFromString("1.50"), "a": []any{true, nil}}, `{"a":[true,null],"d":1.5}`},
 		{col(core.JSON), json.RawMessage("null"), "null"}, {col(core.JSON), json.RawMessage(""), "! not valid JSON"}, {col(core.JSON), json.RawMessage("{} ]"), "! not valid JSON"}, {col(core.JSON), json.RawMessage("1 2"), "! not valid JSON"}, {col(core.JSON), json.RawMessage(`{"a":1,}`), "! not valid JSON"},

@@ -374,7 +374,7 @@ func (r *reader) manual(n *yaml.Node) *manual {
 				r.fail(item, "", "the input has no name")
 			case c.Kind == "":
 				r.fail(item, "", "input %s has no kind: add kind: text", c.Name)
-			case c.Kind == core.Choice && len(c.Options) == 0:
+			case (c.Kind == core.Choice || c.Kind == core.Choices) && len(c.Options) == 0:
 				r.fail(item, "", "input %s is a choice without options: add options: [a, b]", c.Name)
 			case slices.ContainsFunc(m.input, func(x core.Column) bool { return x.Name == c.Name }):
 				r.fail(item, "", "input %s is there twice", c.Name)
@@ -395,7 +395,7 @@ func (r *reader) input(c *core.Column, key string, v *yaml.Node) {
 	case "kind":
 		var kinds []string
 		for _, k := range core.Kinds() {
-			if k != core.Lookup {
+			if !k.Info().Table {
 				kinds = append(kinds, string(k))
 			}
 		}

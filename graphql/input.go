@@ -1,21 +1,38 @@
 package graphql
 
 import (
+	"strings"
+
 	gql "github.com/graphql-go/graphql"
 
+	"colonnade/core"
 	"colonnade/tables"
 )
 
 const comparisonSuffix = "_comparison_exp"
 
-// comparedScalars are the scalars of columns, each with a type of its operators.
-var comparedScalars = []string{"Boolean", "String", "bigint", "date", "float8", "jsonb", "numeric", "timestamptz", "uuid"}
+// choicesType is the type of several texts, in the name of its operators.
+const choicesType = "String_array"
+
+// comparedTypes are the types of columns, each with a type of its operators.
+var comparedTypes = []string{"Boolean", "String", choicesType, "bigint", "date", "float8", "jsonb", "numeric", "timestamptz", "uuid"}
+
+// comparedType is the name of the type of the values of a kind.
+func comparedType(k core.KindInfo) string {
+	if k.Many {
+		return k.GraphQL + "_array"
+	}
+	return k.GraphQL
+}
+
+// scalarOf returns the scalar of a compared type.
+func scalarOf(name string) *gql.Scalar { return scalars[strings.TrimSuffix(name, "_array")].Scalar }
 
 // operators are the comparisons, in the order of their documentation.
 var operators = []struct {
 	name string
 	op   tables.CompareOp
-	has  func(scalar string) bool
+	has  func(typ string) bool
 	doc  string
 }{
 	{"_eq", tables.Eq, everything, "Equal."},
@@ -24,8 +41,8 @@ var operators = []struct {
 	{"_gte", tables.Gte, ordered, "Greater or equal."},
 	{"_lt", tables.Lt, ordered, "Less."},
 	{"_lte", tables.Lte, ordered, "Less or equal."},
-	{"_in", tables.In, everything, "Equal to one of them; an empty list never holds."},
-	{"_nin", tables.NotIn, everything, "Equal to none of them."},
+	{"_in", tables.In, single, "Equal to one of them; an empty list never holds."},
+	{"_nin", tables.NotIn, single, "Equal to none of them."},
 	{"_is_null", tables.IsNull, everything, "Without a value (true), or with one (false)."},
 	{"_between", tables.Between, ordered, "Not less than the first, and not greater than the second."},
 	{"_like", tables.Like, texts, "Like a pattern: % stands for any characters, _ for one."},
@@ -33,11 +50,16 @@ var operators = []struct {
 	{"_ilike", tables.ILike, texts, "Like a pattern, in upper or lower case."},
 	{"_nilike", tables.NotILike, texts, "Not like a pattern, in upper or lower case."},
 	{"_starts_with", tables.StartsWith, texts, "Begins with it."},
+	{"_contains", tables.ContainsAll, several, "Has every one of them; no value has none."},
+	{"_contained_in", tables.ContainedIn, several, "Has nothing else than them; no value holds."},
+	{"_has_any", tables.HasAny, several, "Has one of them."},
 }
 
-func everything(string) bool   { return true }
-func ordered(s string) bool    { return s != "Boolean" && s != "jsonb" }
-func texts(scalar string) bool { return scalar == "String" }
+func everything(string) bool  { return true }
+func ordered(typ string) bool { return typ != "Boolean" && typ != "jsonb" && typ != choicesType }
+func texts(typ string) bool   { return typ == "String" }
+func several(typ string) bool { return typ == choicesType }
+func single(typ string) bool  { return typ != choicesType }
 
 // compareOps finds an operator by its name.
 var compareOps = func() map[string]tables.CompareOp {
@@ -69,8 +91,11 @@ func (b *builder) declareCommon() {
 		values[name] = &gql.EnumValueConfig{Value: name, Description: docs[name]}
 	}
 	b.orderBy = gql.NewEnum(gql.EnumConfig{Name: "order_by", Description: "A sort order.", Values: values})
-	for _, name := range comparedScalars {
-		typ := scalars[name].Scalar
+	for _, name := range comparedTypes {
+		typ := valueType(scalarOf(name))
+		if name == choicesType {
+			typ = listOf(typ)
+		}
 		fields := gql.InputObjectConfigFieldMap{}
 		for _, o := range operators {
 			if !o.has(name) {

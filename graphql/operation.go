@@ -122,7 +122,7 @@ func (u *uses) value(v *ast.Value) {
 // comparisonTypes are the types of conditions on one column.
 var comparisonTypes = func() map[string]bool {
 	out := map[string]bool{}
-	for _, name := range comparedScalars {
+	for _, name := range comparedTypes {
 		out[name+comparisonSuffix] = true
 	}
 	return out

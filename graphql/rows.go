@@ -79,7 +79,7 @@ func (b *builder) declareRows(t *core.Table) error {
 			typ = required(typ)
 		}
 		r.objectFields[c.Name] = &gql.Field{Type: typ, Description: columnDoc(c)}
-		r.whereFields[c.Name] = &gql.InputObjectFieldConfig{Type: b.compares[c.Kind.Info().GraphQL]}
+		r.whereFields[c.Name] = &gql.InputObjectFieldConfig{Type: b.compares[comparedType(c.Kind.Info())]}
 		if c.Kind.Info().Ordered || c.Kind == core.Boolean {
 			r.orderFields[c.Name] = &gql.InputObjectFieldConfig{Type: b.orderBy}
 		}

@@ -90,8 +90,8 @@ func build(s *core.Schema, actions []core.Action) (*api, error) {
 		Query:      gql.NewObject(gql.ObjectConfig{Name: "query_root", Description: "What can be read.", Fields: b.query}),
 		Directives: directives,
 	}
-	for _, name := range comparedScalars { // the same in every API, whether a table has such a column or not
-		conf.Types = append(conf.Types, scalars[name].Scalar, b.compares[name])
+	for _, name := range comparedTypes { // the same in every API, whether a table has such a column or not
+		conf.Types = append(conf.Types, scalarOf(name), b.compares[name])
 	}
 	if len(b.mutation) > 0 {
 		conf.Mutation = gql.NewObject(gql.ObjectConfig{
@@ -124,7 +124,7 @@ func (b *builder) declare(actions []core.Action) error {
 	for _, name := range []string{"query_root", "mutation_root", "subscription_root", "order_by", "ID", "mutation_result", "mutation_error", "conflict_mode", "on_error"} {
 		b.names[name] = "a type of every API"
 	}
-	for _, name := range comparedScalars {
+	for _, name := range comparedTypes {
 		b.names[name+comparisonSuffix] = "a type of every API"
 	}
 	b.declareCommon()
@@ -195,17 +195,35 @@ func title(label, doc string) string {
 }
 
 // columnType returns the type of a column's values.
-func columnType(c *core.Column) *gql.Scalar { return scalars[c.Kind.Info().GraphQL].Scalar }
+func columnType(c *core.Column) valueType {
+	k := c.Kind.Info()
+	if k.Many {
+		return listOf(scalars[k.GraphQL].Scalar)
+	}
+	return scalars[k.GraphQL].Scalar
+}
+
+// valueType is a type of values, which come in and go out alike.
+type valueType interface {
+	gql.Input
+	gql.Output
+}
 
 // columnDoc says what a column holds.
 func columnDoc(c *core.Column) string {
 	var options []string
 	for _, o := range c.Options {
-		options = append(options, o.Value)
+		if !o.Retired {
+			options = append(options, o.Value)
+		}
 	}
 	all := ""
 	if len(options) > 0 {
-		all = "One of " + strings.Join(options, ", ") + "."
+		all = "One of "
+		if c.Kind.Info().Many {
+			all = "Some of "
+		}
+		all += strings.Join(options, ", ") + "."
 	}
 	calculated := ""
 	if c.Formula != "" {

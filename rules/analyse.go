@@ -138,7 +138,7 @@ func (a *analysis) call(n ast.Expr, times int) (shape, error) {
 func (a *analysis) overload(n ast.Expr, name string, args []ast.Expr) (*Overload, error) {
 	b := builder{a: a.e.ast}
 	i, f := b.overload(name, args)
-	if name == operators.In {
+	if name == operators.In && b.typ(args[1]) != "choices" {
 		return &Overload{}, nil
 	}
 	if i < 0 {

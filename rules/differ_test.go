@@ -73,7 +73,7 @@ func (d *differ) round(t *testing.T, seed uint64) {
 	c, now, fold := g.caller(), g.moment(), g.IntN(2) == 0
 	var exprs []*Expr
 	for len(exprs) < differBatch {
-		source := g.expr([]string{"bool", "bool", "string", "int", "decimal", "timestamp", "double"}[g.IntN(7)], 4)
+		source := g.expr([]string{"bool", "bool", "string", "int", "decimal", "timestamp", "double", "choices"}[g.IntN(8)], 4)
 		e, err := Compile(&d.w.table, source, Options{})
 		if err != nil {
 			if core.KindOf(err) != core.Invalid {
@@ -170,11 +170,26 @@ func (g generator) uuid() string {
 	return fmt.Sprintf("0190a3c1-7c1e-7a3e-9d0b-0c5f8e6f1a%02x", g.IntN(4))
 }
 
+// values are choices; one of their texts is like JSON.
+func (g generator) values() any {
+	all := []string{`"q"`, "a", "acme", "it's", "äö"}
+	var out []string
+	for _, s := range all {
+		if g.IntN(2) == 0 {
+			out = append(out, s)
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return out
+}
+
 func (g generator) row(n int) core.Record {
 	r := core.Record{
 		"s1": g.text(), "s2": g.text(), "c1": pick(g, "open", "done"), "i1": g.integer(), "i2": g.integer(), "d1": g.decimal(2), "d2": g.decimal(10),
 		"f1": g.float(), "f2": g.float(), "b1": g.IntN(2) == 0, "b2": g.IntN(2) == 0, "day1": g.day(), "day2": g.day(), "t1": g.moment(), "t2": g.moment(),
-		"u1": g.uuid(), "u2": g.uuid(), "owner_id": g.uuid(),
+		"u1": g.uuid(), "u2": g.uuid(), "owner_id": g.uuid(), "m1": g.values(), "m2": g.values(), "st1": pick(g, "open", "done", "a"),
 	}
 	for _, t := range []string{"t1", "t2"} {
 		if m := r[t].(time.Time); !inCalendar(m) {
@@ -214,7 +229,13 @@ func (g generator) expr(typ string, depth int) string {
 	case "bool":
 		compare := func() string { return pick(g, "==", "!=", "<", "<=", ">", ">=") }
 		some := pick(g, "string", "int", "decimal", "timestamp", "double")
-		switch g.IntN(14) {
+		switch g.IntN(17) {
+		case 14:
+			return fmt.Sprintf("(%s in %s)", x("string"), x("choices"))
+		case 15:
+			return fmt.Sprintf("(%s %s %s)", x("choices"), pick(g, "==", "!="), x("choices"))
+		case 16:
+			return fmt.Sprintf("isNull(%s)", x("choices"))
 		case 0:
 			return fmt.Sprintf("(%s && %s)", x("bool"), x("bool"))
 		case 1:
@@ -240,7 +261,9 @@ func (g generator) expr(typ string, depth int) string {
 		}
 		return fmt.Sprintf("(%s %s %s)", x(some), compare(), x(some))
 	case "string":
-		switch g.IntN(9) {
+		switch g.IntN(10) {
+		case 8:
+			return fmt.Sprintf("pick(%s, '{\"a\": \"x\", \"acme\": \"\", \"open\": \"o\\\\n\"}')", x("string"))
 		case 0, 1:
 			return fmt.Sprintf("(%s + %s)", x("string"), x("string"))
 		case 2:
@@ -257,7 +280,9 @@ func (g generator) expr(typ string, depth int) string {
 			return fmt.Sprintf("%s.replace(%s, %s)", x("string"), g.literal("string"), g.literal("string"))
 		}
 	case "int":
-		switch g.IntN(12) {
+		switch g.IntN(13) {
+		case 12:
+			return fmt.Sprintf("size(%s)", x("choices"))
 		case 0, 1, 2:
 			return fmt.Sprintf("(%s %s %s)", x("int"), pick(g, "+", "-", "*", "/", "%"), x("int"))
 		case 3:
@@ -274,6 +299,10 @@ func (g generator) expr(typ string, depth int) string {
 			return fmt.Sprintf("%s(%s, %s)", pick(g, "min", "max"), x("int"), x("int"))
 		case 9:
 			return fmt.Sprintf("abs(%s)", x("int"))
+		}
+	case "choices":
+		if g.IntN(2) == 0 {
+			return fmt.Sprintf(`pickAll(%s, '{"a": ["a"], "open": ["\\\\"q\\\\"", "done"], "done": ["acme", "it\\'s"]}')`, x("string"))
 		}
 	case "decimal":
 		switch g.IntN(11) {
@@ -315,8 +344,8 @@ func (g generator) leaf(typ string) string {
 		return g.literal(typ)
 	}
 	return map[string]string{
-		"bool": pick(g, "b1", "b2", "b1", "true", "false"), "string": pick(g, "s1", "s2", "s1", "s2", "c1", "u1", "u2", "caller.user", "caller.unit"),
-		"int": pick(g, "i1", "i2"), "decimal": pick(g, "d1", "d2"), "double": pick(g, "f1", "f2"),
+		"bool": pick(g, "b1", "b2", "b1", "true", "false"), "string": pick(g, "s1", "s2", "s1", "s2", "c1", "st1", "u1", "u2", "caller.user", "caller.unit"),
+		"choices": pick(g, "m1", "m2"), "int": pick(g, "i1", "i2"), "decimal": pick(g, "d1", "d2"), "double": pick(g, "f1", "f2"),
 		"timestamp": pick(g, "day1", "day2", "t1", "t2", "now()", "today()"),
 	}[typ]
 }
@@ -330,6 +359,8 @@ func (g generator) literal(typ string) string {
 		return fmt.Sprint(pick(g, 0, 1, 2, -1, 3, 10, 100, g.integer()))
 	case "decimal":
 		return pick(g, "0.5", "1.19", "-2.5", "100.0", "dec('3')", "0.0", "12345678901234.5678", "1e3")
+	case "choices":
+		return pick(g, "choices('a')", "choices('acme;a')", "choices('')", "choices('it\\'s; \"q\"')")
 	case "double":
 		return pick(g, "0.5", "1.19", "-2.5", "100.0", "1e3")
 	case "timestamp":

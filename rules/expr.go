@@ -124,7 +124,7 @@ func callerNames() []string {
 }
 
 // Eval returns the value of e over the record r for the caller: nil for NULL, otherwise a string, int64,
-// decimal.Decimal, float64, bool or time.Time. A column that a record lacks is NULL.
+// decimal.Decimal, float64, bool, time.Time or []string. A column that a record lacks is NULL.
 func (e *Expr) Eval(r, old core.Record, c core.Caller) (any, error) {
 	return e.eval(&row{e: e, record: r, old: old, caller: &c})
 }

@@ -61,6 +61,8 @@ var freeEnv = sync.OnceValues(func() (*cel.Env, error) {
 		switch f.Name {
 		case "size", overloads.Matches:
 			continue
+		case "choices", "pickAll", "with", "without":
+			f.Overloads = asLists(f.Overloads)
 		case "coalesce":
 			f.Overloads = []Overload{{Signature: "dyn, dyn: dyn", lenient: true, call: coalesce}}
 		}

@@ -2,7 +2,9 @@ package rules
 
 import (
 	"cmp"
+	"errors"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -34,6 +36,8 @@ type Overload struct {
 	Postgres  string
 	Literal   int // the argument, counted from 1, that must be a literal; 0 for none
 
+	check func(string) error // of a literal text that stays one; without it call makes a value of the text
+
 	call    any  // func of one, two or more ref.Val to ref.Val; nil where CEL itself evaluates
 	std     bool // CEL's own library has it
 	lenient bool // is called with NULLs too
@@ -61,12 +65,13 @@ var Functions = []Function{
 	}, []string{"'acme'.endsWith('me')", "!'acme'.endsWith('cm')", "'äö'.endsWith('ö')", "'a'.endsWith('')", "!'a'.endsWith('aa')"}},
 
 	{"matches", "Whether a regular expression (RE2) finds something in a text. In memory only: not in formulas and row conditions.", []Overload{
-		{Signature: "string, string: bool", std: true, Literal: 2},
+		{Signature: "string, string: bool", std: true, Literal: 2, check: checkPattern},
 	}, []string{"'acme'.matches('^a.*e$')"}},
 
-	{"size", "The number of characters of a text.", []Overload{
+	{"size", "The number of characters of a text, or of values of choices.", []Overload{
 		{Signature: "string: int", SQLite: "length($1)", Postgres: "(length($1)::bigint)", call: unaryText(func(s string) ref.Val { return types.Int(utf8.RuneCountInString(s)) })},
-	}, []string{"size('äö') == 2", "''.size() == 0"}},
+		{Signature: "choices: int", SQLite: "json_array_length(coalesce($1, '[]'))", Postgres: "(jsonb_array_length(coalesce($1, '[]'))::bigint)", lenient: true, call: countChoices},
+	}, []string{"size('äö') == 2", "''.size() == 0", "size(choices('a;b')) == 2"}},
 
 	{"lower", "A text with the letters A to Z made small. Other letters stay, so that every database agrees.", []Overload{
 		{Signature: "string: string", SQLite: "lower($1)", Postgres: `(lower($1 COLLATE "C"))`, call: unaryText(func(s string) ref.Val { return types.String(mapASCII(s, 'A', 'Z', 32)) })},
@@ -91,6 +96,30 @@ var Functions = []Function{
 			Postgres: "CASE WHEN length($3) <= length($2) OR length($1)::bigint * length($3) <= 1000000 THEN replace($1, $2, $3) END",
 			call:     replace},
 	}, []string{"'a-b-c'.replace('-', '') == 'abc'", "'aa'.replace('a', 'aa') == 'aaaa'", "'a'.replace('', 'x') == 'a'"}},
+
+	{"choices", "Several values of a list of options, of a literal text with semicolons between them. Test with in: no value is the same as NULL, and has nothing in it.", []Overload{
+		{Signature: "string: choices", Literal: 1, call: unaryText(choicesOf)},
+	}, []string{"'b' in choices('a;b')", "choices('b; a') == choices('a;b')", "!('c' in choices('a;b'))"}},
+
+	{"with", "Choices and one more value. In memory only: not in formulas and row conditions.", []Overload{
+		{Signature: "choices, string: choices", lenient: true, call: changeChoices(func(c []string, s string) []string { return append(c, s) })},
+	}, []string{"choices('a').with('b') == choices('a;b')"}},
+
+	{"without", "Choices without a value. In memory only: not in formulas and row conditions.", []Overload{
+		{Signature: "choices, string: choices", lenient: true, call: changeChoices(func(c []string, s string) []string {
+			return slices.DeleteFunc(c, func(have string) bool { return have == s })
+		})},
+	}, []string{"choices('a;b').without('b') == choices('a')", "isNull(choices('a').without('a'))"}},
+
+	{"pick", "The text that a literal JSON object has for a key, NULL when it has none.", []Overload{
+		{Signature: "string, string: string", SQLite: "json_pick($1, $2)", Postgres: "($2::jsonb ->> $1)", Literal: 2, check: checkTexts,
+			call: pickFrom(func(s string) ref.Val { return types.String(s) })},
+	}, []string{`pick('de', '{"de": "Germany", "fr": "France"}') == 'Germany'`, `isNull(pick('us', '{"de": "Germany"}'))`}},
+
+	{"pickAll", "The choices that a literal JSON object has for a key, each a list of texts; NULL when it has none.", []Overload{
+		{Signature: "string, string: choices", SQLite: "json_pick($1, $2)", Postgres: "nullif($2::jsonb -> $1, '[]')", Literal: 2, check: checkChoices,
+			call: pickFrom(newChoices)},
+	}, []string{`'b' in pickAll('x', '{"x": ["a", "b"]}')`}},
 
 	{"abs", "A number without its sign.", []Overload{
 		{Signature: "int: int", SQLite: "int_abs($1)", Postgres: integer("abs($1::numeric)"), call: absInt},
@@ -189,7 +218,7 @@ var Functions = []Function{
 // pairs are the signatures of a function of two values of one type, or of numbers that can be brought to one.
 func pairs(sqlite, postgres string, lenient bool, call any) []Overload {
 	var out []Overload
-	for _, t := range []string{"string", "int", "double", "bool", "timestamp", "decimal"} {
+	for _, t := range []string{"string", "int", "double", "bool", "timestamp", "decimal", "choices"} {
 		out = append(out, Overload{Signature: t + ", " + t + ": " + t, SQLite: sqlite, Postgres: postgres, call: call, lenient: lenient})
 	}
 	for _, mixed := range []string{"decimal, int: decimal", "int, decimal: decimal", "double, int: double", "int, double: double", "double, decimal: double", "decimal, double: double"} {
@@ -445,8 +474,10 @@ func compare(a, b ref.Val) (int, bool) {
 
 // checkPattern returns what is wrong with a regular expression.
 func checkPattern(s string) error {
-	_, err := regexp.Compile(s)
-	return err
+	if _, err := regexp.Compile(s); err != nil {
+		return errors.New("the regular expression is not valid")
+	}
+	return nil
 }
 
 // index finds the functions and operators by name.

@@ -30,8 +30,8 @@ var operatorTable = []Function{
 		{Signature: "decimal: decimal", SQLite: "decimal_sub('0', $1)", Postgres: "(- $1)", call: unaryDecimal(func(d decimal.Decimal) ref.Val { return dec{d.Neg()} })},
 	}},
 
-	{Name: operators.Equals, Overloads: comparison(nil, "bool")},
-	{Name: operators.NotEquals, Overloads: comparison(nil, "bool")},
+	{Name: operators.Equals, Overloads: comparison(nil, "bool", "choices")},
+	{Name: operators.NotEquals, Overloads: comparison(nil, "bool", "choices")},
 	{Name: operators.Less, Overloads: comparison(func(c int) bool { return c < 0 })},
 	{Name: operators.LessEquals, Overloads: comparison(func(c int) bool { return c <= 0 })},
 	{Name: operators.Greater, Overloads: comparison(func(c int) bool { return c > 0 })},
@@ -116,7 +116,7 @@ func conditional() []Overload {
 
 func membership() []Overload {
 	call := func(v, list ref.Val) ref.Val { return list.(traits.Container).Contains(v) }
-	var out []Overload
+	out := []Overload{{Signature: "string, choices: bool", SQLite: "choices_has($2, $1)", Postgres: "(coalesce($2, '[]') ? $1)", lenient: true, call: includes}}
 	for _, s := range []string{
 		"string, list(string)", "int, list(int)", "timestamp, list(timestamp)", "decimal, list(decimal)", "double, list(double)",
 		"int, list(decimal)", "decimal, list(int)", "double, list(int)", "double, list(decimal)",

@@ -76,13 +76,13 @@ func compileTable(t *core.Table) (*tableSet, error) {
 
 // derives reports whether there is anything to compile.
 func derives(t *core.Table) bool {
-	return len(t.Rules) > 0 || slices.ContainsFunc(t.Columns, func(c core.Column) bool { return c.Formula != "" || c.Default != "" })
+	return len(t.Rules) > 0 || slices.ContainsFunc(t.Columns, func(c core.Column) bool { return c.Formula != "" || c.DefaultSource() != "" })
 }
 
 func (t *tableSet) compileColumn(env *cel.Env, c *core.Column) error {
 	source, o := c.Formula, Options{}
 	if source == "" {
-		source, o = c.Default, Options{Memory: true}
+		source, o = c.DefaultSource(), Options{Memory: true}
 	}
 	if source == "" {
 		return nil

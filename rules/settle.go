@@ -8,7 +8,6 @@ import (
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
-	"cel.dev/cel-go/common/overloads"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 
@@ -324,9 +323,9 @@ func (b *builder) literal(e ast.Expr, name string, args []ast.Expr) error {
 			return refuse(b.a, x, name+" takes -30 to 30 digits")
 		}
 	case types.String:
-		if name == overloads.Matches {
-			if err := checkPattern(string(v)); err != nil {
-				return refuse(b.a, x, "the regular expression is not valid")
+		if check := f.Overloads[i].check; check != nil {
+			if err := check(string(v)); err != nil {
+				return refuse(b.a, x, err.Error())
 			}
 			return nil
 		}

@@ -118,7 +118,7 @@ func (p *printer) call(n ast.Expr) {
 	c := n.AsCall()
 	name, args := c.FunctionName(), c.Args()
 	switch {
-	case name == operators.In:
+	case name == operators.In && p.typ(args[1]) != "choices":
 		p.in_(args[0], args[1])
 		return
 	case name == "isNull" && args[0].Kind() == ast.IdentKind:
@@ -341,6 +341,8 @@ func bindText(v ref.Val) any {
 		return plain(v.d)
 	case types.Timestamp:
 		return v.UTC().Format(core.TimeLayout)
+	case choices:
+		return string(core.AppendValue(nil, []string(v)))
 	}
 	return native(v)
 }

@@ -33,6 +33,8 @@ func wrap(v any) ref.Val {
 		return types.Double(v)
 	case core.ID:
 		return types.String(v)
+	case []string:
+		return newChoices(v)
 	case json.RawMessage:
 		return types.String(v) // only isNull looks at it
 	}
@@ -54,6 +56,8 @@ func native(v ref.Val) any {
 		return v.Time
 	case types.Double:
 		return float64(v)
+	case choices:
+		return []string(v)
 	}
 	return nil
 }
@@ -127,7 +131,7 @@ func asDecimal(k *core.Column, v any) any {
 
 // fits are the types of an expression that a column of a CEL type takes.
 var fits = map[string][]string{
-	"string": {"string"}, "int": {"int"}, "bool": {"bool"}, "timestamp": {"timestamp"},
+	"string": {"string"}, "int": {"int"}, "bool": {"bool"}, "timestamp": {"timestamp"}, "choices": {"choices"},
 	"decimal": {"decimal", "int"}, "double": {"double", "decimal", "int"},
 }
 

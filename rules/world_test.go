@@ -27,7 +27,7 @@ func open(t testing.TB) []*db.DB {
 func asText(b *db.Builder, typ string, operand func()) {
 	around := map[string][2]string{
 		"sqlite string": {"", ""}, "sqlite int": {"CAST(", " AS TEXT)"}, "sqlite decimal": {"decimal_text(", ")"},
-		"sqlite bool": {"CASE ", " WHEN 1 THEN 'true' WHEN 0 THEN 'false' END"}, "sqlite timestamp": {"", ""}, "sqlite double": {"", ""},
+		"sqlite bool": {"CASE ", " WHEN 1 THEN 'true' WHEN 0 THEN 'false' END"}, "sqlite timestamp": {"", ""}, "sqlite choices": {"", ""}, "postgres choices": {"replace(", "::text, '\", \"', '\",\"')"}, "sqlite double": {"", ""},
 		"postgres string": {"", ""}, "postgres int": {"", "::text"}, "postgres decimal": {"trim_scale(", ")::text"},
 		"postgres bool": {"(", ")::text"}, "postgres timestamp": {"to_char(", ` AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US')`},
 		"postgres double": {"", "::text"},
@@ -44,6 +44,8 @@ func goText(v any, dialect string) string {
 		return "null"
 	case decimal.Decimal:
 		return decimalText(v)
+	case []string:
+		return string(core.AppendValue(nil, v))
 	case float64:
 		return strconv.FormatFloat(v, 'g', -1, 64)
 	case time.Time:
@@ -70,6 +72,7 @@ var worldTable = core.Table{Name: "world", Columns: []core.Column{
 	{Name: "f1", Kind: core.Float}, {Name: "f2", Kind: core.Float}, {Name: "b1", Kind: core.Boolean}, {Name: "b2", Kind: core.Boolean},
 	{Name: "day1", Kind: core.Date}, {Name: "day2", Kind: core.Date}, {Name: "t1", Kind: core.Timestamp}, {Name: "t2", Kind: core.Timestamp},
 	{Name: "u1", Kind: core.UUID}, {Name: "u2", Kind: core.Lookup}, {Name: "owner_id", Kind: core.UUID, System: true, Required: true}, {Name: "j1", Kind: core.JSON},
+	{Name: "m1", Kind: core.Choices}, {Name: "m2", Kind: core.Choices}, {Name: "st1", Kind: core.Status},
 }}
 
 // newWorld makes the table and writes the rows.

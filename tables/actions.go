@@ -2,7 +2,7 @@ package tables
 
 import (
 	"context"
-	"encoding/json"
+	"strings"
 
 	"colonnade/core"
 )
@@ -11,6 +11,7 @@ import (
 func (s *Store) Actions() []core.Action {
 	return []core.Action{
 		s.createTable(), s.addColumn(), s.addLookup(), s.addIndex(), s.putRule(), s.dropRule(),
+		s.putOptions(), s.dropOptions(), s.describeOptions(),
 		s.putSearch(), s.search(), s.addManyToMany(), s.linkRecords(), s.unlinkRecords(),
 	}
 }
@@ -19,10 +20,18 @@ func text(name, doc string) core.Column { return core.Column{Name: name, Kind: c
 
 func required(c core.Column) core.Column { c.Required = true; return c }
 
+func kindNames() string {
+	var out []string
+	for _, k := range core.Kinds() {
+		out = append(out, string(k))
+	}
+	return strings.Join(out, ", ")
+}
+
 // columnInput describes a column as an argument.
 var columnInput = []core.Column{
 	required(text("name", "Lower-case letters, digits and underscores, such as order_line.")),
-	required(text("kind", "text, long_text, integer, decimal, float, boolean, date, timestamp, uuid, choice, lookup or json.")),
+	required(text("kind", "One of the [kinds](kinds.md): "+kindNames()+".")),
 	text("label", "The name for people."),
 	text("doc", "What the column holds."),
 	{Name: "required", Kind: core.Boolean, Doc: "Whether every record must have a value."},
@@ -39,9 +48,8 @@ var columnInput = []core.Column{
 	{Name: "max", Kind: core.Decimal, Doc: "Of a number: the greatest value."},
 	{Name: "precision", Kind: core.Integer, Doc: "Of a decimal, in digits."},
 	{Name: "scale", Kind: core.Integer, Doc: "Of a decimal, digits after the point."},
-	{Name: "options", Kind: core.Object, List: true, Doc: "Of a choice.", Fields: []core.Column{
-		required(text("value", "What is stored.")), text("label", "What people read."), text("color", "How it is shown."),
-	}},
+	{Name: "options", Kind: core.Object, List: true, Doc: "Of a choice, of choices and of a status: in the order in which people see them.", Fields: statusInput},
+	text("option_set", "Of a choice and of choices: the set that the options are taken from, in place of options. See put_options."),
 	text("target", "Of a lookup: the table that it leads to."),
 	text("relation", "Of a lookup: the field that leads to the record; the name without _id when left out."),
 	text("inverse", "Of a lookup: the field of the target that leads back; the name of the table when left out."),
@@ -80,14 +88,6 @@ var versionOutput = []core.Column{
 	{Name: "version", Kind: core.Integer, Doc: "The version of the schema after the change."},
 }
 
-// decodeInput copies normalised arguments into a struct with JSON tags of the same names.
-func decodeInput(in any, out any) error {
-	if err := json.Unmarshal(core.AppendValue(nil, in), out); err != nil {
-		return core.E("tables.decodeInput", core.Invalid, "the arguments do not fit together", err)
-	}
-	return nil
-}
-
 // define returns the action that makes a change from its arguments.
 func (s *Store) define(name, doc string, input []core.Column, change func(core.Record) (core.Change, error), example core.Example) core.Action {
 	return core.Action{
@@ -97,7 +97,7 @@ func (s *Store) define(name, doc string, input []core.Column, change func(core.R
 			if err != nil {
 				return nil, core.E("tables."+name, err)
 			}
-			out := core.Record{"table": ch.Table()}
+			out := core.Record{"table": orNull(ch.Table())}
 			err = s.Tx(ctx, TxOptions{Define: true}, func(ctx context.Context, tx *Tx) error {
 				err := tx.Change(ctx, ch)
 				out["version"] = tx.snap.Schema.Version()

@@ -115,6 +115,9 @@ func (tx *Tx) record(ctx context.Context, a *alteration) error {
 	if err := tx.recordDefinitions(ctx, a.from.Schema, a.next.Schema); err != nil {
 		return err
 	}
+	if err := tx.recordOptions(ctx, a.changes); err != nil {
+		return err
+	}
 	if err := tx.recordChange(ctx, a.next.Schema.Version(), a.done); err != nil {
 		return err
 	}
@@ -156,6 +159,30 @@ func (tx *Tx) recordDefinitions(ctx context.Context, from, to *core.Schema) erro
 		}
 		b := db.New(tx.db.Dialect).Write(`INSERT INTO "_table" (name, definition, created_at) VALUES (`).Arg(t.SQL()).Write(", ").Arg(string(definition)).Write(", ").Value(&at, tx.now).
 			Write(") ON CONFLICT (name) DO UPDATE SET definition = excluded.definition")
+		if _, err := tx.db.Exec(ctx, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// recordOptions keeps the option sets that changed.
+func (tx *Tx) recordOptions(ctx context.Context, changes []core.Change) error {
+	for _, c := range changes {
+		b := db.New(tx.db.Dialect)
+		switch c := c.(type) {
+		case core.PutOptions:
+			definition, err := json.Marshal(c.Put)
+			if err != nil {
+				return err
+			}
+			b.Write(`INSERT INTO "_option_set" (name, definition) VALUES (`).Arg(c.Put.Name).Write(", ").Arg(string(definition)).
+				Write(") ON CONFLICT (name) DO UPDATE SET definition = excluded.definition")
+		case core.DropOptions:
+			b.Write(`DELETE FROM "_option_set" WHERE name = `).Arg(c.Name)
+		default:
+			continue
+		}
 		if _, err := tx.db.Exec(ctx, b); err != nil {
 			return err
 		}

@@ -29,6 +29,7 @@ type Import struct {
 	Mode    ImportMode
 	Key     string         // "<table>_pkey", a unique column or the name of a key; empty to create only
 	Columns []ImportColumn // what the rows hold
+	AsIs    bool           // see [Insert.AsIs]
 }
 
 // ImportColumn is a column that rows of a file have values for.
@@ -449,7 +450,7 @@ func (b *importBatch) row(w *writer, u *upsert, n int, values core.Record, res *
 
 // writer returns the writer of the rows and, with a key, the records that have their keys.
 func (b *importBatch) writer(ctx context.Context, rows []int) (*writer, *upsert, error) {
-	in := Insert{Table: b.table.Name, Rows: make([]core.Record, len(rows))}
+	in := Insert{Table: b.table.Name, Rows: make([]core.Record, len(rows)), AsIs: b.in.AsIs}
 	for n, i := range rows {
 		in.Rows[n] = b.rows[i].Values
 	}

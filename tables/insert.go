@@ -15,6 +15,7 @@ type Insert struct {
 	OnConflict *OnConflict
 	With       []Nest // what is inserted together with the rows
 	Report     bool   // rows that are refused are left out, and their errors are in the items of the result
+	AsIs       bool   // records of another system, as they are: any status, retired options; needs the right import_data
 
 	trusted map[any]bool // ids that the same insert created, which may be looked up unseen
 }
@@ -105,7 +106,12 @@ func (tx *Tx) inserter(ctx context.Context, in Insert) (w *writer, u *upsert, er
 	if w, err = tx.writer(ctx, in.Table, priv); err != nil {
 		return nil, nil, err
 	}
-	w.trusted = in.trusted
+	w.trusted, w.asIs = in.trusted, in.AsIs
+	if w.asIs {
+		if err := tx.snap.Policy.May(w.caller, "import_data"); err != nil {
+			return nil, nil, err
+		}
+	}
 	if in.OnConflict != nil {
 		u, err = w.upsert(in)
 	}

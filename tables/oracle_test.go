@@ -176,6 +176,10 @@ func (o *oracle) compare(table string, r core.Record, c Compare) truth {
 	if c.Op == IsNull {
 		return is((v == nil) == c.Value.(bool))
 	}
+	if c.Op == ContainsAll || c.Op == ContainedIn || c.Op == HasAny { // NULL is like no value
+		have, _ := v.([]string)
+		return includes(have, c)
+	}
 	if v == nil {
 		if list, ok := c.Value.([]any); ok && len(list) == 0 { // no value is in an empty list
 			return is(c.Op == NotIn)
@@ -208,6 +212,26 @@ func (o *oracle) compare(table string, r core.Record, c Compare) truth {
 		return is(likes(v.(string), c.Value.(string), c.Op == ILike || c.Op == NotILike) == (c.Op == Like || c.Op == ILike))
 	}
 	panic(c.Op)
+}
+
+func includes(have []string, c Compare) truth {
+	want := map[string]bool{}
+	for _, v := range c.Value.([]any) {
+		want[v.(string)] = true
+	}
+	n := 0
+	for _, v := range have {
+		if want[v] {
+			n++
+		}
+	}
+	switch c.Op {
+	case ContainsAll:
+		return is(n == len(want))
+	case ContainedIn:
+		return is(n == len(have))
+	}
+	return is(n > 0)
 }
 
 func likes(s, pattern string, fold bool) bool {
@@ -255,6 +279,8 @@ func order(a, b any) int {
 		return -1
 	case json.RawMessage:
 		return strings.Compare(string(a), string(b.(json.RawMessage)))
+	case []string:
+		return slices.Compare(a, b.([]string))
 	}
 	panic(fmt.Sprintf("%T", a))
 }
@@ -504,6 +530,8 @@ var oracleColumns = []core.Column{
 	{Name: "b", Kind: core.Boolean}, {Name: "day", Kind: core.Date},
 	{Name: "l", Kind: core.LongText}, {Name: "f", Kind: core.Float}, {Name: "moment", Kind: core.Timestamp}, {Name: "u", Kind: core.UUID},
 	{Name: "c", Kind: core.Choice, Options: []core.Option{{Value: "red"}, {Value: "green"}, {Value: "Blue"}}}, {Name: "j", Kind: core.JSON},
+	{Name: "many", Kind: core.Choices, Options: []core.Option{{Value: "red"}, {Value: "green"}, {Value: "Blue"}, {Value: `"q"`}}},
+	{Name: "stage", Kind: core.Status, Options: []core.Option{{Value: "new", State: "open", Next: []string{"won", "lost"}}, {Value: "won", State: "closed"}, {Value: "lost", State: "closed", Next: []string{"new"}}}},
 	{Name: "next_n", Kind: core.Integer, Formula: "n + 1"}, {Name: "twice", Kind: core.Decimal, Precision: 12, Scale: 2, Formula: "d * 2.0"},
 	{Name: "loud", Kind: core.Text, Formula: `s + "!"`}, {Name: "big", Kind: core.Boolean, Formula: "n > 2 && d > 1.0"},
 	{Name: "label", Kind: core.Text, Formula: `coalesce(loud, "none") + string(next_n)`}, {Name: "later", Kind: core.Date, Formula: "addDays(day, 3)"},
@@ -562,8 +590,15 @@ func (m maker) value(c *core.Column) any {
 		return time.Date(2024, 2, 28, 12, m.IntN(3), 0, 1000*m.IntN(2), time.UTC)
 	case core.UUID:
 		return fmt.Sprintf("00000000-0000-4000-8000-00000000000%d", m.IntN(4))
-	case core.Choice:
+	case core.Choice, core.Status:
 		return choose(m, c.Options...).Value
+	case core.Choices:
+		var out []string
+		for _, o := range append(subset(m, c.Options, 0.4), choose(m, c.Options...)) {
+			out = append(out, o.Value)
+		}
+		slices.Sort(out)
+		return slices.Compact(out)
 	case core.JSON:
 		return choose[any](m, json.RawMessage(`{"a":1}`), json.RawMessage(`[1,"x"]`), json.RawMessage(`"t"`))
 	}
@@ -597,7 +632,7 @@ func (m maker) record(t *core.Table, all map[string][]core.Record) core.Record {
 			r[c.Name] = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 		case c.System:
 			r[c.Name] = string(world.other)
-		case m.chance(0.2):
+		case m.chance(0.2) && !c.Required:
 			r[c.Name] = nil
 		case c.Kind == core.Lookup:
 			r[c.Name] = m.lookup(c, all)
@@ -634,8 +669,13 @@ func (m maker) grants(s *core.Schema, roles []string) []authz.Grant {
 	for _, t := range userTables(s) {
 		conditions := []string{"", "", "n > 1", `s == "a" || s == "b"`, "b", "!b || n < 3", "d >= 1.0 // dear", `day > date("2024-02-27")`, `s in ["a", "ab"] && n != 2`, "isNull(to0_id)", "version == 1 && n > 0"}
 		for _, c := range t.Columns {
-			if c.Name == "big" || c.Name == "mine" {
+			switch c.Name {
+			case "big", "mine":
 				conditions = append(conditions, c.Name)
+			case "many":
+				conditions = append(conditions, `"red" in many`, `!("green" in many) || size(many) > 2`)
+			case "stage":
+				conditions = append(conditions, `stage_state == "open"`, `"won" in stage_next`)
 			}
 		}
 		for _, role := range roles {
@@ -734,6 +774,9 @@ func (a asker) comparison(table string) Cond {
 	if c.Kind.Info().Ordered {
 		ops = append(ops, Gt, Gte, Lt, Lte, Between)
 	}
+	if c.Kind == core.Choices {
+		ops = append(ops, ContainsAll, ContainedIn, HasAny)
+	}
 	if c.Kind.Info().Like {
 		ops = append(ops, Like, NotLike, ILike, NotILike, StartsWith)
 	}
@@ -745,6 +788,12 @@ func (a asker) comparison(table string) Cond {
 		list := []any{}
 		for range a.IntN(4) {
 			list = append(list, a.operand(table, c))
+		}
+		out.Value = list
+	case ContainsAll, ContainedIn, HasAny:
+		list := []any{}
+		for range a.IntN(4) {
+			list = append(list, choose(a.maker, c.Options...).Value)
 		}
 		out.Value = list
 	case Between:

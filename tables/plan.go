@@ -317,6 +317,8 @@ func (n *node) compare(c Compare) (writeFunc, error) {
 			word = " IS NULL"
 		}
 		return func(b *db.Builder) { r.write(b); b.Write(word) }, nil
+	case ContainsAll, ContainedIn, HasAny:
+		return choices(c, loose, r.write, at)
 	case In, NotIn, Between:
 		items, ok := c.Value.([]any)
 		if !ok {
@@ -364,12 +366,14 @@ type operand struct {
 
 // parse returns the value in the Go form of the column's kind.
 func (o *operand) parse(v any) (any, error) {
-	if v == nil {
-		return nil, core.E("tables.compare", core.Invalid, o.at, "null compares with nothing: use _is_null")
+	var err error
+	if v != nil {
+		if v, err = o.column.Parse(v); err != nil {
+			return nil, core.E("tables.compare", o.at, err)
+		}
 	}
-	v, err := o.column.Parse(v)
-	if err != nil {
-		return nil, core.E("tables.compare", o.at, err)
+	if v == nil { // an empty list of choices too
+		return nil, core.E("tables.compare", core.Invalid, o.at, "null compares with nothing: use _is_null")
 	}
 	return v, nil
 }
@@ -408,6 +412,24 @@ func between(op CompareOp, at core.At, c *core.Column, left writeFunc, list []an
 		b.Dialect().AnyOf(b, c, func() { left(b) }, list)
 		b.Write(")")
 	}, nil
+}
+
+var choicesOps = map[CompareOp]db.ChoicesOp{ContainsAll: db.ContainsAll, ContainedIn: db.ContainedIn, HasAny: db.HasAny}
+
+// choices compares choices with a list.
+func choices(c Compare, column *core.Column, left writeFunc, at core.At) (writeFunc, error) {
+	if column.Kind != core.Choices {
+		return nil, core.E("tables.compare", core.Invalid, at, "the operator compares choices with a list of values")
+	}
+	v, err := column.Parse(c.Value)
+	if err != nil {
+		return nil, core.E("tables.compare", at, err)
+	}
+	list, _ := v.([]string) // none is a list too
+	if list == nil {
+		list = []string{}
+	}
+	return func(b *db.Builder) { b.Dialect().Choices(b, choicesOps[c.Op], func() { left(b) }, list) }, nil
 }
 
 var likeEscape = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)

@@ -80,7 +80,7 @@ type Not struct{ Cond Cond }
 type Compare struct {
 	Column string
 	Op     CompareOp
-	Value  any // as it came from the client; a list for In, NotIn and Between, a bool for IsNull; for others also a [Param]
+	Value  any // as it came from the client; a list for In, NotIn, Between and the operators of choices, a bool for IsNull; for others also a [Param]
 }
 
 // CompareOp is an operator of [Compare].
@@ -103,6 +103,10 @@ const (
 	NotILike   CompareOp = "nilike"
 	StartsWith CompareOp = "starts_with"
 	Between    CompareOp = "between"
+
+	ContainsAll CompareOp = "contains" // of choices, with a list: for them NULL is like no value
+	ContainedIn CompareOp = "contained_in"
+	HasAny      CompareOp = "has_any"
 )
 
 // Related holds when a record that the relation leads to meets the condition.

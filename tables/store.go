@@ -117,8 +117,12 @@ func (s *Store) read(ctx context.Context, tx *db.Tx) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
+	sets, err := readOptionSets(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
 	next := &Snapshot{policyVersion: v.policy, maxLimit: s.o.MaxLimit}
-	if next.Schema, err = core.NewSchema(v.schema, append(defined, s.o.Builtin...)...); err != nil {
+	if next.Schema, err = core.NewSchemaOf(v.schema, sets, append(defined, s.o.Builtin...)...); err != nil {
 		return nil, err
 	}
 	next.access, err = authz.Load(ctx, tx.Gorm(ctx))
@@ -258,6 +262,25 @@ func readTables(ctx context.Context, tx *db.Tx) ([]core.Table, error) {
 			return core.E("tables.readTables", core.At{Table: name}, fmt.Errorf("the definition cannot be read: %w", err))
 		}
 		out = append(out, t)
+		return nil
+	})
+	return out, err
+}
+
+func readOptionSets(ctx context.Context, tx *db.Tx) ([]core.OptionSet, error) {
+	var out []core.OptionSet
+	b := db.New(tx.Dialect).Write(`SELECT name, definition FROM "_option_set" ORDER BY name`)
+	err := tx.Query(ctx, b, func(scan func(...any) error) error {
+		var name string
+		var definition []byte
+		if err := scan(&name, &definition); err != nil {
+			return err
+		}
+		var set core.OptionSet
+		if err := json.Unmarshal(definition, &set); err != nil {
+			return core.E("tables.readOptionSets", fmt.Errorf("the option set %s cannot be read: %w", name, err))
+		}
+		out = append(out, set)
 		return nil
 	})
 	return out, err

@@ -26,6 +26,7 @@ type writer struct {
 	update *authz.Decision
 	stored []*core.Column
 	batch  []change
+	asIs   bool // the records are taken over from another system: see [Insert.AsIs]
 
 	trusted map[any]bool // ids that the caller has just created, and may look up unseen
 	defined bool         // what the records look up need not be in reach: they are changed by the definition of the tables
@@ -196,6 +197,9 @@ func (w *writer) add(values core.Record, item int) (core.ID, error) {
 	if err := w.complete(next); err != nil {
 		return "", err
 	}
+	if err := w.begin(next); err != nil {
+		return "", err
+	}
 	if err := w.inReach(core.Create, nil, next, in.guards); err != nil {
 		return "", err
 	}
@@ -219,6 +223,9 @@ func (w *writer) change(in input, old core.Record, item int) (changed bool, err 
 		}
 	}
 	if err := w.complete(next); err != nil || w.same(old, next) {
+		return false, err
+	}
+	if err := w.follow(old, next); err != nil {
 		return false, err
 	}
 	w.touch(next, old)
@@ -360,8 +367,12 @@ func equal(a, b any) bool {
 	case json.RawMessage:
 		b, ok := b.(json.RawMessage)
 		return ok && bytes.Equal(a, b)
+	case []string:
+		b, ok := b.([]string)
+		return ok && slices.Equal(a, b)
 	}
-	if _, ok := b.(json.RawMessage); ok {
+	switch b.(type) {
+	case json.RawMessage, []string: // which do not compare with ==
 		return false
 	}
 	return a == b

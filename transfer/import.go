@@ -33,6 +33,7 @@ type Request struct {
 	Key       string            `json:"key,omitempty"`
 	Skip      bool              `json:"skip,omitempty"`       // leave out rows that fail; otherwise nothing is imported when one fails
 	MaxErrors int               `json:"max_errors,omitempty"` // with Skip: stop after more failures; [MaxErrors] when 0
+	AsIs      bool              `json:"as_is,omitempty"`      // the records of another system, see [tables.Insert]
 	Batch     core.ID           `json:"-"`                    // go on with this batch
 	Plan      bool              `json:"-"`                    // tell what would happen, and write nothing
 }

@@ -299,7 +299,7 @@ func TestUndo(t *testing.T) {
 			t.Fatalf("%v", out)
 		}
 		reasons := fmt.Sprint(out["reasons"])
-		if !strings.Contains(reasons, "changed the record since") || !strings.Contains(reasons, "refer to it") || !strings.Contains(reasons, string(shops[1])) {
+		if !strings.Contains(reasons, "changed the record since") || !strings.Contains(reasons, "refers to it") || !strings.Contains(reasons, string(shops[1])) {
 			t.Fatal(reasons)
 		}
 		if got := w.list("shop", "code", "city"); got != "moved Kiel; old Rome; used Metz" {

@@ -114,7 +114,7 @@ func (s *Service) match(ctx context.Context, in *input) error {
 		}
 		in.fields[i].otherwise = v
 	}
-	in.how.Table, in.how.Mode, in.how.Key = in.r.Table, in.r.Mode, in.r.Key
+	in.how.Table, in.how.Mode, in.how.Key, in.how.AsIs = in.r.Table, in.r.Mode, in.r.Key, in.r.AsIs
 	return nil
 }
 

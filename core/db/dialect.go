@@ -52,6 +52,9 @@ type Dialect interface {
 	// Like writes a condition: the text matches the LIKE pattern, where % and _ are wild and \ escapes.
 	Like(b *Builder, text, pattern func(), fold bool)
 
+	// Choices writes a condition on an expression of the kind choices, for which NULL is like no value.
+	Choices(b *Builder, operator ChoicesOp, expr func(), list []string)
+
 	// Aggregate writes sum, avg, min or max over an expression of that kind, exact for decimals. A sum that its kind cannot
 	// hold is an error, also that of an average of floats.
 	Aggregate(b *Builder, function string, k core.Kind, expr func())
@@ -100,6 +103,16 @@ type Dialect interface {
 	// Open connects. The data source is the dialect's own: a file, a URL.
 	Open(ctx context.Context, source string, o Options) (Engine, error)
 }
+
+// ChoicesOp compares choices with a list of values.
+type ChoicesOp int
+
+// The operators of choices.
+const (
+	ContainsAll ChoicesOp = iota // every value of the list
+	ContainedIn                  // no value that is not in the list
+	HasAny                       // a value of the list
+)
 
 // Engine is an open database of one dialect.
 type Engine interface {

@@ -44,7 +44,7 @@ func (Dialect) AppendPlaceholder(b []byte, n int) []byte {
 var storage = map[core.Kind]string{
 	core.Text: "text", core.LongText: "text", core.Integer: "bigint", core.Decimal: "numeric", core.Float: "float8",
 	core.Boolean: "boolean", core.Date: "date", core.Timestamp: "timestamptz", core.UUID: "uuid", core.Choice: "text",
-	core.Lookup: "uuid", core.JSON: "jsonb",
+	core.Choices: "jsonb", core.Status: "text", core.Lookup: "uuid", core.JSON: "jsonb",
 }
 
 // ColumnType implements db.Dialect.
@@ -259,6 +259,21 @@ func (Dialect) Like(b *db.Builder, text, pattern func(), fold bool) {
 	b.Write(`) COLLATE "default") LIKE lower((`)
 	pattern()
 	b.Write(`) COLLATE "default")`)
+}
+
+// Choices implements db.Dialect.
+func (d Dialect) Choices(b *db.Builder, operator db.ChoicesOp, expr func(), list []string) {
+	b.Write("(coalesce(")
+	expr()
+	b.Write(", '[]')")
+	switch operator {
+	case db.ContainsAll:
+		b.Write(" @> ").Arg(string(core.AppendValue(nil, list))).Write("::jsonb)")
+	case db.ContainedIn:
+		b.Write(" <@ ").Arg(string(core.AppendValue(nil, list))).Write("::jsonb)")
+	default:
+		b.Write(" ?| ").Arg(list).Write("::text[])")
+	}
 }
 
 // Aggregate implements db.Dialect.

@@ -42,7 +42,7 @@ func (Dialect) AppendPlaceholder(b []byte, _ int) []byte { return append(b, '?')
 var storage = map[core.Kind]string{
 	core.Text: "TEXT", core.LongText: "TEXT", core.Integer: "INTEGER", core.Decimal: "TEXT COLLATE " + decimalCollation,
 	core.Float: "REAL", core.Boolean: "INTEGER", core.Date: "TEXT", core.Timestamp: "TEXT", core.UUID: "TEXT",
-	core.Choice: "TEXT", core.Lookup: "TEXT", core.JSON: "TEXT",
+	core.Choice: "TEXT", core.Choices: "TEXT", core.Status: "TEXT", core.Lookup: "TEXT", core.JSON: "TEXT",
 }
 
 // ColumnType implements db.Dialect.
@@ -197,7 +197,7 @@ func member(b *db.Builder, f *db.ShapeField, i int) {
 	switch {
 	case f.Text != "":
 		b.Literal(f.Text)
-	case f.JSON || f.Kind == core.JSON || f.Kind == core.Decimal:
+	case f.JSON || f.Kind == core.JSON || f.Kind == core.Choices || f.Kind == core.Decimal:
 		b.Write("json(", column, ")")
 	case f.Kind == core.Float:
 		b.Write("json(float_json(", column, "))")
@@ -255,6 +255,13 @@ func (Dialect) Like(b *db.Builder, text, pattern func(), fold bool) {
 	b.Write(", ")
 	pattern()
 	b.Write(")")
+}
+
+// Choices implements db.Dialect.
+func (d Dialect) Choices(b *db.Builder, operator db.ChoicesOp, expr func(), list []string) {
+	b.Write(map[db.ChoicesOp]string{db.ContainsAll: "choices_contains(", db.ContainedIn: "choices_within(", db.HasAny: "choices_any("}[operator])
+	expr()
+	b.Write(", ").Arg(string(core.AppendValue(nil, list))).Write(")")
 }
 
 // Aggregate implements db.Dialect.
