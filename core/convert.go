@@ -24,10 +24,15 @@ var conversions = map[Kind][]Kind{
 	Choice:    {Choices, Status, JSON},
 	Choices:   {JSON},
 	Status:    {Choice, Choices, JSON},
+
+	Autonumber: {JSON},
 }
 
 // Convertible reports whether the values of one column can become those of another, all or some.
 func Convertible(from, to *Column) bool {
+	if to.Kind == Autonumber { // whose values come from its sequence
+		return false
+	}
 	return isText(from.Kind) || isText(to.Kind) || from.Kind == to.Kind || from.Kind == JSON || slices.Contains(conversions[from.Kind], to.Kind)
 }
 

@@ -37,6 +37,7 @@ var formats = map[Format]func(c *Column, s string) (string, string){
 type limits struct {
 	characters int
 	pattern    *regexp.Regexp // of the whole text
+	number     *numbering     // of an autonumber
 }
 
 // Unlimited returns the column with its kind, but without the limits that a definition can change: it takes values to
@@ -170,6 +171,9 @@ func (c *Column) compile() string {
 		return "only a number has a least and a greatest value"
 	case c.Min != nil && c.Max != nil && c.Min.GreaterThan(*c.Max):
 		return "the least value is above the greatest one"
+	}
+	if problem := c.checkNumbering(l); problem != "" {
+		return problem
 	}
 	if c.Pattern != "" {
 		var problem string

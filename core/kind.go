@@ -15,21 +15,22 @@ type Kind string
 
 // The kinds. A value of each has one Go form, whatever it came from: see the table of kinds.
 const (
-	Text      Kind = "text"      // string, at most MaxLength characters
-	LongText  Kind = "long_text" // string
-	Integer   Kind = "integer"   // int64
-	Decimal   Kind = "decimal"   // decimal.Decimal with the scale of its column
-	Float     Kind = "float"     // float64, never NaN or infinite
-	Boolean   Kind = "boolean"   // bool
-	Date      Kind = "date"      // time.Time at midnight UTC
-	Timestamp Kind = "timestamp" // time.Time in UTC, to the microsecond
-	UUID      Kind = "uuid"      // string in the form of [ID]
-	Choice    Kind = "choice"    // string: the value of an [Option]
-	Choices   Kind = "choices"   // []string: values of options in the order of their bytes, none twice; never empty
-	Status    Kind = "status"    // string: the value of an option, which says what may follow it
-	Lookup    Kind = "lookup"    // string: the [ID] of a record of the target table
-	JSON      Kind = "json"      // json.RawMessage in the canonical form of [CanonicalJSON]
-	Object    Kind = "object"    // map[string]any; only in the description of an [Action]
+	Text       Kind = "text"       // string, at most MaxLength characters
+	LongText   Kind = "long_text"  // string
+	Integer    Kind = "integer"    // int64
+	Decimal    Kind = "decimal"    // decimal.Decimal with the scale of its column
+	Float      Kind = "float"      // float64, never NaN or infinite
+	Boolean    Kind = "boolean"    // bool
+	Date       Kind = "date"       // time.Time at midnight UTC
+	Timestamp  Kind = "timestamp"  // time.Time in UTC, to the microsecond
+	UUID       Kind = "uuid"       // string in the form of [ID]
+	Choice     Kind = "choice"     // string: the value of an [Option]
+	Choices    Kind = "choices"    // []string: values of options in the order of their bytes, none twice; never empty
+	Status     Kind = "status"     // string: the value of an option, which says what may follow it
+	Autonumber Kind = "autonumber" // string: made by the template of its column when a record is created
+	Lookup     Kind = "lookup"     // string: the [ID] of a record of the target table
+	JSON       Kind = "json"       // json.RawMessage in the canonical form of [CanonicalJSON]
+	Object     Kind = "object"     // map[string]any; only in the description of an [Action]
 )
 
 // KindInfo is what the layers call a kind. A new kind is a new row of the table of kinds, and one of each dialect.
@@ -47,21 +48,22 @@ type KindInfo struct {
 }
 
 var kinds = map[Kind]KindInfo{
-	Text:      {Doc: "A line of text.", CEL: "string", GraphQL: "String", Ordered: true, Like: true, parse: parseText, append: appendString},
-	LongText:  {Doc: "Text of any length.", CEL: "string", GraphQL: "String", Ordered: true, Like: true, parse: parseText, append: appendString},
-	Integer:   {Doc: "A whole number of 64 bits.", CEL: "int", GraphQL: "bigint", Ordered: true, Number: true, parse: parseInteger, append: appendInteger},
-	Decimal:   {Doc: "An exact number with a fixed number of digits after the point.", CEL: "decimal", GraphQL: "numeric", Ordered: true, Number: true, parse: parseDecimal, append: appendDecimal},
-	Float:     {Doc: "An approximate number of 64 bits.", CEL: "double", GraphQL: "float8", Ordered: true, Number: true, parse: parseFloat, append: appendFloat},
-	Boolean:   {Doc: "True or false.", CEL: "bool", GraphQL: "Boolean", parse: parseBool, append: appendBool},
-	Date:      {Doc: "A day without a time.", CEL: "timestamp", GraphQL: "date", Ordered: true, parse: parseDate, append: appendDate},
-	Timestamp: {Doc: "A moment, kept in UTC to the microsecond.", CEL: "timestamp", GraphQL: "timestamptz", Ordered: true, parse: parseTimestamp, append: appendTimestamp},
-	UUID:      {Doc: "A universally unique identifier.", CEL: "string", GraphQL: "uuid", Ordered: true, parse: parseUUID, append: appendString},
-	Choice:    {Doc: "One of a list of options.", CEL: "string", GraphQL: "String", Ordered: true, parse: parseChoice, append: appendString},
-	Choices:   {Doc: "Several of a list of options.", CEL: "choices", GraphQL: "String", Many: true, parse: parseChoices, append: appendChoices},
-	Status:    {Doc: "One of a list of options, which are grouped under states and say what may follow them. It always has a value.", CEL: "string", GraphQL: "String", Ordered: true, Like: true, Table: true, parse: parseChoice, append: appendString},
-	Lookup:    {Doc: "A link to one record of another table.", CEL: "string", GraphQL: "uuid", Ordered: true, Table: true, parse: parseUUID, append: appendString},
-	JSON:      {Doc: "Any JSON value.", CEL: "json", GraphQL: "jsonb", parse: parseJSON, append: appendJSON},
-	Object:    {Doc: "A group of named values.", CEL: "map", append: appendAny},
+	Text:       {Doc: "A line of text.", CEL: "string", GraphQL: "String", Ordered: true, Like: true, parse: parseText, append: appendString},
+	LongText:   {Doc: "Text of any length.", CEL: "string", GraphQL: "String", Ordered: true, Like: true, parse: parseText, append: appendString},
+	Integer:    {Doc: "A whole number of 64 bits.", CEL: "int", GraphQL: "bigint", Ordered: true, Number: true, parse: parseInteger, append: appendInteger},
+	Decimal:    {Doc: "An exact number with a fixed number of digits after the point.", CEL: "decimal", GraphQL: "numeric", Ordered: true, Number: true, parse: parseDecimal, append: appendDecimal},
+	Float:      {Doc: "An approximate number of 64 bits.", CEL: "double", GraphQL: "float8", Ordered: true, Number: true, parse: parseFloat, append: appendFloat},
+	Boolean:    {Doc: "True or false.", CEL: "bool", GraphQL: "Boolean", parse: parseBool, append: appendBool},
+	Date:       {Doc: "A day without a time.", CEL: "timestamp", GraphQL: "date", Ordered: true, parse: parseDate, append: appendDate},
+	Timestamp:  {Doc: "A moment, kept in UTC to the microsecond.", CEL: "timestamp", GraphQL: "timestamptz", Ordered: true, parse: parseTimestamp, append: appendTimestamp},
+	UUID:       {Doc: "A universally unique identifier.", CEL: "string", GraphQL: "uuid", Ordered: true, parse: parseUUID, append: appendString},
+	Choice:     {Doc: "One of a list of options.", CEL: "string", GraphQL: "String", Ordered: true, parse: parseChoice, append: appendString},
+	Choices:    {Doc: "Several of a list of options.", CEL: "choices", GraphQL: "String", Many: true, parse: parseChoices, append: appendChoices},
+	Status:     {Doc: "One of a list of options, which are grouped under states and say what may follow them. It always has a value.", CEL: "string", GraphQL: "String", Ordered: true, Like: true, Table: true, parse: parseChoice, append: appendString},
+	Autonumber: {Doc: "A number that each new record gets, made by a template. No two are equal, and nobody writes it.", CEL: "string", GraphQL: "String", Ordered: true, Like: true, Table: true, parse: parseNumber, append: appendString},
+	Lookup:     {Doc: "A link to one record of another table.", CEL: "string", GraphQL: "uuid", Ordered: true, Table: true, parse: parseUUID, append: appendString},
+	JSON:       {Doc: "Any JSON value.", CEL: "json", GraphQL: "jsonb", parse: parseJSON, append: appendJSON},
+	Object:     {Doc: "A group of named values.", CEL: "map", append: appendAny},
 }
 
 // Kinds returns every kind that a column of a table can have, by name.

@@ -96,7 +96,8 @@ func (t Table) complete() Table {
 		if c.Kind == Lookup && c.OnDelete == "" {
 			c.OnDelete = Restrict
 		}
-		c.Required = c.Required || c.Kind == Status
+		c.Required = c.Required || c.Kind == Status || c.Kind == Autonumber
+		c.Unique = c.Unique || c.Kind == Autonumber
 		t.Columns = append(append(t.Columns, c), c.parts()...)
 	}
 	t.Rules = slices.SortedStableFunc(slices.Values(t.Rules), func(a, b Rule) int {

@@ -32,6 +32,10 @@ type Column struct {
 	Scale     int              `json:"scale,omitempty"`      // of a decimal, digits after the point
 	Options   []Option         `json:"options,omitempty"`    // of a choice, of choices, of a status
 	OptionSet string           `json:"option_set,omitempty"` // of a choice or choices: the [OptionSet] that the options are taken from
+	Template  string           `json:"template,omitempty"`   // of an autonumber, such as INV-{DATE:yyyy}-{SEQ:5}; {SEQ} when empty
+	Seed      int64            `json:"seed,omitempty"`       // of an autonumber: the first number; 1 when 0
+	Step      int64            `json:"step,omitempty"`       // of an autonumber: from one number to the next; 1 when 0
+	Gapless   bool             `json:"gapless,omitempty"`    // of an autonumber: numbers are given back by what fails, and are drawn one transaction after the other
 	Target    string           `json:"target,omitempty"`     // of a lookup: the table
 	Relation  string           `json:"relation,omitempty"`   // of a lookup: the field that leads to the record
 	Inverse   string           `json:"inverse,omitempty"`    // of a lookup: the field of the target that leads back
@@ -353,7 +357,7 @@ func (c *Column) check() error {
 		problem = "a required lookup cannot be set to null: choose restrict or cascade"
 	case c.Formula != "" && (c.Required || c.Unique || c.Default != ""):
 		problem = "a calculated column is neither required nor unique and has no default"
-	case c.Formula != "" && c.Part == "" && (c.Kind == Lookup || c.Kind == JSON || c.Kind == UUID || c.Kind.chooses()):
+	case c.Formula != "" && c.Part == "" && (c.Kind == Lookup || c.Kind == JSON || c.Kind == UUID || c.Kind == Autonumber || c.Kind.chooses()):
 		problem = "a calculated column is a text, a number, a boolean, a date or a timestamp"
 	case c.Unique && !c.Kind.indexed():
 		problem = "a column of several values, of JSON or of long text cannot be unique"

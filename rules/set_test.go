@@ -173,8 +173,8 @@ func TestNewSetRefuses(t *testing.T) {
 		"no message":   {rule("", core.Deed{Do: "fail"}), `t, rule "r", item 1: fail needs a message that tells the writer what to do`},
 		"no column":    {rule("", fail, core.Deed{Do: "set", Value: "1"}), `t, rule "r", item 2: set needs a column`},
 		"column":       {rule("", core.Deed{Do: "clear", Column: "m"}), `t.m, rule "r", item 1: there is no such column; did you mean n?`},
-		"calculated":   {rule("", core.Deed{Do: "set", Column: "f", Value: "1"}), `t.f, rule "r", item 1: a calculated or system column is not written by rules`},
-		"system":       {rule("", core.Deed{Do: "set", Column: "version", Value: "1"}), `t.version, rule "r", item 1: a calculated or system column is not written by rules`},
+		"calculated":   {rule("", core.Deed{Do: "set", Column: "f", Value: "1"}), `t.f, rule "r", item 1: a calculated column, an autonumber or a system column is not written by rules`},
+		"system":       {rule("", core.Deed{Do: "set", Column: "version", Value: "1"}), `t.version, rule "r", item 1: a calculated column, an autonumber or a system column is not written by rules`},
 		"value type":   {rule("", core.Deed{Do: "set", Column: "n", Value: "'a'"}), `t.n, rule "r", item 1, line 1:1: the expression is a text, and the column is an integer`},
 		"value":        {rule("", core.Deed{Do: "set", Column: "n", Value: "nn"}), `t.n, rule "r", item 1, line 1:1: there is nothing called nn; did you mean n?`},
 	} {

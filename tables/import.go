@@ -141,7 +141,7 @@ func (tx *Tx) Importer(ctx context.Context, in Import) (*Importer, error) {
 		if err != nil {
 			return nil, core.E(op, err)
 		}
-		im.table = w.table
+		w.asIs, im.table = in.AsIs, w.table
 		if (in.Key == "") != (in.Mode == ImportCreate) {
 			return nil, core.E(op, core.Invalid, core.At{Table: in.Table}, "update and upsert find records by a key, and create needs none: name the key, or leave it out")
 		}
@@ -460,6 +460,9 @@ func (b *importBatch) writer(ctx context.Context, rows []int) (*writer, *upsert,
 	w, u, err := b.tx.inserter(ctx, in)
 	if err == nil && u != nil {
 		err = w.find(ctx, u, in.Rows, 0, len(rows))
+	}
+	if err == nil {
+		err = w.number(ctx, u, in.Rows)
 	}
 	return w, u, err
 }

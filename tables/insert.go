@@ -15,7 +15,7 @@ type Insert struct {
 	OnConflict *OnConflict
 	With       []Nest // what is inserted together with the rows
 	Report     bool   // rows that are refused are left out, and their errors are in the items of the result
-	AsIs       bool   // records of another system, as they are: any status, retired options; needs the right import_data
+	AsIs       bool   // records of another system, as they are: their numbers, any status, retired options; needs the right import_data
 
 	trusted map[any]bool // ids that the same insert created, which may be looked up unseen
 }
@@ -83,6 +83,9 @@ func (tx *Tx) insert(ctx context.Context, in Insert) (res Result, err error) {
 			if err := w.find(ctx, u, part, from, n); err != nil {
 				return Result{}, err
 			}
+		}
+		if err := w.number(ctx, u, part); err != nil {
+			return Result{}, err
 		}
 		for i, values := range part {
 			at := item(n, from+i)

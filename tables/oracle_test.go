@@ -532,6 +532,7 @@ var oracleColumns = []core.Column{
 	{Name: "c", Kind: core.Choice, Options: []core.Option{{Value: "red"}, {Value: "green"}, {Value: "Blue"}}}, {Name: "j", Kind: core.JSON},
 	{Name: "many", Kind: core.Choices, Options: []core.Option{{Value: "red"}, {Value: "green"}, {Value: "Blue"}, {Value: `"q"`}}},
 	{Name: "stage", Kind: core.Status, Options: []core.Option{{Value: "new", State: "open", Next: []string{"won", "lost"}}, {Value: "won", State: "closed"}, {Value: "lost", State: "closed", Next: []string{"new"}}}},
+	{Name: "no", Kind: core.Autonumber, Template: "N{SEQ:4}"},
 	{Name: "next_n", Kind: core.Integer, Formula: "n + 1"}, {Name: "twice", Kind: core.Decimal, Precision: 12, Scale: 2, Formula: "d * 2.0"},
 	{Name: "loud", Kind: core.Text, Formula: `s + "!"`}, {Name: "big", Kind: core.Boolean, Formula: "n > 2 && d > 1.0"},
 	{Name: "label", Kind: core.Text, Formula: `coalesce(loud, "none") + string(next_n)`}, {Name: "later", Kind: core.Date, Formula: "addDays(day, 3)"},
@@ -590,6 +591,8 @@ func (m maker) value(c *core.Column) any {
 		return time.Date(2024, 2, 28, 12, m.IntN(3), 0, 1000*m.IntN(2), time.UTC)
 	case core.UUID:
 		return fmt.Sprintf("00000000-0000-4000-8000-00000000000%d", m.IntN(4))
+	case core.Autonumber:
+		return fmt.Sprintf("N%04d", m.IntN(10000))
 	case core.Choice, core.Status:
 		return choose(m, c.Options...).Value
 	case core.Choices:

@@ -24,7 +24,7 @@ const maxBlocked = 20_000
 // apply does the alteration.
 func (a *alteration) apply(ctx context.Context) error {
 	steps := []func(context.Context, *core.Table) error{ // lookups when all tables are there
-		a.table, a.dropIndexes, a.columns, a.owners, a.requirements, a.references, a.purgeColumns, a.indexes, a.search,
+		a.table, a.counters, a.dropIndexes, a.columns, a.owners, a.requirements, a.references, a.purgeColumns, a.indexes, a.search,
 	}
 	for _, step := range steps {
 		for _, t := range a.next.Schema.Tables() {
@@ -145,6 +145,9 @@ func (a *alteration) columns(ctx context.Context, t *core.Table) error {
 func (a *alteration) column(ctx context.Context, t *core.Table, c *core.Column, isNew bool) error {
 	if isNew || c.System {
 		return a.run(ctx, a.addColumn(t, c, nil))
+	}
+	if c.Kind == core.Autonumber {
+		return a.numberRows(ctx, t, c)
 	}
 	if r, ok := a.retyped(t, c); ok {
 		if err := a.run(ctx, a.addColumn(t, c, nil)); err != nil {

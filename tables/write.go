@@ -19,14 +19,15 @@ import (
 
 // writer is a write to one table by one caller.
 type writer struct {
-	tx     *Tx
-	table  *core.Table
-	caller core.Caller
-	create *authz.Decision
-	update *authz.Decision
-	stored []*core.Column
-	batch  []change
-	asIs   bool // the records are taken over from another system: see [Insert.AsIs]
+	tx      *Tx
+	table   *core.Table
+	caller  core.Caller
+	create  *authz.Decision
+	update  *authz.Decision
+	stored  []*core.Column
+	batch   []change
+	numbers map[string][]int64 // of each autonumber, those that were drawn for the batch
+	asIs    bool               // the records are taken over from another system: see [Insert.AsIs]
 
 	trusted map[any]bool // ids that the caller has just created, and may look up unseen
 	defined bool         // what the records look up need not be in reach: they are changed by the definition of the tables
@@ -139,6 +140,8 @@ func (w *writer) writable(op core.Op, c *core.Column, in *input) error {
 	switch {
 	case c.Formula != "":
 		return core.E("tables.writable", core.Invalid, w.at(c.Name), "the column is calculated and cannot be written: leave it out")
+	case c.Kind == core.Autonumber && (!w.asIs || op != core.Create):
+		return core.E("tables.writable", core.Invalid, w.at(c.Name), "the column is numbered and cannot be written: leave it out, or import the records of another system as they are")
 	case c.System && !w.writableSystem(op, c.Name):
 		return core.E("tables.writable", core.Invalid, w.at(c.Name), "the column is kept by Colonnade and cannot be written: leave it out")
 	}
@@ -170,7 +173,7 @@ func (w *writer) unknown(name string) error {
 }
 
 // add prepares an insert.
-func (w *writer) add(values core.Record, item int) (core.ID, error) {
+func (w *writer) add(values core.Record, item int) (_ core.ID, err error) {
 	in, err := w.parse(core.Create, values)
 	if err != nil {
 		return "", err
@@ -178,6 +181,15 @@ func (w *writer) add(values core.Record, item int) (core.ID, error) {
 	next := in.values
 	given := next["id"] != nil
 	if err := w.identify(next); err != nil {
+		return "", err
+	}
+	undo, err := w.takeNumbers(next)
+	defer func() {
+		if err != nil {
+			undo()
+		}
+	}()
+	if err != nil {
 		return "", err
 	}
 	snap := w.tx.snap
@@ -380,6 +392,9 @@ func equal(a, b any) bool {
 
 // flush writes what was prepared: the rows, their history and their events.
 func (w *writer) flush(ctx context.Context) error {
+	if err := w.giveBack(ctx); err != nil {
+		return err
+	}
 	if len(w.batch) == 0 {
 		return nil
 	}

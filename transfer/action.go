@@ -32,7 +32,7 @@ func (s *Service) importCSV() core.Action {
 			text("key", "A unique column, or the name of a key: records that exist are changed. Left out, records are created only."),
 			text("mode", "create, update or upsert; upsert when there is a key."),
 			text("on_error", "stop or skip."),
-			{Name: "as_is", Kind: core.Boolean, Doc: "Whether the records are taken over from another system as they are: with any status, and with retired options."},
+			{Name: "as_is", Kind: core.Boolean, Doc: "Whether the records are taken over from another system as they are: with their numbers, with any status, and with retired options."},
 		},
 		Output: []core.Column{
 			{Name: "batch", Kind: core.UUID, Doc: "The import, for undo_import."},

@@ -94,6 +94,18 @@ type Dialect interface {
 	// LastEvent writes the query for the place in the stream behind all events that EventsAfter would return: tx, seq.
 	LastEvent(b *Builder)
 
+	// CreateCounter writes the statement that makes a counter, unless it is there.
+	CreateCounter(b *Builder, c Counter)
+
+	// Draw writes a query that takes n numbers from a counter and yields all of them, or the first of n that follow each
+	// other. The numbers of a gapless counter are given back by a rollback, and the counter is locked until the end of the
+	// transaction; those of another are gone, and nobody waits for them. With a negative n a gapless counter takes back the
+	// last ones, which nobody used.
+	Draw(b *Builder, c Counter, n int)
+
+	// Advance returns the statements after which a counter yields only numbers above past.
+	Advance(c Counter, past int64) []*Builder
+
 	// Classify turns a driver's error into a *core.Error; see [Violation] for broken constraints.
 	Classify(err error) error
 
@@ -102,6 +114,13 @@ type Dialect interface {
 
 	// Open connects. The data source is the dialect's own: a file, a URL.
 	Open(ctx context.Context, source string, o Options) (Engine, error)
+}
+
+// Counter is a sequence of numbers that a database keeps.
+type Counter struct {
+	Name        string
+	Start, Step int64
+	Gapless     bool
 }
 
 // ChoicesOp compares choices with a list of values.

@@ -44,7 +44,7 @@ func (Dialect) AppendPlaceholder(b []byte, n int) []byte {
 var storage = map[core.Kind]string{
 	core.Text: "text", core.LongText: "text", core.Integer: "bigint", core.Decimal: "numeric", core.Float: "float8",
 	core.Boolean: "boolean", core.Date: "date", core.Timestamp: "timestamptz", core.UUID: "uuid", core.Choice: "text",
-	core.Choices: "jsonb", core.Status: "text", core.Lookup: "uuid", core.JSON: "jsonb",
+	core.Choices: "jsonb", core.Status: "text", core.Autonumber: "text", core.Lookup: "uuid", core.JSON: "jsonb",
 }
 
 // ColumnType implements db.Dialect.
