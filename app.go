@@ -94,6 +94,7 @@ func (a *app) start(ctx context.Context, addr string) error {
 	watching, stop := context.WithCancel(ctx)
 	a.stopWatch = stop
 	a.background.Go(func() { a.store.Watch(watching) })
+	a.background.Go(func() { a.store.Sweep(watching) })
 	if err := a.flows.Start(ctx); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package authz
 import (
 	"colonnade/core"
 	"colonnade/core/db"
+	"strings"
 )
 
 // BusinessUnit is a node of the tree of units. All but the root have a parent.
@@ -61,6 +62,9 @@ type Rule struct {
 	V4    string // p: condition
 	V5    string // p: hidden columns, a JSON list
 }
+
+// OfRoles reports whether the rule says what roles grant and include, and not who holds them.
+func (r *Rule) OfRoles() bool { return strings.HasPrefix(r.V0, "role:") }
 
 type session struct {
 	Hash      string `gorm:"primaryKey"` // of the token

@@ -17,6 +17,9 @@ type Action struct {
 	// Other actions join the transaction that their context carries.
 	Alone bool
 
+	// Secret says that the output is shown once: it is kept nowhere, also not to be repeated.
+	Secret bool
+
 	// Define says that the action changes the schema or the policy, for which the transaction must be prepared.
 	Define bool
 

@@ -135,7 +135,7 @@ func (c *compiler) compileCall(a *action, f *selected, args object) (*step, erro
 		return nil, err
 	}
 	s := newStep(f)
-	s.alone, s.define = a.Alone, a.Define
+	s.alone, s.define, s.secret = a.Alone, a.Define, a.Secret
 	s.run = func(ctx context.Context, in scope, dst []byte) ([]byte, error) {
 		const op = "graphql.call"
 		if err := in.snap.Policy.May(core.CallerFrom(ctx), a.Privilege); err != nil {

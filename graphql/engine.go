@@ -2,6 +2,7 @@ package graphql
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -42,12 +43,30 @@ type Request struct {
 	Variables     json.RawMessage `json:"variables"`
 	OperationName string          `json:"operationName"`
 	Extensions    json.RawMessage `json:"extensions"`
+
+	// Key names a mutation that its sender may send again, when he does not know what became of it: it is done once, and
+	// the answer is that of the first time. Empty for none.
+	Key string `json:"-"`
+}
+
+// MaxKey is how many bytes the key of a request has at most.
+const MaxKey = tables.MaxKey
+
+// once is what the store needs to know the request again.
+func (r *Request) once() tables.Once {
+	h := sha256.New()
+	for _, part := range []string{r.Query, r.OperationName, string(r.Variables)} {
+		_, _ = fmt.Fprintf(h, "%d:%s", len(part), part)
+	}
+	return tables.Once{Key: r.Key, Hash: [32]byte(h.Sum(nil))}
 }
 
 // Response is the answer to a request.
 type Response struct {
 	Body []byte // the complete JSON, which may be shared: do not change it
 	Kind Kind
+
+	Repeated bool // it is the answer of an earlier time: see [Request.Key]
 }
 
 // Kind says how a request ended, from which the status of HTTP follows.
@@ -128,6 +147,15 @@ func (e *Engine) Do(ctx context.Context, r Request, readOnly bool) (res Response
 
 func (e *Engine) do(ctx context.Context, r Request, readOnly bool) (Response, error) {
 	snap := e.store.Snapshot()
+	if r.Key != "" && !readOnly { // before anything that may have changed since
+		answer, done, err := e.store.Answered(ctx, r.once())
+		if err != nil {
+			return refused(e.executionError(ctx, nil, err)), nil
+		}
+		if done {
+			return Response{Body: answer, Repeated: true}, nil
+		}
+	}
 	a := e.api(snap)
 	caller := core.CallerFrom(ctx)
 	limits := e.o.Limits
@@ -158,7 +186,7 @@ func (e *Engine) do(ctx context.Context, r Request, readOnly bool) (Response, er
 		return refused(requestError(err)), nil
 	}
 	if op.Operation == ast.Mutation {
-		return e.mutation(ctx, a, snap, op.OperationDefinition, vars, limits)
+		return e.mutation(ctx, a, snap, op.OperationDefinition, vars, limits, r)
 	}
 	return e.query(ctx, a, snap, op, vars, limits), nil
 }

@@ -17,6 +17,7 @@ type step struct {
 	nullable bool // an error leaves null in its place, and the others as they are
 	alone    bool
 	define   bool
+	secret   bool          // its answer is kept nowhere
 	once     bool          // it is for one request
 	query    *tables.Query // of a read that is not prepared
 	items    string        // the argument whose items its errors number

@@ -16,14 +16,14 @@ import (
 var errMoved = errors.New("the schema has changed")
 
 // mutation answers a mutation operation: its root fields run in order in one unit of work.
-func (e *Engine) mutation(ctx context.Context, a *api, snap *tables.Snapshot, op *ast.OperationDefinition, vars variables, l Limits) (Response, error) {
+func (e *Engine) mutation(ctx context.Context, a *api, snap *tables.Snapshot, op *ast.OperationDefinition, vars variables, l Limits, r Request) (Response, error) {
 	c := &compiler{api: a, vars: vars, limits: l}
 	steps, err := c.compile(op, func(f *selected) (*step, error) { return c.compileWrite(e.store, f) })
 	if err == nil && c.rows > l.Rows {
 		err = c.tooManyRows()
 	}
 	if err == nil {
-		err = checkAlone(steps)
+		err = checkAlone(steps, r.Key != "")
 	}
 	if err != nil {
 		return refused(requestError(err)), nil
@@ -35,14 +35,29 @@ func (e *Engine) mutation(ctx context.Context, a *api, snap *tables.Snapshot, op
 		}
 		return answered(out, nil), nil
 	}
-	var out []byte
+	var res Response
+	var blamed *step
 	o := tables.TxOptions{Later: true, Define: slices.ContainsFunc(steps, func(s *step) bool { return s.define })}
 	err = e.store.Tx(ctx, o, func(ctx context.Context, tx *tables.Tx) error {
 		if tx.Snapshot().Schema != snap.Schema {
 			return errMoved
 		}
+		run := func() ([]byte, error) {
+			out, err := runSteps(ctx, steps, scope{tx: tx})
+			if err != nil {
+				return nil, err
+			}
+			blamed = steps[len(steps)-1] // for the commit, and with it what the last step left to it
+			return answered(out, nil).Body, nil
+		}
 		var err error
-		out, err = runSteps(ctx, steps, scope{tx: tx})
+		if r.Key == "" {
+			res.Body, err = run()
+		} else {
+			once := r.once()
+			once.Secret = slices.ContainsFunc(steps, func(s *step) bool { return s.secret })
+			res.Body, res.Repeated, err = tx.Once(ctx, once, run)
+		}
 		return err
 	})
 	if errors.Is(err, errMoved) {
@@ -50,12 +65,12 @@ func (e *Engine) mutation(ctx context.Context, a *api, snap *tables.Snapshot, op
 	}
 	if err != nil {
 		var at *stepError
-		if !errors.As(err, &at) { // the commit, and with it what the last step left to it
-			return failed([]wireError{e.executionError(ctx, steps[len(steps)-1], err)}), nil
+		if errors.As(err, &at) {
+			blamed = at.step
 		}
-		return failed([]wireError{e.executionError(ctx, at.step, err)}), nil
+		return failed([]wireError{e.executionError(ctx, blamed, err)}), nil
 	}
-	return answered(out, nil), nil
+	return res, nil
 }
 
 // stepError says which root field failed.
@@ -90,7 +105,12 @@ func runSteps(ctx context.Context, steps []*step, in scope) ([]byte, error) {
 	return append(out, '}'), nil
 }
 
-func checkAlone(steps []*step) error {
+// checkAlone refuses an action that opens transactions of its own together with others, and with a key: what it does and
+// its answer could not be kept together.
+func checkAlone(steps []*step, key bool) error {
+	if len(steps) == 1 && steps[0].alone && key {
+		return wrong("the action %s opens transactions of its own, so it cannot be done once by a key: send it without", steps[0].key)
+	}
 	if len(steps) < 2 {
 		return nil
 	}

@@ -461,7 +461,7 @@ func (a access) removeMember() core.Action {
 
 func (a access) createKey(l *authz.Logins) core.Action {
 	return core.Action{
-		Name: "create_api_key", Doc: "Creates a key with which a program acts as the user. The secret is shown this once.",
+		Name: "create_api_key", Doc: "Creates a key with which a program acts as the user. The secret is shown this once.", Secret: true,
 		Input: []core.Column{
 			required(text("name", "What the key is for.")),
 			text("user", "The e-mail address or id of another user, for which one must manage access; oneself when left out."),

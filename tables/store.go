@@ -27,6 +27,9 @@ type Snapshot struct {
 	owners        map[core.ID]core.ID // the unit of each user and team
 	maxLimit      int
 	derived       []any
+
+	granted sync.Once
+	grants  []byte // a digest of what roles grant, see rights
 }
 
 // Derive has build run on every snapshot before it is published; a build that fails refuses the change before the
@@ -43,6 +46,8 @@ type Options struct {
 	MaxLimit int          // rows of one query; [MaxLimit] when 0
 	// KeepDropped is how long what was dropped can be brought back; [KeepDropped] when 0.
 	KeepDropped time.Duration
+	// KeepAnswers is how long answers to requests that were sent with a key are kept; a day when 0.
+	KeepAnswers time.Duration
 
 	Wake func()       // called after a commit that wrote events; never blocks
 	Log  *slog.Logger // slog.Default when nil
@@ -67,6 +72,9 @@ func New(d *db.DB, o Options) *Store {
 	}
 	if o.KeepDropped == 0 {
 		o.KeepDropped = KeepDropped
+	}
+	if o.KeepAnswers <= 0 {
+		o.KeepAnswers = keepAnswer
 	}
 	if o.Wake == nil {
 		o.Wake = func() {}

@@ -526,20 +526,18 @@ const maxStatements = 1000
 
 // statements runs what updates and deletes the records of the batch.
 func (w *writer) statements(ctx context.Context) error {
-	var together []*db.Builder
+	var changed []*change
 	var gone []any
 	for i := range w.batch {
 		switch c := &w.batch[i]; c.op {
 		case core.Update:
-			together = append(together, w.updateRow(c.before, c.after))
+			changed = append(changed, c)
 		case core.Delete:
 			gone = append(gone, c.before["id"])
 		}
 	}
-	for part := range slices.Chunk(together, maxStatements) {
-		if err := w.tx.db.ExecAll(ctx, part...); err != nil {
-			return err
-		}
+	if err := w.updateRows(ctx, changed); err != nil {
+		return err
 	}
 	if len(gone) == 0 {
 		return nil
@@ -565,6 +563,57 @@ func (w *writer) retire(ctx context.Context, gone []any) error {
 		}
 	}
 	return nil
+}
+
+// updateRows updates records, together those that change in the same columns.
+func (w *writer) updateRows(ctx context.Context, changed []*change) error {
+	if len(changed) == 1 {
+		_, err := w.tx.db.Exec(ctx, w.updateRow(changed[0].before, changed[0].after))
+		return err
+	}
+	id, _ := w.table.Column("id")
+	for _, g := range w.alike(changed) {
+		columns := append([]*core.Column{id}, g.columns...)
+		err := w.tx.db.Update(ctx, db.Rows{Table: w.table.SQL(), Columns: columns, N: len(g.changes), Value: func(row, column int) any {
+			return g.changes[row].after[columns[column].Name]
+		}})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// alike are records that change in the same columns.
+type alike struct {
+	columns []*core.Column
+	changes []*change
+}
+
+func (w *writer) alike(changed []*change) (out []*alike) {
+	byColumns := map[string]*alike{}
+	key := make([]byte, len(w.stored))
+	for _, c := range changed {
+		for i, col := range w.stored {
+			key[i] = 0
+			if !equal(c.before[col.Name], c.after[col.Name]) {
+				key[i] = 1
+			}
+		}
+		g := byColumns[string(key)]
+		if g == nil {
+			g = &alike{}
+			for i, col := range w.stored {
+				if key[i] == 1 {
+					g.columns = append(g.columns, col)
+				}
+			}
+			byColumns[string(key)] = g
+			out = append(out, g)
+		}
+		g.changes = append(g.changes, c)
+	}
+	return out
 }
 
 func (w *writer) updateRow(old, next core.Record) *db.Builder {

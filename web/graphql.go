@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
@@ -28,7 +29,28 @@ func (s *Server) postGraphQL(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	if r.Key, err = onceKey(c); err != nil {
+		return err
+	}
 	return s.run(c, m, r, false)
+}
+
+const (
+	headerKey      = "Idempotency-Key"
+	headerRepeated = "Idempotency-Replayed"
+)
+
+// onceKey returns the key of a request, as the draft of the IETF has it: a string in quotes, which may be left out.
+// See https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/.
+func onceKey(c *fiber.Ctx) (string, error) {
+	key := c.Get(headerKey)
+	if len(key) >= 2 && key[0] == '"' && key[len(key)-1] == '"' {
+		key = key[1 : len(key)-1]
+	}
+	if len(c.Request().Header.Peek(headerKey)) > 0 && key == "" || len(key) > graphql.MaxKey || strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "", core.E("web.onceKey", core.Invalid, fmt.Sprintf("%s is 1 to %d visible ASCII characters", headerKey, graphql.MaxKey))
+	}
+	return strings.Clone(key), nil
 }
 
 func (s *Server) getGraphQL(c *fiber.Ctx) error {
@@ -75,6 +97,9 @@ func (s *Server) run(c *fiber.Ctx, m media, r graphql.Request, readOnly bool) er
 		c.Status(fiber.StatusMethodNotAllowed)
 	case out.Kind == graphql.RequestError && m == mediaGraphQL:
 		c.Status(fiber.StatusBadRequest)
+	}
+	if out.Repeated {
+		c.Set(headerRepeated, "true")
 	}
 	c.Set(fiber.HeaderContentType, m.contentType())
 	return c.Send(out.Body)

@@ -168,6 +168,8 @@ type Session interface {
 	Assert(ctx context.Context, condition *Builder, otherwise error) error
 	// Insert inserts the rows, in one round trip where there is a network and they are few.
 	Insert(ctx context.Context, sets ...Rows) error
+	// Update sets the columns of rows that exist; the first column is the primary key that finds them.
+	Update(ctx context.Context, rows Rows) error
 	// InsertLater is Insert, or in a transaction with TxOptions.Later a promise to do it before anything else; fail gives
 	// the error its words, and whatever finds out returns it.
 	InsertLater(ctx context.Context, fail func(error) error, sets ...Rows) error

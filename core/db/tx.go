@@ -101,6 +101,12 @@ func (tx *Tx) Insert(ctx context.Context, sets ...Rows) error {
 	return classify(tx.Dialect, tx.session.Insert(ctx, sets...))
 }
 
+// Update sets the columns of rows that exist, in the way that is fastest for their number. The first column is the primary
+// key that finds them.
+func (tx *Tx) Update(ctx context.Context, rows Rows) error {
+	return classify(tx.Dialect, tx.session.Update(ctx, rows))
+}
+
 // Flush does what [TxOptions.Later] has put off, so that its errors come now.
 func (tx *Tx) Flush(ctx context.Context) error { return tx.ExecAll(ctx) }
 

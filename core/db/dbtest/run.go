@@ -809,37 +809,56 @@ func testInsert(t *testing.T, d *db.DB) {
 			if i%7 == 6 {
 				r["json"], r["decimal"], r["text"] = nil, nil, nil
 			}
+			if n > 100 {
+				r["long_text"] = nil // which is long
+			}
 			out = append(out, r)
 		}
 		return out
 	}
-	all := append(rows(1, 1), rows(20, 2)...)
-	for _, part := range [][]core.Record{all[:1], all[1:], nil} {
+	all := slices.Concat(rows(1, 1), rows(20, 2), rows(250, 22)) // one, few and many travel in different ways
+	all[30]["text"], all[31]["text"], all[32]["text"] = "\\N", "a\\b\tc\nd\re\\", "\\."
+	for _, part := range [][]core.Record{all[:1], all[1:21], all[21:], nil} {
 		if err := d.Tx(t.Context(), db.TxOptions{}, func(tx *db.Tx) error { return tx.InsertRows(t.Context(), "thing", columns, part) }); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, c := range columns {
-		want := "["
-		for i, r := range all {
-			if i > 0 {
-				want += ","
+	check := func() {
+		t.Helper()
+		for _, c := range columns {
+			want := "["
+			for i, r := range all {
+				if i > 0 {
+					want += ","
+				}
+				want += string(c.AppendJSON(nil, r[c.Name]))
 			}
-			want += string(c.AppendJSON(nil, r[c.Name]))
-		}
-		if got := ask(t, d, c.Kind, func(b *db.Builder) { b.Name("t", c.Name) }, func(b *db.Builder) { b.Write(" ORDER BY t.id") }); got != want+"]" {
-			t.Errorf("%s: got  %.2000s\nwant %.2000s", c.Name, got, want)
+			if got := ask(t, d, c.Kind, func(b *db.Builder) { b.Name("t", c.Name) }, func(b *db.Builder) { b.Write(" ORDER BY t.id") }); got != want+"]" {
+				t.Errorf("%s: got  %.2000s\nwant %.2000s", c.Name, got, want)
+			}
 		}
 	}
-	err := d.Tx(t.Context(), db.TxOptions{}, func(tx *db.Tx) error { return tx.InsertRows(t.Context(), "thing", columns, rows(3, 100)[:3:3]) })
+	check()
+	for i, r := range all { // each gets the values of the next
+		next := all[(i+1)%len(all)].Clone()
+		next["id"] = r["id"]
+		all[i] = next
+	}
+	for _, part := range [][]core.Record{all[:1], all[1:], nil} {
+		if err := d.Tx(t.Context(), db.TxOptions{}, func(tx *db.Tx) error { return tx.Update(t.Context(), db.RowsOf("thing", columns, part)) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check()
+	err := d.Tx(t.Context(), db.TxOptions{}, func(tx *db.Tx) error { return tx.InsertRows(t.Context(), "thing", columns, rows(3, 1000)[:3:3]) })
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = d.Tx(t.Context(), db.TxOptions{}, func(tx *db.Tx) error { return tx.InsertRows(t.Context(), "thing", columns, rows(5, 99)) })
+	err = d.Tx(t.Context(), db.TxOptions{}, func(tx *db.Tx) error { return tx.InsertRows(t.Context(), "thing", columns, rows(5, 999)) })
 	if core.KindOf(err) != core.Exists {
 		t.Errorf("rows with a taken key: %v", err)
 	}
-	if got := ids(t, d, func(b *db.Builder) { b.Write("t.id = ").Value(column("id"), number(99)) }); got != "" {
+	if got := ids(t, d, func(b *db.Builder) { b.Write("t.id = ").Value(column("id"), number(999)) }); got != "" {
 		t.Error("part of a failed insert remained")
 	}
 }

@@ -12,7 +12,52 @@ func (s *session) Insert(ctx context.Context, sets ...db.Rows) error {
 	if err := s.ready(ctx); err != nil {
 		return err
 	}
-	return insert(ctx, s.conn, sets)
+	var few []db.Rows
+	for _, rows := range sets {
+		if rows.N < minCopy {
+			few = append(few, rows)
+			continue
+		}
+		if err := insert(ctx, s.conn, few); err != nil {
+			return err
+		}
+		few = nil
+		if err := copyRows(ctx, s.conn, rows); err != nil {
+			return err
+		}
+	}
+	return insert(ctx, s.conn, few)
+}
+
+// Update implements db.Session: the new values are one JSON argument, so that the statement is the same for any number
+// of rows.
+func (s *session) Update(ctx context.Context, rows db.Rows) error {
+	if err := s.ready(ctx); err != nil {
+		return err
+	}
+	return update(ctx, s.conn, rows)
+}
+
+// Update implements db.Session.
+func (e *engine) Update(ctx context.Context, rows db.Rows) error { return update(ctx, e.pool, rows) }
+
+func update(ctx context.Context, q querier, rows db.Rows) error {
+	for from := 0; from < rows.N; from += maxRecordset {
+		b := db.New(Dialect{}).Write("UPDATE ").Name(rows.Table).Write(" SET ")
+		for i, c := range rows.Columns[1:] {
+			if i > 0 {
+				b.Write(", ")
+			}
+			b.Name(c.SQL()).Write(" = ").Name("x", c.SQL())
+		}
+		b.Write(" FROM ")
+		recordset(b, rows, from, min(from+maxRecordset, rows.N))
+		b.Write(" WHERE ").Name(rows.Table, rows.Columns[0].SQL()).Write(" = ").Name("x", rows.Columns[0].SQL())
+		if _, err := exec(ctx, q, b.String(), b.Args()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Insert implements db.Session.
@@ -101,6 +146,20 @@ func insertRow(rows db.Rows) *db.Builder {
 
 // insertRecordset writes an INSERT whose rows are one JSON argument: the statement is the same for any number of rows.
 func insertRecordset(rows db.Rows, from, to int) *db.Builder {
+	b := insertInto(rows).Write("SELECT ")
+	for i, c := range rows.Columns {
+		if i > 0 {
+			b.Write(", ")
+		}
+		b.Name("x", c.SQL())
+	}
+	b.Write(" FROM ")
+	recordset(b, rows, from, to)
+	return b
+}
+
+// recordset writes the rows as a table x.
+func recordset(b *db.Builder, rows db.Rows, from, to int) {
 	json := append(make([]byte, 0, 40*len(rows.Columns)*(to-from)), '[')
 	for i := from; i < to; i++ {
 		if i > from {
@@ -116,21 +175,14 @@ func insertRecordset(rows db.Rows, from, to int) *db.Builder {
 		}
 		json = append(json, '}')
 	}
-	b := insertInto(rows).Write("SELECT ")
-	for i, c := range rows.Columns {
-		if i > 0 {
-			b.Write(", ")
-		}
-		b.Name("x", c.SQL())
-	}
-	b.Write(" FROM json_to_recordset(").Arg(string(append(json, ']'))).Write(") AS x(")
+	b.Write("json_to_recordset(").Arg(string(append(json, ']'))).Write(") AS x(")
 	for i, c := range rows.Columns {
 		if i > 0 {
 			b.Write(", ")
 		}
 		b.Name(c.SQL()).Write(" ", storage[c.Kind])
 	}
-	return b.Write(")")
+	b.Write(")")
 }
 
 func insertInto(rows db.Rows) *db.Builder {

@@ -2,26 +2,63 @@ package sqlite
 
 import (
 	"context"
+	"strings"
 
 	"colonnade/core"
 	"colonnade/core/db"
 )
 
-// Insert implements db.Session: without a network, one prepared statement a row is fastest.
+// Insert implements db.Session.
 func (s *session) Insert(ctx context.Context, sets ...db.Rows) error {
 	ctx, err := s.ready(ctx)
 	if err != nil {
 		return err
 	}
 	for _, rows := range sets {
-		if err := s.insert(ctx, rows); err != nil {
+		for from := 0; from < rows.N; {
+			n := 1
+			if rows.N-from >= manyRows {
+				n = manyRows
+			}
+			if err := s.insert(ctx, rows, from, n); err != nil {
+				return err
+			}
+			from += n
+		}
+	}
+	return nil
+}
+
+// manyRows is how many rows one statement inserts, where there are so many: with more the driver spends as much on their
+// arguments as it saves on statements.
+const manyRows = 32
+
+// insert inserts n rows by one statement. When that fails nothing of it is there, and the rows are inserted one by one to
+// find the one that is to blame.
+func (s *session) insert(ctx context.Context, rows db.Rows, from, n int) error {
+	args := make([]any, 0, n*len(rows.Columns))
+	for i := from; i < from+n; i++ {
+		for j, c := range rows.Columns {
+			args = append(args, Dialect{}.Bind(c, rows.Value(i, j)))
+		}
+	}
+	_, err := s.conn.exec(ctx, insertText(rows, n), args)
+	switch {
+	case err == nil:
+		return nil
+	case n == 1:
+		return core.E("sqlite.Insert", core.At{Item: from + 1}, Dialect{}.Classify(err))
+	}
+	for i := range n {
+		if err := s.insert(ctx, rows, from+i, 1); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *session) insert(ctx context.Context, rows db.Rows) error {
+// insertText is the statement that inserts n rows.
+func insertText(rows db.Rows, n int) string {
 	b := db.New(Dialect{})
 	b.Write("INSERT INTO ").Name(rows.Table).Write(" (")
 	for i, c := range rows.Columns {
@@ -30,29 +67,49 @@ func (s *session) insert(ctx context.Context, rows db.Rows) error {
 		}
 		b.Name(c.SQL())
 	}
-	b.Write(") VALUES (")
-	for i := range rows.Columns {
-		if i > 0 {
-			b.Write(", ")
-		}
-		b.Write("?")
+	b.Write(") VALUES ")
+	row := "(" + strings.Repeat("?, ", len(rows.Columns)-1) + "?)"
+	b.Write(row)
+	for range n - 1 {
+		b.Write(", ", row)
 	}
-	text := b.Write(")").String()
-	args := make([]any, len(rows.Columns))
-	for i := range rows.N {
-		for j, c := range rows.Columns {
-			args[j] = Dialect{}.Bind(c, rows.Value(i, j))
-		}
-		if _, err := s.conn.exec(ctx, text, args); err != nil {
-			return core.E("sqlite.Insert", core.At{Item: i + 1}, Dialect{}.Classify(err))
-		}
-	}
-	return nil
+	return b.String()
 }
 
 // Insert implements db.Session.
 func (e *engine) Insert(ctx context.Context, sets ...db.Rows) error {
 	return e.Tx(ctx, db.TxOptions{}, func(s db.Session) error { return s.Insert(ctx, sets...) })
+}
+
+// Update implements db.Session.
+func (s *session) Update(ctx context.Context, rows db.Rows) error {
+	ctx, err := s.ready(ctx)
+	if err != nil {
+		return err
+	}
+	b := db.New(Dialect{}).Write("UPDATE ").Name(rows.Table).Write(" SET ")
+	for i, c := range rows.Columns[1:] {
+		if i > 0 {
+			b.Write(", ")
+		}
+		b.Name(c.SQL()).Write(" = ?")
+	}
+	text := b.Write(" WHERE ").Name(rows.Columns[0].SQL()).Write(" = ?").String()
+	args := make([]any, len(rows.Columns))
+	for i := range rows.N {
+		for j, c := range rows.Columns {
+			args[(j+len(args)-1)%len(args)] = Dialect{}.Bind(c, rows.Value(i, j)) // the key comes last
+		}
+		if _, err := s.conn.exec(ctx, text, args); err != nil {
+			return core.E("sqlite.Update", core.At{Item: i + 1}, Dialect{}.Classify(err))
+		}
+	}
+	return nil
+}
+
+// Update implements db.Session.
+func (e *engine) Update(ctx context.Context, rows db.Rows) error {
+	return e.Tx(ctx, db.TxOptions{}, func(s db.Session) error { return s.Update(ctx, rows) })
 }
 
 // InsertLater implements db.Session: there is no network to save.

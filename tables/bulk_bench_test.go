@@ -1,0 +1,192 @@
+package tables
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"colonnade/core"
+	"colonnade/core/db/dbtest"
+	"colonnade/core/db/postgres"
+)
+
+// bulkColumns are ten columns of a bulk write, and their types on the bare databases.
+var bulkColumns = []struct {
+	core.Column
+	sqlite, postgres string
+}{
+	{core.Column{Name: "code", Kind: core.Text, Unique: true}, "TEXT UNIQUE", "text UNIQUE"},
+	{core.Column{Name: "title", Kind: core.Text}, "TEXT", "text"},
+	{core.Column{Name: "city", Kind: core.Text}, "TEXT", "text"},
+	{core.Column{Name: "amount", Kind: core.Integer}, "INTEGER", "bigint"},
+	{core.Column{Name: "price", Kind: core.Decimal, Precision: 12, Scale: 2}, "TEXT", "numeric(12, 2)"},
+	{core.Column{Name: "ratio", Kind: core.Float}, "REAL", "float8"},
+	{core.Column{Name: "paid", Kind: core.Boolean}, "INTEGER", "boolean"},
+	{core.Column{Name: "day", Kind: core.Date}, "TEXT", "date"},
+	{core.Column{Name: "at", Kind: core.Timestamp}, "TEXT", "timestamptz"},
+	{core.Column{Name: "note", Kind: core.LongText}, "TEXT", "text"},
+}
+
+func bulkValues(i, round int) []any {
+	n := i*7919 + round
+	return []any{
+		"code-" + strconv.Itoa(i), "A title of some length " + strconv.Itoa(n), "City " + strconv.Itoa(n%1000), int64(n), fmt.Sprintf("%d.%02d", n%100000, n%100),
+		float64(n) / 8, n%3 == 0, "2024-0" + strconv.Itoa(1+n%9) + "-1" + strconv.Itoa(n%10), "2024-01-01T10:00:" + fmt.Sprintf("%02d", n%60) + "Z", "A note with a few words in it, as people write them: " + strconv.Itoa(n),
+	}
+}
+
+// bulkRows are the rows of one round, as they come from a client.
+func bulkRows(n, round int) []core.Record {
+	rows := make([]core.Record, n)
+	for i := range rows {
+		rows[i] = make(core.Record, len(bulkColumns))
+		for j, v := range bulkValues(i, round) {
+			rows[i][bulkColumns[j].Name] = v
+		}
+	}
+	return rows
+}
+
+// bareStatement inserts rows, or with upsert changes those whose code is there. placeholder is that of the n-th argument.
+func bareStatement(rows int, upsert bool, placeholder func(n int) string) string {
+	var b strings.Builder
+	b.WriteString("INSERT INTO bare (id")
+	for _, c := range bulkColumns {
+		b.WriteString(", " + c.Name)
+	}
+	b.WriteString(") VALUES ")
+	for i, n := 0, 1; i < rows; i++ {
+		b.WriteString([]string{"(", ", ("}[min(i, 1)])
+		for j := range len(bulkColumns) + 1 {
+			b.WriteString([]string{"", ", "}[min(j, 1)] + placeholder(n))
+			n++
+		}
+		b.WriteString(")")
+	}
+	if upsert {
+		b.WriteString(" ON CONFLICT (code) DO UPDATE SET ")
+		for i, c := range bulkColumns[1:] {
+			b.WriteString([]string{"", ", "}[min(i, 1)] + c.Name + " = excluded." + c.Name)
+		}
+	}
+	return b.String()
+}
+
+// BenchmarkBulk writes 100,000 rows of 10 columns in one transaction, with history and events, and the same rows with
+// multi-row statements of the bare driver, and reports how much of its speed is left.
+//
+//	go test ./tables -run '^$' -bench Bulk -benchtime 3x
+func BenchmarkBulk(b *testing.B) {
+	const n = 100_000
+	side := func(b *testing.B, s *Store, together int, placeholder func(int) string, begin func(f func(exec func(text string, args ...any)))) {
+		table := core.Table{Name: "item"}
+		var types []string
+		for _, c := range bulkColumns {
+			table.Columns = append(table.Columns, c.Column)
+			t := c.sqlite
+			if s.db.Name() == "postgres" {
+				t = c.postgres
+			}
+			types = append(types, c.Name+" "+t)
+		}
+		define(b, s, core.CreateTable{Define: table})
+		id := "TEXT PRIMARY KEY"
+		if s.db.Name() == "postgres" {
+			id = "uuid PRIMARY KEY"
+		}
+		begin(func(exec func(string, ...any)) {
+			exec("CREATE TABLE bare (id " + id + ", " + strings.Join(types, ", ") + ")")
+		})
+		bare := func(round int, upsert bool) time.Duration {
+			text := bareStatement(together, upsert, placeholder)
+			start := time.Now()
+			begin(func(exec func(string, ...any)) {
+				for from := 0; from < n; from += together {
+					args := make([]any, 0, together*(len(bulkColumns)+1))
+					for i := from; i < from+together; i++ {
+						args = append(append(args, string(core.NewID())), bulkValues(i, round)...)
+					}
+					exec(text, args...)
+				}
+			})
+			return time.Since(start)
+		}
+		ours := func(round int, conflict *OnConflict) time.Duration {
+			start := time.Now()
+			err := s.Tx(root(b), TxOptions{}, func(ctx context.Context, tx *Tx) error {
+				res, err := tx.Insert(ctx, Insert{Table: "item", Rows: bulkRows(n, round), OnConflict: conflict})
+				if err == nil && res.Affected() != n {
+					err = fmt.Errorf("%d rows", res.Affected())
+				}
+				return err
+			})
+			must(b, err)
+			return time.Since(start)
+		}
+		var update []string
+		for _, c := range bulkColumns[1:] {
+			update = append(update, c.Name)
+		}
+		var insertBare, insertOurs, upsertBare, upsertOurs time.Duration
+		for round := 0; b.Loop(); round++ {
+			begin(func(exec func(string, ...any)) { exec("DELETE FROM bare") })
+			_, err := s.db.Exec(b.Context(), newBuilder(s).Write("DELETE FROM ").Name("item"))
+			must(b, err)
+			insertBare += bare(2*round, false)
+			insertOurs += ours(2*round, nil)
+			upsertBare += bare(2*round+1, true)
+			upsertOurs += ours(2*round+1, &OnConflict{Key: "code", Update: update})
+		}
+		b.ReportMetric(insertBare.Seconds()/insertOurs.Seconds(), "insert-ratio")
+		b.ReportMetric(upsertBare.Seconds()/upsertOurs.Seconds(), "upsert-ratio")
+		b.ReportMetric(float64(n*b.N)/insertOurs.Seconds(), "inserts/s")
+		b.ReportMetric(float64(n*b.N)/upsertOurs.Seconds(), "upserts/s")
+	}
+	b.Run("sqlite", func(b *testing.B) {
+		plain, err := sql.Open("sqlite", b.TempDir()+"/bare.db?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
+		must(b, err)
+		defer func() { _ = plain.Close() }()
+		plain.SetMaxOpenConns(1)
+		// More rows in one statement are slower: 100 of them are the driver's best.
+		side(b, open(b, dbtest.SQLite(b), Options{}), 100, func(int) string { return "?" }, func(f func(func(string, ...any))) {
+			tx, err := plain.Begin()
+			must(b, err)
+			stmts := map[string]*sql.Stmt{}
+			f(func(text string, args ...any) {
+				if stmts[text] == nil {
+					stmts[text], err = tx.Prepare(text)
+					must(b, err)
+				}
+				_, err := stmts[text].Exec(args...)
+				must(b, err)
+			})
+			must(b, tx.Commit())
+		})
+	})
+	if os.Getenv(dbtest.PostgresEnv) == "" {
+		return
+	}
+	b.Run("postgres", func(b *testing.B) {
+		dsn := dbtest.PostgresDSN(b)
+		pool, err := pgxpool.New(b.Context(), dsn)
+		must(b, err)
+		defer pool.Close()
+		side(b, open(b, dbtest.Open(b, postgres.Dialect{}, dsn), Options{}), 1000, func(n int) string { return "$" + strconv.Itoa(n) }, func(f func(func(string, ...any))) {
+			ctx := context.Background()
+			tx, err := pool.Begin(ctx)
+			must(b, err)
+			f(func(text string, args ...any) {
+				_, err := tx.Exec(ctx, text, args...)
+				must(b, err)
+			})
+			must(b, tx.Commit(ctx))
+		})
+	})
+}
