@@ -22,7 +22,7 @@ func (Dialect) Draw(b *db.Builder, c db.Counter, n int) {
 		db.DrawFromRow(b, c, n)
 		return
 	}
-	b.Write("SELECT nextval(").Literal(`"`+c.Name+`"`).Write("::regclass) FROM generate_series(1, ").Arg(int64(n)).Write(")")
+	b.Write("SELECT nextval(").Literal(`"` + c.Name + `"`).Write("::regclass) FROM generate_series(1, ").Arg(int64(n)).Write(")")
 }
 
 // Advance implements db.Dialect. Who draws from a sequence holds a lock on it that the first statement waits for and keeps
@@ -34,7 +34,7 @@ func (d Dialect) Advance(c db.Counter, past int64) []*db.Builder {
 		return []*db.Builder{b}
 	}
 	lock := db.New(d).Write("ALTER SEQUENCE ").Name(c.Name).Write(" INCREMENT ", strconv.FormatInt(c.Step, 10))
-	b.Write("SELECT setval(").Literal(`"`+c.Name+`"`).Write("::regclass, ").Arg(past).Write("::bigint) FROM ").Name(c.Name).
+	b.Write("SELECT setval(").Literal(`"` + c.Name + `"`).Write("::regclass, ").Arg(past).Write("::bigint) FROM ").Name(c.Name).
 		Write(" WHERE last_value < ").Arg(past).Write(" OR last_value = ").Arg(past).Write(" AND NOT is_called")
 	return []*db.Builder{lock, b}
 }
