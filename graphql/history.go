@@ -15,7 +15,6 @@ import (
 type output struct {
 	name    string
 	columns []core.Column
-	object  *gql.Object
 }
 
 func text(name, doc string) core.Column {

@@ -134,14 +134,12 @@ func (s *Store) DropEvents(ctx context.Context, age time.Duration) (n int64, err
 		return 0, core.E(op, err)
 	}
 	at := core.Column{Kind: core.Timestamp}
-	old := db.New(s.db.Dialect).Write("SELECT ")
-	s.db.EventPlace(old)
-	old.Write(` FROM "_event" AS e WHERE e.at < `).Value(&at, time.Now().UTC().Add(-age))
+	old := db.New(s.db.Dialect).Write("SELECT ", s.db.EventTx(), `, e.seq FROM "_event" AS e WHERE e.at < `).Value(&at, time.Now().UTC().Add(-age))
 	if read {
 		old.Write(" AND ")
 		s.db.EventsBetween(old, 0, 0, behind.Tx, behind.Seq)
 	}
-	old.Write(" ORDER BY ", s.db.EventOrder(), " LIMIT 1")
+	old.Write(" ORDER BY ", s.db.EventOrder(true), " LIMIT 1")
 	err = s.db.Tx(ctx, db.TxOptions{}, func(tx *db.Tx) error {
 		floor := Cursor{}
 		if err := tx.Query(ctx, old, func(scan func(...any) error) error { return scan(&floor.Tx, &floor.Seq) }); err != nil || floor == (Cursor{}) {

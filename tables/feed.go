@@ -68,7 +68,7 @@ func (s *Store) Changes(ctx context.Context, snap *Snapshot, f Feed) (page FeedP
 		return page, core.E(op, err)
 	}
 	table := pair.after.table
-	since, end := floor, Cursor{}
+	since := floor
 	if f.Since != FeedStart && f.Since != "" {
 		if since, err = key.open(table, f.Since); err != nil {
 			return page, core.E(op, err)
@@ -77,7 +77,8 @@ func (s *Store) Changes(ctx context.Context, snap *Snapshot, f Feed) (page FeedP
 			return page, core.E(op, core.Invalid, core.At{Table: f.Table}, "the feed does not reach back to this cursor any more: read the table anew, and go on from a new cursor")
 		}
 	}
-	if end, err = s.LastEvent(ctx, since); err != nil {
+	end, err := s.LastEvent(ctx, since)
+	if err != nil {
 		return page, core.E(op, err)
 	}
 	if f.Since == "" {
@@ -119,7 +120,7 @@ func (p *pair) feed(f Feed, since, end Cursor) (*selection, error) {
 	s := p.selection()
 	s.shape.Fields = s.shape.Fields[:len(s.shape.Fields)-2]
 	s.value = s.value[:len(s.value)-2]
-	s.add(db.ShapeField{Key: "tx", Kind: core.Integer}, func(b *db.Builder) { b.Name("e", "tx") })
+	s.add(db.ShapeField{Key: "tx", Kind: core.Integer}, func(b *db.Builder) { b.Write(b.Dialect().EventTx()) })
 	s.add(db.ShapeField{Key: "seq", Kind: core.Integer}, func(b *db.Builder) { b.Name("e", "seq") })
 	s.add(db.ShapeField{Key: "left", Kind: core.Boolean}, func(b *db.Builder) { b.Write("NOT "); after.was(b) })
 	for i, side := range []*followed{after, before} {
@@ -132,22 +133,17 @@ func (p *pair) feed(f Feed, since, end Cursor) (*selection, error) {
 		})
 	}
 	s.from = func(b *db.Builder) {
-		b.Write(" FROM (SELECT ")
-		b.Dialect().EventPlace(b)
-		b.Write(`, e.table_name, e.record_id, e.version, e.op, e.at, e.actor, e.cause, e.cause_id FROM "_event" AS e WHERE e.table_name = `).Arg(p.after.table.SQL()).Write(" AND ")
-		b.Dialect().EventsBetween(b, since.Tx, since.Seq, end.Tx, end.Seq)
-		b.Write(") AS e")
+		b.Write(` FROM "_event" AS e`)
 		p.join(b)
-		b.Write(" WHERE ")
+		b.Write(" WHERE e.table_name = ").Arg(p.after.table.SQL()).Write(" AND ")
+		b.Dialect().EventsBetween(b, since.Tx, since.Seq, end.Tx, end.Seq)
+		b.Write(" AND (")
 		after.is(b)
 		b.Write(" OR ")
 		before.was(b)
 		b.Write(" AND NOT ")
 		after.was(b)
-		if p.after.may.Rows == nil && f.Where == nil { // who sees everything learns that a record went whose history is purged
-			b.Write(" OR e.op = 'delete'")
-		}
-		b.Write(" ORDER BY e.tx, e.seq LIMIT ").Arg(int64(f.Limit) + 1)
+		b.Write(") ORDER BY ", b.Dialect().EventOrder(false), " LIMIT ").Arg(int64(f.Limit) + 1)
 	}
 	return s, nil
 }

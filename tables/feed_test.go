@@ -101,7 +101,7 @@ func TestFeedShowsWhatMayBeSeen(t *testing.T) {
 		told := func(who context.Context, f Feed) string {
 			t.Helper()
 			f.Table, f.Since = "product", since
-			waitEvents(t, s, Cursor{}, int(rowsOf(t, s, "_event")))
+			waitEvents(t, s, Cursor{}, rowsOf(t, s, "_event"))
 			var out []string
 			for _, c := range changes(t, who, s, f).Changes {
 				if c["actor"] != nil {

@@ -78,18 +78,15 @@ type Dialect interface {
 	// events before which another may still appear.
 	EventsAfter(b *Builder, tx, seq int64, limit int)
 
-	// EventPlace writes the place of the row e of "_event" in the stream, as two columns of integers: tx, seq.
-	EventPlace(b *Builder)
+	// EventTx is the transaction of the row e of "_event" as an integer; with its seq it is its place in the stream.
+	EventTx() string
 
 	// EventsBetween writes a condition on the row e of "_event": it is behind the first place in the stream and not behind
 	// the second.
 	EventsBetween(b *Builder, tx, seq, toTx, toSeq int64)
 
-	// EventsThrough writes a condition on rows of "_event": they are at the place in the stream, or before it.
-	EventsThrough(b *Builder, tx, seq int64)
-
-	// EventOrder is the order of the stream, newest first, over the row e of "_event".
-	EventOrder() string
+	// EventOrder is the order of the stream over the row e of "_event", or the reverse of it.
+	EventOrder(desc bool) string
 
 	// LastEvent writes the query for the place in the stream behind all events that EventsAfter would return: tx, seq.
 	LastEvent(b *Builder)

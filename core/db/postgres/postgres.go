@@ -348,18 +348,13 @@ WHERE (e.tx, e.seq) > (`).Arg(strconv.FormatInt(tx, 10)).Write("::xid8, ").Arg(s
 		Write(") AND e.tx < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY e.tx, e.seq LIMIT ", strconv.Itoa(limit))
 }
 
-// EventsThrough implements db.Dialect.
-func (Dialect) EventsThrough(b *db.Builder, tx, seq int64) {
-	b.Write("(tx, seq) <= (").Arg(strconv.FormatInt(tx, 10)).Write("::xid8, ").Arg(seq).Write(")")
-}
-
 // LastEvent implements db.Dialect.
 func (Dialect) LastEvent(b *db.Builder) {
 	b.Write(`SELECT tx::text::bigint, seq FROM "_event" WHERE tx < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY tx DESC, seq DESC LIMIT 1`)
 }
 
-// EventPlace implements db.Dialect.
-func (Dialect) EventPlace(b *db.Builder) { b.Write("e.tx::text::bigint AS tx, e.seq") }
+// EventTx implements db.Dialect.
+func (Dialect) EventTx() string { return "e.tx::text::bigint" }
 
 // EventsBetween implements db.Dialect.
 func (Dialect) EventsBetween(b *db.Builder, tx, seq, toTx, toSeq int64) {
@@ -368,4 +363,9 @@ func (Dialect) EventsBetween(b *db.Builder, tx, seq, toTx, toSeq int64) {
 }
 
 // EventOrder implements db.Dialect.
-func (Dialect) EventOrder() string { return "e.tx DESC, e.seq DESC" }
+func (Dialect) EventOrder(desc bool) string {
+	if desc {
+		return "e.tx DESC, e.seq DESC"
+	}
+	return "e.tx, e.seq"
+}

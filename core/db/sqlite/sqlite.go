@@ -327,16 +327,13 @@ LEFT JOIN "_history" AS n ON n.record_id = e.record_id AND n.version = e.version
 WHERE e.seq > `).Arg(seq).Write(" ORDER BY e.seq LIMIT ", strconv.Itoa(limit))
 }
 
-// EventsThrough implements db.Dialect.
-func (Dialect) EventsThrough(b *db.Builder, _, seq int64) { b.Write("seq <= ").Arg(seq) }
-
 // LastEvent implements db.Dialect.
 func (Dialect) LastEvent(b *db.Builder) {
 	b.Write(`SELECT 0, seq FROM "_event" ORDER BY seq DESC LIMIT 1`)
 }
 
-// EventPlace implements db.Dialect.
-func (Dialect) EventPlace(b *db.Builder) { b.Write("0 AS tx, e.seq") }
+// EventTx implements db.Dialect.
+func (Dialect) EventTx() string { return "0" }
 
 // EventsBetween implements db.Dialect.
 func (Dialect) EventsBetween(b *db.Builder, _, seq, _, toSeq int64) {
@@ -344,4 +341,9 @@ func (Dialect) EventsBetween(b *db.Builder, _, seq, _, toSeq int64) {
 }
 
 // EventOrder implements db.Dialect.
-func (Dialect) EventOrder() string { return "e.seq DESC" }
+func (Dialect) EventOrder(desc bool) string {
+	if desc {
+		return "e.seq DESC"
+	}
+	return "e.seq"
+}
