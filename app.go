@@ -84,7 +84,7 @@ func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error)
 	a.web = web.New(web.Options{
 		Engine: a.api, Logins: a.logins, Log: log, Dev: c.Dev, Public: c.Public, Hosts: split(c.Hosts), Proxies: proxies,
 		Policy: func() *authz.Policy { return a.store.Snapshot().Policy },
-		Reload: a.store.Load, Ping: a.db.Ping,
+		Reload: a.store.Load, Ping: a.db.Ping, Data: a.data,
 	})
 	return nil
 }

@@ -29,7 +29,7 @@ var arrows = map[string]string{
 	"transfer/format":  "core",
 	"transfer":         "core core/db tables transfer/format",
 	"graphql":          "core tables",
-	"web":              "core authz graphql transfer",
+	"web":              "core authz graphql transfer transfer/format",
 	"examples/coffee":  "",
 	"bench":            "core",
 }

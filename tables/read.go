@@ -166,3 +166,21 @@ func (s *Store) Gorm(ctx context.Context) *gorm.DB {
 	}
 	return s.db.Gorm(ctx)
 }
+
+// Readable returns the columns of the table that the caller may read in some record.
+func (s *Store) Readable(ctx context.Context, snap *Snapshot, table string) ([]*core.Column, error) {
+	t, may, err := snap.decide(core.CallerFrom(ctx), table, core.Read)
+	if err != nil {
+		return nil, core.E("tables.Readable", err)
+	}
+	var out []*core.Column
+	for i := range t.Columns {
+		if shown, _ := may.Column(t.Columns[i].Name); shown {
+			out = append(out, &t.Columns[i])
+		}
+	}
+	return out, nil
+}
+
+// Limit returns how many of n records one query may ask for.
+func (n *Snapshot) Limit(want int) int { return min(want, n.maxLimit) }

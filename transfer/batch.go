@@ -135,6 +135,12 @@ func (s *Service) readable(ctx context.Context, id core.ID) (*Batch, error) {
 	return b, nil
 }
 
+// Batch returns how an import stands, to the caller who began it or may read it.
+func (s *Service) Batch(ctx context.Context, id core.ID) (*Batch, error) {
+	b, err := s.readable(ctx, id)
+	return b, core.E("transfer.Batch", err)
+}
+
 // own returns the batch when the caller began it.
 func (s *Service) own(ctx context.Context, id core.ID) (*Batch, error) {
 	b, err := s.readable(ctx, id)

@@ -29,7 +29,7 @@ type Request struct {
 	Match     bool              `json:"match,omitempty"`     // headers that are not named go where a suggestion is sure, and else nowhere
 	Constants map[string]any    `json:"constants,omitempty"` // column -> value of every row
 	Defaults  map[string]any    `json:"defaults,omitempty"`  // column -> value of rows whose cell is empty
-	Mode      tables.ImportMode `json:"mode,omitempty"`      // create, or upsert with a key, when empty
+	Mode      Mode              `json:"mode,omitempty"`      // create, or upsert with a key, when empty
 	Key       string            `json:"key,omitempty"`
 	Skip      bool              `json:"skip,omitempty"`       // leave out rows that fail; otherwise nothing is imported when one fails
 	MaxErrors int               `json:"max_errors,omitempty"` // with Skip: stop after more failures; [MaxErrors] when 0
@@ -37,6 +37,9 @@ type Request struct {
 	Batch     core.ID           `json:"-"`                    // go on with this batch
 	Plan      bool              `json:"-"`                    // tell what would happen, and write nothing
 }
+
+// Mode says what rows of a file may do.
+type Mode = tables.ImportMode
 
 // Limits of imports.
 const (

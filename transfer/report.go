@@ -20,6 +20,7 @@ type Report struct {
 	Refused   int64             `json:"refused"`
 	Columns   map[string]string `json:"columns"` // where each column of the file went; nowhere when empty
 	Reasons   []*Reason         `json:"reasons,omitempty"`
+	Error     string            `json:"error,omitempty"`
 
 	header   []string
 	failures []failure // the first of them
@@ -159,8 +160,11 @@ func (r *Report) record() core.Record {
 // maxFailures is how many refused rows the report of one request keeps whole; the batch has them all.
 const maxFailures = 10_000
 
-// JSON returns the report.
-func (r *Report) JSON() ([]byte, error) {
+// JSON returns the report, with the sentence about the error that ended the import.
+func (r *Report) JSON(failed error) ([]byte, error) {
+	if failed != nil {
+		r.Error = core.AsError(failed).Public()
+	}
 	out, err := json.Marshal(r)
 	return out, core.E("transfer.Report", err)
 }

@@ -79,8 +79,12 @@ func (s *Server) logAccess(c *fiber.Ctx, begin time.Time) {
 	if !s.o.Log.Enabled(c.UserContext(), level) {
 		return
 	}
+	size := -1 // of a stream, which has not begun
+	if !c.Response().IsBodyStream() {
+		size = len(c.Response().Body())
+	}
 	s.o.Log.Log(c.UserContext(), level, "web: request",
-		"method", c.Method(), "path", c.Path(), "status", c.Response().StatusCode(), "bytes", len(c.Response().Body()),
+		"method", c.Method(), "path", c.Path(), "status", c.Response().StatusCode(), "bytes", size,
 		"took", time.Since(begin), "peer", s.peer(c), "user", core.CallerFrom(c.UserContext()).User, "request_id", RequestID(c.UserContext()))
 }
 

@@ -38,6 +38,7 @@ func (s *Server) routes() []route {
 		{"GET", "/health/live", anyone, s.live},
 		{"GET", "/health/ready", anyone, s.ready},
 	}
+	routes = append(routes, s.dataRoutes()...)
 	if s.o.Dev {
 		routes = append(routes, route{"GET", profilesPath + "/*", session, s.profile})
 	}
@@ -47,6 +48,11 @@ func (s *Server) routes() []route {
 // admit returns the handler behind the check that the route asks for.
 func (s *Server) admit(r route) fiber.Handler {
 	return func(c *fiber.Ctx) error {
+		if !streamed(r) {
+			if err := s.hold(c); err != nil {
+				return err
+			}
+		}
 		switch r.access {
 		case anyone:
 			return r.handler(c)

@@ -17,6 +17,7 @@ import (
 	"colonnade/authz"
 	"colonnade/core"
 	"colonnade/graphql"
+	"colonnade/transfer"
 )
 
 // Options of [New]. Engine, Logins and Policy are needed; the zero value of everything else works.
@@ -26,6 +27,7 @@ type Options struct {
 	Policy func() *authz.Policy            // of the current snapshot
 	Reload func(ctx context.Context) error // called after the first administrator was made
 	Ping   func(ctx context.Context) error // whether requests can be served
+	Data   *transfer.Service               // imports and exports; none when nil
 	Log    *slog.Logger                    // slog.Default when nil
 
 	Dev    bool // the access log at level info instead of debug
@@ -55,6 +57,10 @@ type Server struct {
 	base   context.Context // of every request; ends when a stop can wait no longer
 	cancel context.CancelFunc
 
+	streams sync.WaitGroup // answers that are under way
+	closing chan struct{}  // closed when the server begins to stop
+	close   sync.Once
+
 	mu     sync.Mutex
 	ln     net.Listener
 	served chan struct{} // closed when the listener is done with
@@ -63,7 +69,7 @@ type Server struct {
 // New returns a server that does not listen yet.
 func New(o Options) *Server {
 	o = o.complete()
-	s := &Server{o: o, do: o.Engine.Do, site: newSite()}
+	s := &Server{o: o, do: o.Engine.Do, site: newSite(), closing: make(chan struct{})}
 	s.base, s.cancel = context.WithCancel(context.Background())
 	if !o.Public || len(o.Hosts) > 0 {
 		s.hosts = map[string]bool{"localhost": true, "127.0.0.1": true, "::1": true}
@@ -81,10 +87,12 @@ func New(o Options) *Server {
 		WriteTimeout:                 o.WriteTimeout,
 		IdleTimeout:                  o.IdleTimeout,
 		BodyLimit:                    o.BodyLimit,
+		StreamRequestBody:            true, // a file is taken in as it comes; other bodies see hold
 		ReadBufferSize:               o.HeaderLimit,
 		Concurrency:                  maxConnections,
 		ErrorHandler:                 s.answerError,
 	})
+	s.app.Server().HeaderReceived = s.received
 	s.app.Use(s.frame, s.guard)
 	for _, r := range s.routes() {
 		s.app.Add(r.method, r.path, s.admit(r))
@@ -182,6 +190,7 @@ func (s *Server) Addr() string {
 func (s *Server) Stop(ctx context.Context) error {
 	const op = "web.Stop"
 	defer s.cancel()
+	s.close.Do(func() { close(s.closing) })
 	s.mu.Lock()
 	ln, served := s.ln, s.served
 	s.mu.Unlock()

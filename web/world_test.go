@@ -24,6 +24,7 @@ import (
 	"colonnade/core/db/sqlite"
 	"colonnade/graphql"
 	"colonnade/tables"
+	"colonnade/transfer"
 )
 
 func TestMain(m *testing.M) {
@@ -57,12 +58,13 @@ func newWorld(t testing.TB, o Options, change func(*Server)) *world {
 	t.Cleanup(func() { must(t, d.Close()) })
 	w := &world{t: t, db: d, log: &syncBuffer{}}
 	o.Log = slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	w.store = tables.New(d, tables.Options{Log: o.Log})
+	w.store = tables.New(d, tables.Options{Builtin: transfer.Tables(), Log: o.Log})
 	w.logins = authz.NewLogins(d, authz.LoginOptions{Log: o.Log, Change: w.store.ChangeAccess})
 	actions := append(w.store.Actions(), w.store.AccessActions(w.logins)...)
 	o.Engine = graphql.New(w.store, actions, graphql.Options{Log: o.Log, RequestID: RequestID})
 	must(t, w.store.Load(t.Context()))
 	o.Logins, o.Reload = w.logins, w.store.Load
+	o.Data = transfer.New(w.store, transfer.Options{Log: o.Log})
 	o.Policy = func() *authz.Policy { return w.store.Snapshot().Policy }
 	w.s = New(o)
 	if change != nil {

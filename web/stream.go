@@ -1,0 +1,146 @@
+package web
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"runtime/debug"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+
+	"colonnade/core"
+)
+
+// The server reads the bodies of requests as streams. A route that takes no stream gets its body whole, and small: see
+// [Server.hold].
+
+// streamPath is where the routes are that take streams.
+const streamPath = "/data/"
+
+// maxStream is how long a file may take to arrive or to leave; a pause within it no longer than the timeouts of the server.
+const maxStream = 12 * time.Hour
+
+// tooLarge marks a request whose body is larger than its route takes. Who sends it says so of itself.
+const tooLarge = "X-Body-Too-Large"
+
+// received looks at the headers of a request before its body: fasthttp would wait for the beginning of one that is refused.
+func (s *Server) received(h *fasthttp.RequestHeader) (none fasthttp.RequestConfig) {
+	if h.ContentLength() > s.o.BodyLimit && !bytes.HasPrefix(h.RequestURI(), []byte(streamPath)) {
+		h.SetContentLength(0)
+		h.SetConnectionClose() // what follows is no request
+		h.Set(tooLarge, "1")
+	}
+	return none
+}
+
+// hold reads the body of a request into memory, unless it is larger than the limit.
+func (s *Server) hold(c *fiber.Ctx) error {
+	r := c.Request()
+	if len(r.Header.Peek(tooLarge)) > 0 {
+		c.Response().SetConnectionClose()
+		return fiber.NewError(fiber.StatusRequestEntityTooLarge)
+	}
+	if !r.IsBodyStream() {
+		return nil
+	}
+	limit := s.o.BodyLimit
+	body, err := io.ReadAll(io.LimitReader(r.BodyStream(), int64(limit)+1))
+	var late net.Error
+	switch {
+	case errors.As(err, &late) && late.Timeout():
+		c.Response().SetConnectionClose()
+		return fiber.NewError(fiber.StatusRequestTimeout)
+	case err != nil:
+		c.Response().SetConnectionClose()
+		return fiber.NewError(fiber.StatusBadRequest)
+	case len(body) > limit:
+		c.Response().SetConnectionClose()
+		return fiber.NewError(fiber.StatusRequestEntityTooLarge)
+	}
+	r.SetBodyRaw(body)
+	return nil
+}
+
+// long returns the context of work that outlives the deadline of a request.
+func (s *Server) long(c *fiber.Ctx) (context.Context, context.CancelFunc) {
+	ctx := context.WithValue(s.base, requestKey{}, RequestID(c.UserContext()))
+	return context.WithTimeout(core.WithCaller(ctx, core.CallerFrom(c.UserContext())), maxStream)
+}
+
+// incoming is the body of a request: each part of it has the time that a whole request has.
+type incoming struct {
+	r    io.Reader
+	conn net.Conn
+	wait time.Duration
+}
+
+func (s *Server) incoming(c *fiber.Ctx) io.Reader {
+	body := io.Reader(c.Request().BodyStream())
+	if !c.Request().IsBodyStream() {
+		return eof{}
+	}
+	return &incoming{r: body, conn: c.Context().Conn(), wait: s.o.ReadTimeout}
+}
+
+type eof struct{}
+
+func (eof) Read([]byte) (int, error) { return 0, io.EOF }
+
+func (in *incoming) Read(p []byte) (int, error) {
+	if err := in.conn.SetReadDeadline(time.Now().Add(in.wait)); err != nil {
+		return 0, err
+	}
+	return in.r.Read(p)
+}
+
+// outgoing answers with what write writes, as it comes. An error cuts the connection off, so that the client does not take the
+// part for the whole.
+func (s *Server) outgoing(c *fiber.Ctx, write func(ctx context.Context, w io.Writer) error) {
+	ctx, cancel := s.long(c)
+	from, to := io.Pipe()
+	conn := c.Context().Conn()
+	s.streams.Add(1)
+	go func() {
+		defer s.streams.Done()
+		defer cancel()
+		w := bufio.NewWriterSize(&paced{w: to, conn: conn, wait: s.o.WriteTimeout}, 64<<10)
+		err := safely(func() error { return write(ctx, w) })
+		if err == nil {
+			err = w.Flush()
+		}
+		if err != nil && !errors.Is(err, io.ErrClosedPipe) {
+			s.o.Log.WarnContext(ctx, "web: an answer was cut off", "err", err, "request_id", RequestID(ctx))
+		}
+		_ = to.CloseWithError(err)
+	}()
+	c.Context().SetBodyStream(from, -1)
+}
+
+func safely(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = core.E("web.outgoing", fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+		}
+	}()
+	return f()
+}
+
+// paced gives each part of an answer the time that a whole answer has.
+type paced struct {
+	w    io.Writer
+	conn net.Conn
+	wait time.Duration
+}
+
+func (p *paced) Write(b []byte) (int, error) {
+	if err := p.conn.SetWriteDeadline(time.Now().Add(p.wait)); err != nil {
+		return 0, err
+	}
+	return p.w.Write(b)
+}
