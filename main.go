@@ -32,6 +32,8 @@ func commands() []command {
 	return []command{
 		{"demo", "build the coffee example in a new database and show what comes out; --once ends then", runDemo},
 		{"serve", "run the server", runServe},
+		{"import", "send files to a table of a server: CSV, NDJSON, Parquet or XLSX", runImport},
+		{"export-data", "write a table of a server to a file: CSV, NDJSON or Parquet", runExportData},
 		{"version", "print the version", func(_ context.Context, _ []string, out io.Writer) error {
 			_, err := fmt.Fprintln(out, "colonnade", version())
 			return err
@@ -65,7 +67,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	var b strings.Builder
 	b.WriteString("usage: colonnade <command> [options]\n\n")
 	for _, c := range all {
-		fmt.Fprintf(&b, "  %-8s  %s\n", c.name, c.doc)
+		fmt.Fprintf(&b, "  %-12s  %s\n", c.name, c.doc)
 	}
 	b.WriteString("\ncolonnade <command> --help lists the options of a command.\n")
 	if len(args) == 0 || args[0] == "help" || args[0] == "--help" || args[0] == "-h" {

@@ -150,6 +150,16 @@ func (s *Service) own(ctx context.Context, id core.ID) (*Batch, error) {
 	return b, err
 }
 
+// there reports whether a batch has the id.
+func (s *Service) there(ctx context.Context, id core.ID) (bool, error) {
+	if id == "" {
+		return false, nil
+	}
+	var n int64
+	err := s.store.Gorm(ctx).Model(&Batch{}).Where("id = ?", id).Count(&n).Error
+	return n > 0, core.E("transfer.there", err)
+}
+
 func (s *Service) batch(g *gorm.DB, id core.ID) (*Batch, error) {
 	var b Batch
 	err := g.Where("id = ?", id).Take(&b).Error
@@ -167,8 +177,12 @@ func begin(ctx context.Context, r *Request, header []string, now time.Time) (*Ba
 	if err != nil {
 		return nil, core.E("transfer.begin", err)
 	}
+	id := r.Batch
+	if id == "" {
+		id = core.NewID()
+	}
 	b := &Batch{
-		ID: core.NewID(), Table: r.Table, Name: r.Name, Format: r.File.Format, Mode: string(r.Mode), Status: Running,
+		ID: id, Table: r.Table, Name: r.Name, Format: r.File.Format, Mode: string(r.Mode), Status: Running,
 		Settings: string(settings), Header: string(names), Token: string(core.NewID()),
 		OwnerID: caller.User, UnitID: caller.Unit, CreatedAt: db.Time{Time: now}, UpdatedAt: db.Time{Time: now},
 	}

@@ -34,7 +34,7 @@ type Request struct {
 	Skip      bool              `json:"skip,omitempty"`       // leave out rows that fail; otherwise nothing is imported when one fails
 	MaxErrors int               `json:"max_errors,omitempty"` // with Skip: stop after more failures; [MaxErrors] when 0
 	AsIs      bool              `json:"as_is,omitempty"`      // the records of another system, see [tables.Insert]
-	Batch     core.ID           `json:"-"`                    // go on with this batch
+	Batch     core.ID           `json:"-"`                    // of the sender's choice: a batch of that id goes on, or begins; a new id when empty
 	Plan      bool              `json:"-"`                    // tell what would happen, and write nothing
 }
 
@@ -66,6 +66,13 @@ func (r *Request) check() error {
 	if r.MaxErrors < 0 || r.MaxErrors > maxErrors {
 		return core.E(op, core.Invalid, core.At{Column: "max_errors"}, fmt.Sprintf("max_errors is from 1 to %d", maxErrors))
 	}
+	if r.Batch != "" {
+		id, err := core.ParseID(string(r.Batch))
+		if err != nil {
+			return core.E(op, core.Invalid, core.At{Column: "batch"}, "batch is a uuid")
+		}
+		r.Batch = id
+	}
 	if r.File.Header != "" && r.File.Header != "yes" && r.File.Header != "no" {
 		return core.E(op, core.Invalid, core.At{Column: "header"}, "header is yes or no, or left out")
 	}
@@ -79,7 +86,7 @@ func (s *Service) Import(ctx context.Context, r Request, body io.Reader) (*Repor
 	if err := r.check(); err != nil {
 		return nil, err
 	}
-	if !r.Skip && !r.Plan && r.Batch == "" && !s.store.InTx(ctx) { // nobody waits for a slow sender within a transaction
+	if !r.Skip && !r.Plan && !s.store.InTx(ctx) { // nobody waits for a slow sender within a transaction
 		data, err := all(body, MaxWhole, "a file that is imported whole or not at all; send it with on_error=skip, and undo what is not as it should be")
 		if err != nil {
 			return nil, within(r.Table, err)
@@ -93,12 +100,14 @@ func (s *Service) Import(ctx context.Context, r Request, body io.Reader) (*Repor
 	im := &importing{Service: s, input: in, report: newReport()}
 	caller := core.CallerFrom(ctx)
 	caller.Cause.Kind = "import"
-	var err error
+	there, err := s.there(ctx, r.Batch)
 	switch {
+	case err != nil:
+		return nil, core.E(op, err)
 	case r.Plan:
 		im.batch = &Batch{}
 		err = im.plan(core.WithCaller(ctx, caller))
-	case r.Batch != "":
+	case there:
 		if im.batch, err = s.resumed(ctx, in); err != nil {
 			return nil, core.E(op, err)
 		}
@@ -110,7 +119,7 @@ func (s *Service) Import(ctx context.Context, r Request, body io.Reader) (*Repor
 		}
 		caller.Cause.ID = string(im.batch.ID)
 		if r.Skip && !im.store.InTx(ctx) {
-			err = im.inParts(core.WithCaller(ctx, caller))
+			err = im.begun(core.WithCaller(ctx, caller))
 		} else {
 			err = im.whole(core.WithCaller(ctx, caller))
 		}
@@ -269,21 +278,23 @@ func (im *importing) whole(ctx context.Context) error {
 	return err
 }
 
+// begun makes the batch and imports in parts.
+func (im *importing) begun(ctx context.Context) error {
+	err := im.store.Tx(ctx, tables.TxOptions{}, func(ctx context.Context, tx *tables.Tx) error {
+		if _, err := tx.Importer(ctx, im.how); err != nil { // before there is a batch
+			return err
+		}
+		return tx.DB().Gorm(ctx).Create(im.batch).Error
+	})
+	if err != nil {
+		im.batch.ID = ""
+		return core.E("transfer.begun", err)
+	}
+	return im.inParts(ctx)
+}
+
 // inParts imports in units of work of some rows each, reading ahead while the database writes.
 func (im *importing) inParts(ctx context.Context) error {
-	const op = "transfer.inParts"
-	if im.r.Batch == "" {
-		err := im.store.Tx(ctx, tables.TxOptions{}, func(ctx context.Context, tx *tables.Tx) error {
-			if _, err := tx.Importer(ctx, im.how); err != nil { // before there is a batch
-				return err
-			}
-			return tx.DB().Gorm(ctx).Create(im.batch).Error
-		})
-		if err != nil {
-			im.batch.ID = ""
-			return core.E(op, err)
-		}
-	}
 	im.digest = sha256.New()
 	if err := im.forward(); err != nil {
 		return err

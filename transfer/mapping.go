@@ -79,7 +79,7 @@ func (s *Service) match(ctx context.Context, in *input) error {
 				to = sure[h]
 			}
 		}
-		f := field{header: h, serial: in.r.File.Format == format.XLSX}
+		f := field{header: h, serial: in.r.File.Serial || in.r.File.Format == format.XLSX}
 		if to != "" {
 			var err error
 			if f.ImportColumn, err = add(to, fmt.Sprintf("the column %q", h)); err != nil {

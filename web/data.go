@@ -111,10 +111,11 @@ func (q *settings) file() format.Options {
 	return format.Options{
 		Format: q.oneOf("format", format.CSV, format.NDJSON, format.Parquet, format.XLSX), Charset: q.c.Query("charset"), Delimiter: q.c.Query("delimiter"),
 		Quote: q.c.Query("quote"), Header: q.oneOf("header", "yes", "no"), Sheet: q.c.Query("sheet"), EmptyText: q.oneOf("quoted_empty", "text", "null") == "text",
+		Serial: q.flag("serial_dates"),
 	}
 }
 
-var fileSettings = []string{"format", "charset", "delimiter", "quote", "header", "sheet", "quoted_empty"}
+var fileSettings = []string{"format", "charset", "delimiter", "quote", "header", "sheet", "quoted_empty", "serial_dates"}
 
 func (s *Server) importFile(c *fiber.Ctx) error {
 	if err := plainBody(c); err != nil {

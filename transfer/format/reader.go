@@ -61,6 +61,7 @@ type Options struct {
 	Quote     string // of CSV: one character; by the content when empty
 	Header    string // of CSV and XLSX: "yes", "no"; by the content when empty
 	Sheet     string // of XLSX; the first when empty
+	Serial    bool   // dates may be numbers of days, as in XLSX, which is always so
 	EmptyText bool   // of CSV: a quoted empty cell is an empty text, as our own export writes it; otherwise every empty cell is NULL
 }
 
