@@ -24,8 +24,8 @@ func (f *field) value(c *format.Cell) (any, error) {
 	if c.Null {
 		return f.otherwise, nil
 	}
-	if f.serial && c.Value == nil {
-		if t, ok := format.Serial(c.Text); ok {
+	if f.serial {
+		if t, ok := format.Serial(string(appendText(nil, c))); ok {
 			return f.Holds().Parse(t)
 		}
 	}
