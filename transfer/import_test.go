@@ -400,6 +400,8 @@ func TestImportAction(t *testing.T) {
 		}
 		_, err = w.call(clerk, "import_csv", `{"table": "product", "csv": "title\nTea\n", "key": "sku"}`)
 		wantKind(t, err, core.Denied, "update")
+		_, err = w.run(w.root(), Request{Table: "shop", File: format.Options{Charset: "utf-8"}}, "code,city\nr,Rome\nz,Z\xfcrich\n")
+		wantKind(t, err, core.Invalid, "line 3", "city", "not valid UTF-8")
 		_, err = w.call(clerk, "import_csv", `{"table": "product", "csv": "title\nTea\n", "on_error": "pray"}`)
 		wantKind(t, err, core.Invalid, "stop or skip")
 	})

@@ -2,7 +2,6 @@ package transfer
 
 import (
 	"encoding/json"
-	"fmt"
 
 	"colonnade/core"
 	"colonnade/transfer/format"
@@ -86,11 +85,8 @@ func (r *Report) add(failed []failure) {
 func (r *Report) refusal() error {
 	first := r.failures[0].err
 	more := ""
-	switch n := r.Refused - 1; {
-	case n == 1:
-		more = " (and one more row)"
-	case n > 1:
-		more = fmt.Sprintf(" (and %d more rows)", n)
+	if n := int(r.Refused) - 1; n > 0 {
+		more = " (and " + core.Count(n, "more row") + ")"
 	}
 	return core.E("transfer.Import", first.Kind, first.At, first.Msg+more+"; nothing was imported: mend the file, or import the rest with on_error: skip", first)
 }

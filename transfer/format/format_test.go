@@ -89,7 +89,7 @@ func TestRead(t *testing.T) {
 		"no header":            {"1,x\n2,y\n", Options{}, "column_1|column_2\n1:1|x\n2:2|y"},
 		"header forced":        {"1,x\n2,y\n", Options{Header: "yes"}, "1|x\n2:2|y"},
 		"header twice":         {"a,a,\n1,2,3\n", Options{}, "a|a (2)|column_3\n2:1|2|3"},
-		"short row":            {"a,b\n1\n2,3\n", Options{}, "a|b\n2: the line has 1 cells, the header 2\n3:2|3"},
+		"short row":            {"a,b\n1\n2,3\n", Options{}, "a|b\n2: the line has 1 cell, the header 2\n3:2|3"},
 		"bare quote":           {"a,b\nx \"y,1\n2,3\n", Options{}, "a|b\n2: the line is no CSV: a quote stands in a cell that is not quoted\n3:2|3"},
 		"after quote":          {"a,b\n\"x\"y,1\n2,3\n", Options{}, "a|b\n2: the line is no CSV: text follows the closing quote of a cell\n3:2|3"},
 		"open quote":           {"a,b\n1,2\n\"x,1\n2,3\n", Options{}, "a|b\n2:1|2\n3: format.CSV: line 3: a quote is opened here and not closed: the rest of the text is within it"},

@@ -163,7 +163,7 @@ func width(row *Row, header []string) error {
 	if len(row.Cells) == len(header) {
 		return nil
 	}
-	return &RowError{fmt.Sprintf("the line has %d cells, the header %d", len(row.Cells), len(header))}
+	return &RowError{fmt.Sprintf("the line has %s, the header %d", core.Count(len(row.Cells), "cell"), len(header))}
 }
 
 // broken reports whether err is about one row only.
