@@ -184,6 +184,10 @@ func (c *Cell) Parse(to *core.Column) (any, error) {
 		if to.Kind == core.Text || to.Kind == core.LongText {
 			return to.Parse(string(v))
 		}
+		var text string
+		if to.Kind != core.JSON && json.Unmarshal(v, &text) == nil { // of a kind without a type of its own in the file
+			return to.ParseText(text)
+		}
 		return to.Parse(v)
 	case string:
 		switch to.Kind {
