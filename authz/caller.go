@@ -95,8 +95,14 @@ func (p *Policy) CheckGrant(c core.Caller, g Grant) error {
 	if g.Role == Administrator {
 		return core.E(op, core.Invalid, "the administrator holds every right already: choose another role")
 	}
+	if g.Action == "" && !p.Sees(c, g.Table) { // like one that is not there
+		return core.E(op, core.Denied, core.At{Table: g.Table}, g.String()+": you cannot give a privilege that you do not hold")
+	}
 	h, err := p.check(g, compile) // not kept: it comes from outside
 	if err != nil {
+		if p.May(c, "define_tables") != nil {
+			err = core.Discreet(err)
+		}
 		return core.E(op, err)
 	}
 	return p.mayGive(c, h)

@@ -71,6 +71,19 @@ func (p *Policy) Decide(c core.Caller, table string, priv Privilege) (*Decision,
 	return o.Decision, o.err
 }
 
+// Sees reports whether the caller may know of a table: holds a privilege on it, or may define tables.
+func (p *Policy) Sees(c core.Caller, table string) bool {
+	if p.May(c, "define_tables") == nil {
+		return true
+	}
+	for _, priv := range []Privilege{Read, Create, Update, Delete} {
+		if _, err := p.Decide(c, table, priv); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
 // May returns nil when the caller holds the action privilege; the empty one asks for nothing more than a caller
 // who signed in.
 func (p *Policy) May(c core.Caller, action string) error {

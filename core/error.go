@@ -166,6 +166,19 @@ func AsError(err error) *Error {
 	return newError("core.AsError", []any{err})
 }
 
+// Discreet returns err without the name that it suggests, for callers who may not know of every name.
+func Discreet(err error) error {
+	if err == nil {
+		return nil
+	}
+	e := AsError(err)
+	msg, _, found := strings.Cut(e.Msg, "; did you mean ")
+	if !found {
+		return err
+	}
+	return E(e.Op, e.Kind, e.At, msg)
+}
+
 // KindOf returns the kind of err, Internal where it has none, and "" for nil.
 func KindOf(err error) ErrKind {
 	if err == nil {

@@ -167,8 +167,14 @@ func (s *Service) put(ctx context.Context, tx *tables.Tx, d *definition) (int64,
 	if err := snap.Policy.May(caller, "manage_flows"); err != nil {
 		return 0, err
 	}
-	if d.trigger.event != nil {
-		if _, err := d.trigger.event.compile(snap.Schema); err != nil {
+	if e := d.trigger.event; e != nil {
+		if !snap.Policy.Sees(caller, e.table) {
+			return 0, e.at.problem("", "table %s: there is no such table", e.table)
+		}
+		if _, err := e.compile(snap.Schema); err != nil {
+			if snap.Policy.May(caller, "define_tables") != nil {
+				err = core.Discreet(err)
+			}
 			return 0, err
 		}
 	}

@@ -25,7 +25,7 @@ func BenchmarkGuard(b *testing.B) {
 	a := w.api(w.store.Snapshot())
 	for _, c := range []struct{ name, query, variables string }{{"W1", w1, v1}, {"W2", w2, v2}, {"W3", w3, ""}} {
 		run := func(b *testing.B) {
-			doc, errs := a.parse(c.query, defaultLimits, false)
+			doc, errs := a.parse(c.query, defaultLimits, reader{})
 			if errs != nil {
 				b.Fatal(errs)
 			}
@@ -125,7 +125,7 @@ func BenchmarkBuild(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			doc, errs := a.parse(introspectionQuery, defaultLimits, false)
+			doc, errs := a.parse(introspectionQuery, defaultLimits, reader{})
 			if errs != nil {
 				b.Fatal(errs)
 			}

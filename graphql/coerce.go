@@ -39,6 +39,7 @@ func (o object) get(name string) (any, bool) {
 type inputError struct {
 	path string // such as .where.name[2]
 	msg  string
+	near string // what may have been meant, as a part of the sentence
 	kind core.ErrKind
 	pos  *ast.Position
 }
@@ -281,7 +282,7 @@ func (a *api) fromJSON(t gql.Type, v any) (any, error) {
 		for _, m := range o {
 			f, ok := fields[m.name]
 			if !ok {
-				return nil, within("."+cut(m.name), wrong("%s has no such field%s", t, suggestField(m.name, fields)))
+				return nil, within("."+cut(m.name), &inputError{msg: fmt.Sprintf("%s has no such field", t), near: suggestField(m.name, fields)})
 			}
 			if _, twice := out.get(m.name); twice {
 				return nil, within("."+m.name, wrong("the field is there twice"))
@@ -459,7 +460,7 @@ func enumValue(t *gql.Enum, s string) (any, error) {
 		for _, d := range t.Values() {
 			have = append(have, d.Name)
 		}
-		return nil, wrong("%q is no %s%s", cut(s), t, suggest(s, have))
+		return nil, &inputError{msg: fmt.Sprintf("%q is no %s", cut(s), t), near: suggest(s, have)}
 	}
 	return v, nil
 }

@@ -17,6 +17,7 @@ import (
 type document struct {
 	*ast.QueryDocument
 	size       size
+	tables     []string // of which it says something
 	operations []*operation
 }
 
@@ -43,12 +44,12 @@ const suggestUpTo = 3
 
 // parse returns the document of a text. What is wrong with it is one error or more, never more than maxErrors. A
 // stranger learns no name from it that he does not know.
-func (a *api) parse(text string, l Limits, stranger bool) (*document, []wireError) {
-	if d, ok := a.documents.get(text); ok {
+func (a *api) parse(text string, l Limits, who reader) (*document, []wireError) {
+	if d, ok := a.documents.get(text); ok && (who.sees == nil || !slices.ContainsFunc(d.tables, func(t string) bool { return !who.sees(t) })) {
 		if msg := l.check(d.size); msg != "" {
 			return nil, []wireError{limitError(msg)}
 		}
-		if stranger && !onlyTypename(d.QueryDocument) {
+		if who.stranger && !onlyTypename(d.QueryDocument) {
 			return nil, []wireError{signIn()}
 		}
 		return d, nil
@@ -67,13 +68,17 @@ func (a *api) parse(text string, l Limits, stranger bool) (*document, []wireErro
 	if measure(doc, &s); l.check(s) != "" {
 		return nil, []wireError{limitError(l.check(s))}
 	}
-	if stranger && !onlyTypename(doc) {
+	if who.stranger && !onlyTypename(doc) {
 		return nil, []wireError{signIn()}
 	}
-	if errs := a.validate(doc); len(errs) > 0 {
+	veiled := who.sees != nil && a.veil(doc, who.sees)
+	if errs := a.validate(doc, who.sees == nil); len(errs) > 0 {
+		if veiled {
+			errs = unmark(errs)
+		}
 		return nil, validationErrors(errs)
 	}
-	d := &document{QueryDocument: doc, size: s}
+	d := &document{QueryDocument: doc, size: s, tables: a.tablesOf(doc)}
 	for _, op := range doc.Operations {
 		d.operations = append(d.operations, a.operation(op, len(text)))
 	}
@@ -82,10 +87,10 @@ func (a *api) parse(text string, l Limits, stranger bool) (*document, []wireErro
 }
 
 // validate runs the rules of the specification. That fields can be merged is checked last and by a rule of our own,
-// since that of the library compares every two fields.
-func (a *api) validate(doc *ast.QueryDocument) []*gqlerror.Error {
+// since that of the library compares every two fields. Suggestions name what the types have, whoever may use it.
+func (a *api) validate(doc *ast.QueryDocument, suggest bool) []*gqlerror.Error {
 	errs := a.run(doc, terseRules, otherRules)
-	if n := len(errs); n > 0 && n <= suggestUpTo {
+	if n := len(errs); suggest && n > 0 && n <= suggestUpTo {
 		errs = a.run(doc, suggestingRules, otherRules)
 	}
 	if len(errs) == 0 {

@@ -162,7 +162,8 @@ func (e *Engine) do(ctx context.Context, r Request, readOnly bool) (Response, er
 	if caller.Anonymous() {
 		limits = e.o.Anonymous
 	}
-	doc, errs := a.parse(r.Query, limits, caller.Anonymous() && len(caller.Roles) == 0)
+	who := readerOf(snap, caller)
+	doc, errs := a.parse(r.Query, limits, who)
 	if errs != nil {
 		return refused(errs...), nil
 	}
@@ -183,12 +184,21 @@ func (e *Engine) do(ctx context.Context, r Request, readOnly bool) (Response, er
 	}
 	vars, err := a.coerceVariables(op, r.Variables)
 	if err != nil {
-		return refused(requestError(err)), nil
+		return refused(requestError(who.told(err))), nil
 	}
 	if op.Operation == ast.Mutation {
 		return e.mutation(ctx, a, snap, op.OperationDefinition, vars, limits, r)
 	}
 	return e.query(ctx, a, snap, op, vars, limits), nil
+}
+
+// readerOf returns what the caller may learn from mistakes. Who defines tables knows of all.
+func readerOf(snap *tables.Snapshot, caller core.Caller) reader {
+	r := reader{stranger: caller.Anonymous() && len(caller.Roles) == 0}
+	if snap.Policy.May(caller, "define_tables") != nil {
+		r.sees = func(table string) bool { return snap.Policy.Sees(caller, table) }
+	}
+	return r
 }
 
 // introspect answers a request for types, which has one answer as long as the schema stays.

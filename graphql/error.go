@@ -118,7 +118,8 @@ func requestError(err error) wireError {
 	if !errors.As(err, &e) {
 		return wireError{Message: core.AsError(err).Public(), Extensions: extensions{Code: codes[core.KindOf(err)], Kind: core.KindOf(err)}}
 	}
-	out := wireError{Message: e.msg, Extensions: extensions{Code: "validation-failed", Kind: invalid}}
+	msg := e.msg + e.near
+	out := wireError{Message: msg, Extensions: extensions{Code: "validation-failed", Kind: invalid}}
 	if e.kind != "" {
 		out.Extensions.Kind = e.kind
 	}
@@ -127,10 +128,10 @@ func requestError(err error) wireError {
 	}
 	switch variable, isVariable := strings.CutPrefix(e.path, "$"); {
 	case isVariable:
-		out.Message = "$" + variable + ": " + e.msg
+		out.Message = "$" + variable + ": " + msg
 		out.Extensions.Path = "$.variables." + variable
 	case e.path != "":
-		out.Message = strings.TrimPrefix(plainPath.Replace(strings.TrimSuffix(e.path, ".args")), ".") + ": " + e.msg
+		out.Message = strings.TrimPrefix(plainPath.Replace(strings.TrimSuffix(e.path, ".args")), ".") + ": " + msg
 		out.Extensions.Path = "$.selectionSet" + e.path
 	}
 	if e.pos != nil {

@@ -23,7 +23,7 @@ func (w *world) direct(ctx context.Context, r Request) Response {
 	if caller.Anonymous() {
 		limits = w.o.Anonymous
 	}
-	doc, errs := a.parse(r.Query, limits, caller.Anonymous() && len(caller.Roles) == 0)
+	doc, errs := a.parse(r.Query, limits, readerOf(snap, caller))
 	if errs != nil {
 		return refused(errs...)
 	}
@@ -43,7 +43,7 @@ func (w *world) direct(ctx context.Context, r Request) Response {
 func (w *world) kept(t testing.TB, ctx context.Context, r Request) bool {
 	t.Helper()
 	snap := w.store.Snapshot()
-	doc, errs := w.api(snap).parse(r.Query, w.o.Limits, false)
+	doc, errs := w.api(snap).parse(r.Query, w.o.Limits, reader{})
 	if errs != nil {
 		t.Fatal(errs)
 	}

@@ -21,6 +21,7 @@ type api struct {
 	query    map[string]*root
 	mutation map[string]*root
 	needs    map[*gql.InputObject][]*gql.InputObjectField
+	tables   map[string]string // by type, of the types that are a table's own
 
 	documents      *cache[string, *document]
 	introspections *cache[string, []byte]
@@ -112,7 +113,7 @@ func build(s *core.Schema, actions []core.Action) (*api, error) {
 		}
 	}
 	return &api{
-		schema: s, types: types, ast: astSchema(&types), needs: needs(&types), query: b.queryRoots, mutation: b.mutationRoots,
+		schema: s, types: types, ast: astSchema(&types), needs: needs(&types), tables: b.typesOfTables(), query: b.queryRoots, mutation: b.mutationRoots,
 		documents: newCache[string, *document](documentCacheBytes), introspections: newCache[string, []byte](introspectionCacheBytes),
 	}, nil
 }
