@@ -32,6 +32,9 @@ func (w *writer) explain(ctx context.Context, err error, creates []change) error
 	for _, c := range w.stored {
 		if c.Kind == core.Lookup && v.Constraint == foreignKey(w.table, c) {
 			at.Column = c.Name
+			if i := slices.IndexFunc(creates, func(ch change) bool { return fmt.Sprint(w.tx.db.Bind(c, ch.after[c.Name])) == v.Values }); i >= 0 && at.Item == 0 {
+				at.Item = creates[i].item
+			}
 			return core.E("tables.explain", core.Invalid, at, "the lookup leads to a record that does not exist", v)
 		}
 	}

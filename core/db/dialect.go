@@ -163,7 +163,8 @@ type Session interface {
 	// Assert locks the schema as LockSchema does, not exclusively, and fails the transaction with otherwise unless the
 	// condition holds: at once, or with TxOptions.Later before anything else is done.
 	Assert(ctx context.Context, condition *Builder, otherwise error) error
-	// Insert inserts the rows, in one round trip where there is a network and they are few.
+	// Insert inserts the rows, in one round trip where there is a network and they are few. Rows of one table may refer to each
+	// other in any order.
 	Insert(ctx context.Context, sets ...Rows) error
 	// Update sets the columns of rows that exist; the first column is the primary key that finds them.
 	Update(ctx context.Context, rows Rows) error
@@ -179,7 +180,7 @@ type Violation struct {
 	Unique     bool
 	Constraint string   // the name, where the database tells it
 	Columns    []string // the columns, where the database tells them
-	Values     string   // of a unique key, where the database tells them: as texts, joined by ", "
+	Values     string   // of a unique key or a reference, where the database tells them: as texts, joined by ", "
 	Err        error
 }
 

@@ -42,7 +42,7 @@ func classify(op string, pg *pgconn.PgError, err error) error {
 	case "23502":
 		return core.E(op, core.Invalid, "a value is required", &db.Violation{Columns: []string{pg.ColumnName}, Err: err})
 	case "23503":
-		return core.E(op, core.Invalid, "a record that this one refers to, or that refers to it, is in the way", &db.Violation{Constraint: pg.ConstraintName, Err: err})
+		return core.E(op, core.Invalid, "a record that this one refers to, or that refers to it, is in the way", &db.Violation{Constraint: pg.ConstraintName, Values: keyValues(pg.Detail), Err: err})
 	case "22003":
 		return core.E(op, core.Invalid, "a sum is too large for its kind", err) // values are checked before they come here
 	case "42P07":

@@ -2,7 +2,11 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"strings"
+
+	"modernc.org/sqlite"
+	lib "modernc.org/sqlite/lib"
 
 	"colonnade/core"
 	"colonnade/core/db"
@@ -20,10 +24,11 @@ func (s *session) Insert(ctx context.Context, sets ...db.Rows) error {
 			if rows.N-from >= manyRows {
 				n = manyRows
 			}
-			if err := s.insert(ctx, rows, from, n); err != nil {
+			done, err := s.insert(ctx, rows, from, n)
+			if err != nil {
 				return err
 			}
-			from += n
+			from += done
 		}
 	}
 	return nil
@@ -33,9 +38,33 @@ func (s *session) Insert(ctx context.Context, sets ...db.Rows) error {
 // arguments as it saves on statements.
 const manyRows = 32
 
-// insert inserts n rows by one statement. When that fails nothing of it is there, and the rows are inserted one by one to
-// find the one that is to blame.
-func (s *session) insert(ctx context.Context, rows db.Rows, from, n int) error {
+// maxVariables is SQLITE_MAX_VARIABLE_NUMBER of the driver.
+const maxVariables = 32766
+
+// insert inserts n rows, or more of them, and returns how many. When one statement cannot do it, nothing of it is there, and
+// the rows are inserted one by one to find the one that is to blame.
+func (s *session) insert(ctx context.Context, rows db.Rows, from, n int) (int, error) {
+	err := s.insertMany(ctx, rows, from, n)
+	if err == nil {
+		return n, nil
+	}
+	for i := from; i < from+n; i++ {
+		if n > 1 {
+			err = s.insertMany(ctx, rows, i, 1)
+		}
+		switch {
+		case err == nil:
+		case refers(err) && i+1 < rows.N && (rows.N-i)*len(rows.Columns) <= maxVariables:
+			return rows.N - from, s.insertTogether(ctx, rows, i, err)
+		default:
+			return 0, core.E("sqlite.Insert", core.At{Item: i + 1}, Dialect{}.Classify(err))
+		}
+	}
+	return n, nil
+}
+
+// insertMany inserts n rows with one statement.
+func (s *session) insertMany(ctx context.Context, rows db.Rows, from, n int) error {
 	args := make([]any, 0, n*len(rows.Columns))
 	for i := from; i < from+n; i++ {
 		for j, c := range rows.Columns {
@@ -43,18 +72,25 @@ func (s *session) insert(ctx context.Context, rows db.Rows, from, n int) error {
 		}
 	}
 	_, err := s.conn.exec(ctx, insertText(rows, n), args)
-	switch {
-	case err == nil:
-		return nil
-	case n == 1:
-		return core.E("sqlite.Insert", core.At{Item: from + 1}, Dialect{}.Classify(err))
+	return err
+}
+
+// insertTogether inserts the rows from the given one on with one statement: SQLite looks at references when a statement ends,
+// so that these may lead to later rows, and in a circle. before is the error of the first row by itself.
+func (s *session) insertTogether(ctx context.Context, rows db.Rows, from int, before error) error {
+	n := rows.N - from
+	err := s.insertMany(ctx, rows, from, n)
+	s.conn.forget(insertText(rows, n)) // it may be long
+	if refers(err) {
+		return core.E("sqlite.Insert", core.At{Item: from + 1}, Dialect{}.Classify(before))
 	}
-	for i := range n {
-		if err := s.insert(ctx, rows, from+i, 1); err != nil {
-			return err
-		}
-	}
-	return nil
+	return err
+}
+
+// refers reports whether err says that a row refers to one that is not there.
+func refers(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code() == lib.SQLITE_CONSTRAINT_FOREIGNKEY
 }
 
 // insertText is the statement that inserts n rows.
