@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"encoding/json"
 	"regexp"
 	"strings"
 
@@ -171,4 +172,14 @@ func contains(list []string, s string) bool {
 		}
 	}
 	return false
+}
+
+// toJSON is v as our JSON columns keep it.
+func toJSON(v any) ([]byte, error) {
+	out, err := anyJSON.Parse(v)
+	if err != nil {
+		return nil, core.E("flows.toJSON", err)
+	}
+	raw, _ := out.(json.RawMessage)
+	return raw, nil
 }
