@@ -57,7 +57,7 @@ func (g *groups) commit(ctx context.Context, queue []statement, alone func() err
 	if group != nil {
 		g.fly(group)
 	}
-	if m.err == errAlone {
+	if errors.Is(m.err, errAlone) {
 		return alone()
 	}
 	return m.err
