@@ -34,9 +34,11 @@ func (c AddColumn) apply(d *draft) error {
 	if _, ok := t.Column(c.Add.Name); ok {
 		return E("core.AddColumn", Exists, At{Table: c.To, Column: c.Add.Name}, "the table has a column of this name already")
 	}
-	add := c.Add
-	add.Physical = physical(add.Name, t.taken)
-	t.Columns = append(slices.Clone(t.Columns), add)
+	t.Columns = slices.Clone(t.Columns)
+	for _, add := range d.withTargets(&t, []Column{c.Add}) {
+		add.Physical = physical(add.Name, t.taken)
+		t.Columns = append(t.Columns, add)
+	}
 	d.tables[c.To] = t
 	return nil
 }
@@ -83,7 +85,7 @@ func (c RenameColumns) apply(d *draft) error {
 		if !ok {
 			continue
 		}
-		if col.Kind == Lookup && col.Relation == relationName(col.Name) {
+		if (col.Kind == Lookup || col.Kind == AnyLookup) && col.Relation == relationName(col.Name) {
 			col.Relation = relationName(to)
 		}
 		if rest, ok := strings.CutSuffix(col.Inverse, "_by_"+col.Name); ok && rest != "" {
@@ -112,6 +114,9 @@ func (t *Table) renameMentions(to map[string]string, rename func(string, map[str
 		if n, ok := to[*name]; ok {
 			*name = n
 		}
+	}
+	for i := range t.Columns {
+		named(&t.Columns[i].Of)
 	}
 	t.Keys, t.Indexes, t.Rules = slices.Clone(t.Keys), slices.Clone(t.Indexes), slices.Clone(t.Rules)
 	for i := range t.Keys {
@@ -218,12 +223,18 @@ func (c AlterColumn) apply(d *draft) error {
 	}
 	at := At{Table: c.Of, Column: c.Column}
 	was := t.Columns[i]
-	next, err := overlay(was, c.Set, "name", "kind", "physical", "target", "precision", "scale")
+	next, err := overlay(was, c.Set, "name", "kind", "physical", "target", "of", "precision", "scale")
 	if err != nil {
 		return E(op, at, err)
 	}
 	if (was.Formula == "") != (next.Formula == "") {
 		return E(op, Invalid, at, "a calculated column has no values of its own: drop the column and add it anew")
+	}
+	if was.Of != "" && c.Set["options"] != nil {
+		return E(op, Invalid, at, "the options are the targets of "+was.Of+": add a target there")
+	}
+	if err := d.retarget(&t, &was, &next); err != nil {
+		return E(op, err)
 	}
 	t.Columns[i] = next
 	d.tables[c.Of] = t
@@ -254,6 +265,9 @@ func (c RetypeColumn) apply(d *draft) error {
 	}
 	if c.OnLoss != "" && c.OnLoss != "refuse" && c.OnLoss != "null" {
 		return E(op, Invalid, at, "on_loss is refuse or null")
+	}
+	if was.Of != "" || was.Kind == AnyLookup || c.To.Kind == AnyLookup {
+		return E(op, Invalid, at, "a lookup of several tables is two columns and is not converted: add a new one")
 	}
 	if !Convertible(&was, &c.To) {
 		return E(op, Invalid, at, fmt.Sprintf("a %s cannot become a %s: make it a text first", was.Kind, c.To.Kind))
@@ -293,11 +307,19 @@ func (c DropColumn) apply(d *draft) error {
 	if slices.ContainsFunc(t.Search, func(s SearchColumn) bool { return s.Column == c.Name }) {
 		return E("core.DropColumn", Invalid, at, "full-text search looks at the column: take it out first, in the same plan")
 	}
-	was := t.Columns[i]
-	was.Target = d.physicalTarget(was.Target)
-	was.Physical = was.SQL()
-	t.Columns = slices.Delete(t.Columns, i, i+1)
-	t.Dropped = append(slices.Clone(t.Dropped), Dropped{At: d.Now, Column: &was})
+	if of := t.Columns[i].Of; of != "" {
+		return E("core.DropColumn", Invalid, at, "the column holds the table of "+of+": drop that one, which takes this one along")
+	}
+	t.Dropped = slices.Clone(t.Dropped)
+	t.Columns = slices.DeleteFunc(t.Columns, func(was Column) bool {
+		if was.Name != c.Name && was.Of != c.Name {
+			return false
+		}
+		d.dropTargets(&was)
+		was.Physical = was.SQL()
+		t.Dropped = append(t.Dropped, Dropped{At: d.Now, Column: &was})
+		return true
+	})
 	d.tables[c.Of] = t
 	return nil
 }
@@ -336,10 +358,11 @@ func (c UndoColumn) apply(d *draft) error {
 		}
 		back.Name = c.As
 	}
-	if back.Kind == Lookup {
-		if back.Target, err = d.liveTarget(at, back.Target); err != nil {
-			return E(op, err)
-		}
+	if back.Of != "" {
+		return E(op, Invalid, at, "the column holds the table of "+back.Of+": bring that one back, which brings this one along")
+	}
+	if err = back.eachTarget(func(name string) (string, error) { return d.liveTarget(at, name) }); err != nil {
+		return E(op, err)
 	}
 	t.Dropped = slices.Delete(slices.Clone(t.Dropped), i, i+1)
 	t.Columns = slices.Clone(t.Columns)
@@ -355,7 +378,28 @@ func (c UndoColumn) apply(d *draft) error {
 	} else {
 		t.Columns = append(t.Columns, back)
 	}
+	if back.Kind == AnyLookup {
+		if err := t.undoTarget(x.Column.Name, back.Name); err != nil {
+			return E(op, err)
+		}
+	}
 	d.tables[c.Of] = t
+	return nil
+}
+
+// undoTarget brings back the column that holds the table of a lookup, which has another name now.
+func (t *Table) undoTarget(was, now string) error {
+	i := t.lastDropped(func(x Dropped) bool { return x.Column != nil && x.Column.Of == was })
+	if i < 0 {
+		return E("core.undoTarget", NotFound, At{Table: t.Name, Column: was}, "the column that holds the table of the lookup is purged")
+	}
+	of := *t.Dropped[i].Column
+	of.Of = now
+	if _, ok := t.Column(of.Name); ok {
+		return E("core.undoTarget", Exists, At{Table: t.Name, Column: of.Name}, "the table has another column of this name now: rename it first")
+	}
+	t.Dropped = slices.Delete(t.Dropped, i, i+1)
+	t.Columns = append(t.Columns, of)
 	return nil
 }
 

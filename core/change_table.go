@@ -20,6 +20,7 @@ func (c CreateTable) apply(d *draft) error {
 	t := c.Define
 	t.Columns = slices.Clone(t.Columns)
 	t.Physical, t.Dropped, t.DroppedAt, t.Purged, t.Spent, t.HadOwners = physical(t.Name, d.taken), nil, nil, false, nil, false
+	t.Columns = d.withTargets(&t, t.Columns)
 	for i := range t.Columns {
 		t.Columns[i].Physical = "" // the names of a new table are free
 	}
@@ -81,10 +82,16 @@ func (c RenameTables) apply(d *draft) error {
 		t.Columns = slices.Clone(t.Columns)
 		for i := range t.Columns {
 			col := &t.Columns[i]
-			if to, ok := c.To[col.Target]; ok && col.Target != "" {
-				col.Target = to
+			err := col.eachTarget(func(name string) (string, error) {
+				if to, ok := c.To[name]; ok {
+					return to, nil
+				}
+				return name, nil
+			})
+			if err != nil {
+				return E(op, err)
 			}
-			if was, ok := oldName(c.To, t.Name); ok && col.Kind == Lookup {
+			if was, ok := oldName(c.To, t.Name); ok && (col.Kind == Lookup || col.Kind == AnyLookup) {
 				if rest, ok := strings.CutPrefix(col.Inverse, was); ok && (rest == "" || rest == "_by_"+col.Name) {
 					col.Inverse = t.Name + rest
 				}
@@ -119,14 +126,14 @@ func (c DropTable) apply(d *draft) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.tables)) {
 		other := d.tables[name]
-		i := slices.IndexFunc(other.Columns, func(col Column) bool { return col.Target == c.Name })
+		i := slices.IndexFunc(other.Columns, func(col Column) bool { return col.leadsTo(c.Name) })
 		if i >= 0 && name != c.Name {
 			return E("core.DropTable", Invalid, At{Table: c.Name}, fmt.Sprintf("%s.%s looks its records up: drop that column first, in the same plan", name, other.Columns[i].Name))
 		}
 	}
 	t.Columns = slices.Clone(t.Columns)
 	for i := range t.Columns {
-		t.Columns[i].Target = d.physicalTarget(t.Columns[i].Target)
+		d.dropTargets(&t.Columns[i])
 	}
 	now := d.Now
 	t.DroppedAt = &now
@@ -142,6 +149,11 @@ func (d *draft) physicalTarget(name string) string {
 		return t.SQL()
 	}
 	return name
+}
+
+// dropTargets is physicalTarget for all that a column looks up.
+func (d *draft) dropTargets(c *Column) {
+	_ = c.eachTarget(func(name string) (string, error) { return d.physicalTarget(name), nil })
 }
 
 // liveTarget is the reverse of physicalTarget.
@@ -180,11 +192,8 @@ func (c UndoTable) apply(d *draft) error {
 	t.Columns = slices.Clone(t.Columns)
 	for i := range t.Columns {
 		col := &t.Columns[i]
-		if col.Kind != Lookup {
-			continue
-		}
-		var err error
-		if col.Target, err = d.liveTarget(At{Table: t.Name, Column: col.Name}, col.Target); err != nil {
+		at := At{Table: t.Name, Column: col.Name}
+		if err := col.eachTarget(func(name string) (string, error) { return d.liveTarget(at, name) }); err != nil {
 			return E(op, err)
 		}
 	}
@@ -215,14 +224,14 @@ func (c PurgeTable) apply(d *draft) error {
 		return E(op, NotFound, At{Table: c.Physical}, "there is no such dropped table")
 	}
 	for _, t := range d.dropped {
-		if !t.Purged && t.SQL() != c.Physical && slices.ContainsFunc(t.Columns, func(col Column) bool { return col.Target == c.Physical }) {
+		if !t.Purged && t.SQL() != c.Physical && slices.ContainsFunc(t.Columns, func(col Column) bool { return col.leadsTo(c.Physical) }) {
 			return E(op, Invalid, At{Table: c.Physical}, fmt.Sprintf("the dropped table %s looks its records up: purge that one first", t.SQL()))
 		}
 	}
 	d.dropped = slices.Clone(d.dropped)
 	t := d.dropped[i]
 	d.dropped[i] = Table{Name: t.Name, Physical: t.SQL(), Ownership: t.Ownership, DroppedAt: t.DroppedAt, Purged: true}
-	leads := func(x Dropped) bool { return x.Column != nil && x.Column.Target == c.Physical }
+	leads := func(x Dropped) bool { return x.Column != nil && x.Column.leadsTo(c.Physical) }
 	for name, t := range d.tables { // a reference to a table that is gone cannot be
 		if slices.ContainsFunc(t.Dropped, leads) {
 			t.spend(leads)

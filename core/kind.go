@@ -29,6 +29,7 @@ const (
 	Status     Kind = "status"     // string: the value of an option, which says what may follow it
 	Autonumber Kind = "autonumber" // string: made by the template of its column when a record is created
 	Lookup     Kind = "lookup"     // string: the [ID] of a record of the target table
+	AnyLookup  Kind = "any_lookup" // string: the [ID] of a record of one of the target tables
 	JSON       Kind = "json"       // json.RawMessage in the canonical form of [CanonicalJSON]
 	Object     Kind = "object"     // map[string]any; only in the description of an [Action]
 )
@@ -62,6 +63,7 @@ var kinds = map[Kind]KindInfo{
 	Status:     {Doc: "One of a list of options, which are grouped under states and say what may follow them. It always has a value.", CEL: "string", GraphQL: "String", Ordered: true, Like: true, Table: true, parse: parseChoice, append: appendString},
 	Autonumber: {Doc: "A number that each new record gets, made by a template. No two are equal, and nobody writes it.", CEL: "string", GraphQL: "String", Ordered: true, Like: true, Table: true, parse: parseNumber, append: appendString},
 	Lookup:     {Doc: "A link to one record of another table.", CEL: "string", GraphQL: "uuid", Ordered: true, Table: true, parse: parseUUID, append: appendString},
+	AnyLookup:  {Doc: "A link to one record of one of several tables. A second column says which.", CEL: "string", GraphQL: "uuid", Ordered: true, Table: true, parse: parseAnyLookup, append: appendString},
 	JSON:       {Doc: "Any JSON value.", CEL: "json", GraphQL: "jsonb", parse: parseJSON, append: appendJSON},
 	Object:     {Doc: "A group of named values.", CEL: "map", append: appendAny},
 }

@@ -27,6 +27,9 @@ type Relation struct {
 	Table  string // where the field leads
 	Column string // the lookup column: of this table, or when Many of the other one
 
+	Which  string // of a lookup of several tables, seen from a target: the column of the other table that says which
+	Target string // and what it says then
+
 	Through string // of many to many: the table of the links, whose Column leads to Table
 	Near    string // and its lookup that leads to this table
 }
@@ -90,10 +93,10 @@ func (t Table) complete() Table {
 		if c.System && !t.Builtin || c.Part != "" {
 			continue // t comes from a schema
 		}
-		if c.Kind == Lookup && c.Relation == "" {
-			c.Relation = relationName(c.Name)
+		if c.Kind == Lookup || c.Kind == AnyLookup {
+			c.Relation = relationOf(&c)
 		}
-		if c.Kind == Lookup && c.OnDelete == "" {
+		if (c.Kind == Lookup || c.Kind == AnyLookup) && c.OnDelete == "" {
 			c.OnDelete = Restrict
 		}
 		c.Required = c.Required || c.Kind == Status || c.Kind == Autonumber
@@ -126,10 +129,14 @@ func (s *Schema) relate() error {
 		for _, t := range s.sorted {
 			for i := range t.Columns {
 				c := &t.Columns[i]
-				if c.Kind != Lookup || (c.Inverse != "") != given {
+				if c.Kind != Lookup && c.Kind != AnyLookup || (c.Inverse != "") != given {
 					continue
 				}
-				if err := s.relateColumn(t, c, taken); err != nil {
+				relate := s.relateColumn
+				if c.Kind == AnyLookup {
+					relate = s.relateTargets
+				}
+				if err := relate(t, c, taken); err != nil {
 					return E("core.NewSchema", At{Table: t.Name, Column: c.Name}, err)
 				}
 			}
@@ -151,29 +158,16 @@ func (s *Schema) relateColumn(t *Table, c *Column, taken map[string]bool) error 
 	if !ok {
 		return E(op, Invalid, fmt.Sprintf("the lookup leads to %q, and there is no such table", c.Target))
 	}
-	forth := t.Name + "." + c.Relation
-	if err := CheckName("relation", c.Relation); err != nil {
-		return E(op, err)
+	if err := s.take(taken, "relation", t.Name, c.Relation); err != nil {
+		return err
 	}
-	if taken[forth] {
-		return E(op, Exists, fmt.Sprintf("the relation would be %s, which is taken: name it with relation and inverse", forth))
-	}
-	taken[forth] = true
 	if c.Inverse == "" {
 		c.Inverse = strings.TrimLeft(t.Name, "_")
 		if taken[target.Name+"."+c.Inverse] || s.lookups(t, c.Target) > 1 {
 			c.Inverse += "_by_" + c.Name
 		}
 	}
-	back := target.Name + "." + c.Inverse
-	if err := CheckName("inverse relation", c.Inverse); err != nil {
-		return E(op, err)
-	}
-	if taken[back] {
-		return E(op, Exists, fmt.Sprintf("the relation would be %s, which is taken: name it with relation and inverse", back))
-	}
-	taken[back] = true
-	return nil
+	return s.take(taken, "inverse relation", target.Name, c.Inverse)
 }
 
 func (s *Schema) lookups(t *Table, target string) int {
@@ -238,7 +232,7 @@ func noTable(op, name string, have []string) error {
 func (s *Schema) Tables() []*Table { return s.sorted }
 
 // Relations returns the relations that lookups make, as the table sees them: first those of its own, then those that lead
-// back to it. See also [Schema.Links].
+// back to it. See also [Schema.Links] and [Schema.Unions].
 func (s *Schema) Relations(table string) []Relation {
 	t, ok := s.tables[table]
 	if !ok {

@@ -37,6 +37,8 @@ type Column struct {
 	Step      int64            `json:"step,omitempty"`       // of an autonumber: from one number to the next; 1 when 0
 	Gapless   bool             `json:"gapless,omitempty"`    // of an autonumber: numbers are given back by what fails, and are drawn one transaction after the other
 	Target    string           `json:"target,omitempty"`     // of a lookup: the table
+	Targets   []string         `json:"targets,omitempty"`    // of a lookup of several tables: the tables
+	Of        string           `json:"of,omitempty"`         // the lookup of several tables whose table the column holds
 	Relation  string           `json:"relation,omitempty"`   // of a lookup: the field that leads to the record
 	Inverse   string           `json:"inverse,omitempty"`    // of a lookup: the field of the target that leads back
 	OnDelete  OnDelete         `json:"on_delete,omitempty"`  // of a lookup: what happens when the target goes
@@ -317,6 +319,9 @@ func (t *Table) check() error {
 		}
 		names[r.Name] = true
 	}
+	if err := t.checkTargets(); err != nil {
+		return err
+	}
 	if err := t.checkSearch(); err != nil {
 		return err
 	}
@@ -349,15 +354,21 @@ func (c *Column) check() error {
 		problem = "only a decimal has a precision and a scale"
 	case c.Kind == Lookup && c.Target == "":
 		problem = "a lookup needs a target table"
-	case c.Kind != Lookup && (c.Target != "" || c.Relation != "" || c.Inverse != "" || c.OnDelete != ""):
+	case c.Kind == AnyLookup && (len(c.Targets) == 0 || c.Target != ""):
+		problem = "a lookup of several tables needs targets, a list of tables"
+	case c.Kind != AnyLookup && len(c.Targets) > 0:
+		problem = "only a lookup of several tables, an any_lookup, has targets"
+	case c.Kind == AnyLookup && (c.Unique || c.Default != ""):
+		problem = "a lookup of several tables is not unique and has no default"
+	case c.Kind != Lookup && c.Kind != AnyLookup && (c.Target != "" || c.Relation != "" || c.Inverse != "" || c.OnDelete != ""):
 		problem = "only a lookup has a target, a relation, an inverse and on_delete"
-	case c.Kind == Lookup && !slices.Contains([]OnDelete{"", Restrict, SetNull, Cascade}, c.OnDelete):
+	case !slices.Contains([]OnDelete{"", Restrict, SetNull, Cascade}, c.OnDelete):
 		problem = "on_delete is one of restrict, set_null, cascade"
 	case c.Required && c.OnDelete == SetNull:
 		problem = "a required lookup cannot be set to null: choose restrict or cascade"
 	case c.Formula != "" && (c.Required || c.Unique || c.Default != ""):
 		problem = "a calculated column is neither required nor unique and has no default"
-	case c.Formula != "" && c.Part == "" && (c.Kind == Lookup || c.Kind == JSON || c.Kind == UUID || c.Kind == Autonumber || c.Kind.chooses()):
+	case c.Formula != "" && c.Part == "" && (c.Kind == Lookup || c.Kind == AnyLookup || c.Kind == JSON || c.Kind == UUID || c.Kind == Autonumber || c.Kind.chooses()):
 		problem = "a calculated column is a text, a number, a boolean, a date or a timestamp"
 	case c.Unique && !c.Kind.indexed():
 		problem = "a column of several values, of JSON or of long text cannot be unique"

@@ -195,6 +195,8 @@ func (w *introspection) describeNamed(b []byte, wishes []wish, d *ast.Definition
 		case want.name == "fields" && d.Kind == ast.Object:
 			visible := slices.DeleteFunc(slices.Clone(d.Fields), func(f *ast.FieldDefinition) bool { return strings.HasPrefix(f.Name, "__") })
 			return listJSON(w, b, visible, func(b []byte, f *ast.FieldDefinition) []byte { return w.describeField(b, want.inner, f) })
+		case want.name == "possibleTypes" && d.Kind == ast.Union:
+			return listJSON(w, b, d.Types, func(b []byte, name string) []byte { return w.describeNamed(b, want.inner, w.schema.Types[name]) })
 		case want.name == "interfaces" && d.Kind == ast.Object:
 			return append(b, "[]"...)
 		case want.name == "enumValues" && d.Kind == ast.Enum:

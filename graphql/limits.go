@@ -265,6 +265,9 @@ func rowsOf(q *tables.Query, around int) int {
 	}
 	total := n
 	for i := range q.Fields {
+		for j := range q.Fields[i].Union {
+			total = saturate(total + rowsOf(&q.Fields[i].Union[j], n))
+		}
 		inner := q.Fields[i].Query
 		if inner == nil {
 			continue

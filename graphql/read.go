@@ -179,7 +179,7 @@ func (c *compiler) list(q *tables.Query, r *rows, args object) (err error) {
 
 // selectRecord takes over what is asked of each record.
 func (c *compiler) selectRecord(q *tables.Query, r *rows, of *selected) error {
-	fields, err := c.collect(of.sets)
+	fields, err := c.collectOf(r.table.Name, of.sets)
 	if err != nil {
 		return err
 	}
@@ -198,6 +198,12 @@ func (c *compiler) selectRecord(q *tables.Query, r *rows, of *selected) error {
 		}
 		if f.rank {
 			to.Rank = true
+			continue
+		}
+		if f.union != nil {
+			if err := c.selectUnion(to, f, s); err != nil {
+				return nested(s, err)
+			}
 			continue
 		}
 		inner := &tables.Query{Table: f.to.table.Name}

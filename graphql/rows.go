@@ -36,6 +36,7 @@ type field struct {
 	column    *core.Column
 	rank      bool
 	relation  string
+	union     *union // of a relation that leads to one of several tables
 	many      bool
 	aggregate bool
 	to        *rows
@@ -170,7 +171,7 @@ func (b *builder) relate(r *rows) error {
 		r.objectFields[rel.Name] = &gql.Field{Type: required(listOf(to.object)), Args: to.args()}
 		r.objectFields[name] = &gql.Field{Type: required(to.aggregate), Args: to.args()}
 	}
-	return nil
+	return b.relateUnions(r, taken)
 }
 
 // args are the arguments of every list of the records.

@@ -2,6 +2,7 @@ package graphql
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 
 	"github.com/vektah/gqlparser/v2/ast"
@@ -31,7 +32,12 @@ type selected struct {
 // collect returns the fields that the selection sets ask for together, in the order of their first mention, without
 // what @skip and @include leave out.
 func (c *compiler) collect(sets []ast.SelectionSet) ([]*selected, error) {
-	l := &collection{c: c}
+	return c.collectOf("", sets)
+}
+
+// collectOf is collect for an object of a type that may be one of several: fragments of others are left out.
+func (c *compiler) collectOf(typ string, sets []ast.SelectionSet) ([]*selected, error) {
+	l := &collection{c: c, typ: typ}
 	for _, set := range sets {
 		if err := l.add(set); err != nil {
 			return nil, err
@@ -42,6 +48,7 @@ func (c *compiler) collect(sets []ast.SelectionSet) ([]*selected, error) {
 
 type collection struct {
 	c      *compiler
+	typ    string // the type of the object; "" when there is but one
 	fields []*selected
 	byKey  map[string]*selected // once there are many
 	spread []string
@@ -66,7 +73,7 @@ func (l *collection) add(set ast.SelectionSet) error {
 			if err != nil {
 				return err
 			}
-			if ok {
+			if ok && l.applies(s.TypeCondition) {
 				if err := l.add(s.SelectionSet); err != nil {
 					return err
 				}
@@ -76,7 +83,7 @@ func (l *collection) add(set ast.SelectionSet) error {
 			if err != nil {
 				return err
 			}
-			if ok && l.once(s.Name) {
+			if ok && l.applies(s.Definition.TypeCondition) && l.once(s.Name) {
 				if err := l.add(s.Definition.SelectionSet); err != nil {
 					return err
 				}
@@ -84,6 +91,14 @@ func (l *collection) add(set ast.SelectionSet) error {
 		}
 	}
 	return nil
+}
+
+// applies reports whether a fragment with the condition is about the object: about its type, or a union that it is in.
+func (l *collection) applies(condition string) bool {
+	if l.typ == "" || condition == "" || condition == l.typ {
+		return true
+	}
+	return slices.ContainsFunc(l.c.api.ast.PossibleTypes[condition], func(d *ast.Definition) bool { return d.Name == l.typ })
 }
 
 func (l *collection) once(fragment string) bool {

@@ -52,6 +52,9 @@ func astSchema(s *gql.Schema) *ast.Schema {
 		if d.Kind == ast.Object || d.Kind == ast.InputObject {
 			out.AddPossibleType(d.Name, d)
 		}
+		for _, name := range d.Types {
+			out.AddPossibleType(d.Name, out.Types[name])
+		}
 	}
 	for _, d := range s.Directives() {
 		out.Directives[d.Name] = &ast.DirectiveDefinition{Name: d.Name, Description: d.Description, Arguments: astArguments(d.Args), Position: builtin}
@@ -90,6 +93,12 @@ func astDefinition(t gql.Type) *ast.Definition {
 			f := t.Fields()[name]
 			d.Fields = append(d.Fields, &ast.FieldDefinition{Name: name, Description: f.PrivateDescription, Type: astType(f.Type), DefaultValue: astValue(f.Type, f.DefaultValue)})
 		}
+	case *gql.Union:
+		d.Kind = ast.Union
+		for _, o := range t.Types() {
+			d.Types = append(d.Types, o.Name())
+		}
+		slices.Sort(d.Types)
 	case *gql.Enum:
 		d.Kind = ast.Enum
 		values := slices.SortedFunc(slices.Values(t.Values()), func(a, b *gql.EnumValueDefinition) int { return strings.Compare(a.Name, b.Name) })

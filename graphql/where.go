@@ -46,15 +46,26 @@ func (c *compiler) term(r *rows, m member) (tables.Cond, error) {
 		return tables.Search{Text: m.value.(string)}, nil
 	}
 	f := r.fields[m.name]
+	if f.union != nil {
+		return c.targets(f, m.value.(object))
+	}
 	if f.column == nil {
-		if c.steps++; c.steps > c.limits.Depth {
-			return nil, &inputError{kind: core.Limit, msg: "the condition follows more than " + strconv.Itoa(c.limits.Depth) + " relations, one after the other"}
+		if err := c.deeper(); err != nil {
+			return nil, err
 		}
 		defer func() { c.steps-- }()
 		inner, err := c.condition(f.to, m.value.(object))
 		return tables.Related{Relation: f.relation, Where: inner}, err
 	}
 	return c.comparisons(f.column.Name, m.value.(object))
+}
+
+// deeper counts a relation that a condition follows.
+func (c *compiler) deeper() error {
+	if c.steps++; c.steps > c.limits.Depth {
+		return &inputError{kind: core.Limit, msg: "the condition follows more than " + strconv.Itoa(c.limits.Depth) + " relations, one after the other"}
+	}
+	return nil
 }
 
 func (c *compiler) conditions(r *rows, list []any) ([]tables.Cond, error) {

@@ -43,11 +43,11 @@ var dialects = map[string]*dialect{
 		cast: map[string]string{
 			"string": "::text", "int": "::bigint", "double": "::float8", "bool": "::boolean", "timestamp": "::timestamptz", "decimal": "::numeric", "choices": "::jsonb",
 		},
-		loadBefore: map[core.Kind]string{core.Date: "(", core.UUID: "(", core.Lookup: "("},
+		loadBefore: map[core.Kind]string{core.Date: "(", core.UUID: "(", core.Lookup: "(", core.AnyLookup: "("},
 		loadAfter: map[core.Kind]string{
-			core.Date: "::timestamp AT TIME ZONE 'UTC')", core.UUID: "::text)", core.Lookup: "::text)",
+			core.Date: "::timestamp AT TIME ZONE 'UTC')", core.UUID: "::text)", core.Lookup: "::text)", core.AnyLookup: "::text)",
 		},
-		kindCast: map[core.Kind]string{core.Date: "::date", core.UUID: "::uuid", core.Lookup: "::uuid"},
+		kindCast: map[core.Kind]string{core.Date: "::date", core.UUID: "::uuid", core.Lookup: "::uuid", core.AnyLookup: "::uuid"},
 		order:    map[string]string{"string": ` COLLATE "C"`},
 	},
 }

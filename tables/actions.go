@@ -55,6 +55,7 @@ var columnInput = []core.Column{
 	{Name: "step", Kind: core.Integer, Doc: "Of an autonumber: from one number to the next; 1 when left out."},
 	{Name: "gapless", Kind: core.Boolean, Doc: "Of an autonumber: whether no number is ever missing. Transactions then wait for each other."},
 	text("target", "Of a lookup: the table that it leads to."),
+	{Name: "targets", Kind: core.Text, List: true, Doc: "Of an any_lookup: the tables that it may lead to."},
 	text("relation", "Of a lookup: the field that leads to the record; the name without _id when left out."),
 	text("inverse", "Of a lookup: the field of the target that leads back; the name of the table when left out."),
 	text("on_delete", "Of a lookup: restrict (the default), set_null or cascade."),
@@ -151,8 +152,9 @@ func (s *Store) addColumn() core.Action {
 func (s *Store) addLookup() core.Action {
 	input := []core.Column{
 		required(text("table", "The table whose records shall look up others.")),
-		required(text("target", "The table that they look up.")),
-		text("name", "The column; the target with _id when left out."),
+		text("target", "The table that they look up."),
+		{Name: "targets", Kind: core.Text, List: true, Doc: "Instead of target: several tables, one of which each record leads to."},
+		text("name", "The column; the target with _id when left out, which a lookup of several tables cannot be."),
 		text("label", "The name for people."),
 		{Name: "required", Kind: core.Boolean, Doc: "Whether every record must have a value."},
 		text("relation", "The field that leads to the record; the name without _id when left out."),
@@ -166,7 +168,10 @@ func (s *Store) addLookup() core.Action {
 		delete(in, "table")
 		err := decodeInput(in, &c)
 		c.Kind = core.Lookup
-		if c.Name == "" {
+		if len(c.Targets) > 0 {
+			c.Kind = core.AnyLookup
+		}
+		if c.Name == "" && c.Target != "" {
 			c.Name = c.Target + "_id"
 		}
 		return core.AddColumn{To: table, Add: c}, err

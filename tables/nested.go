@@ -25,9 +25,10 @@ func (tx *Tx) insertNested(ctx context.Context, in Insert) (Result, error) {
 	var before, after []*bundle
 	for _, b := range bundles(in.With) {
 		rel, ok := tx.snap.Schema.Relation(in.Table, b.relation)
-		if !ok {
-			return Result{}, core.E(op, core.Invalid, core.At{Table: in.Table}, fmt.Sprintf("the table has no relation %q", b.relation))
+		if !ok || rel.Through != "" {
+			return Result{}, core.E(op, core.Invalid, core.At{Table: in.Table}, fmt.Sprintf("the table has no relation %q by which records are created", b.relation))
 		}
+		b.which, b.target = rel.Which, rel.Target
 		b.of, b.many, b.lookup, b.insert.Table = in.Table, rel.Many, rel.Column, rel.Table
 		if rel.Many {
 			after = append(after, b)
@@ -68,6 +69,8 @@ type bundle struct {
 	relation string
 	many     bool
 	lookup   string // the column that makes the relation: of the rows, or of what is inserted
+	which    string // of a lookup of several tables: the column that says which,
+	target   string // and what it says
 	insert   Insert
 	origin   []origin // by row of the insert
 }
@@ -211,6 +214,9 @@ func (tx *Tx) insertChildren(ctx context.Context, parents Result, b *bundle, tot
 		}
 		row := b.insert.Rows[i].Clone()
 		row[b.lookup] = string(ids[o.row])
+		if b.which != "" {
+			row[b.which] = b.target
+		}
 		b.insert.Rows[i] = row
 		if parents.Items[o.row].Outcome == Created {
 			b.insert.trusted[string(ids[o.row])] = true

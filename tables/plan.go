@@ -186,15 +186,26 @@ func (n *node) relation(name string) (to *node, rel core.Relation, link writeFun
 		return nil, rel, nil, err
 	}
 	at := to
+	var which ref // of a lookup of several tables: in the child
 	if rel.Many {
 		at = n
 		if lookup, err = to.resolve(rel.Column); err != nil {
 			return nil, rel, nil, unknown()
 		}
 	}
+	if rel.Which != "" {
+		if which, err = to.resolve(rel.Which); err != nil {
+			return nil, rel, nil, unknown()
+		}
+	}
 	return to, rel, func(b *db.Builder) {
 		b.Name(at.alias, "id").Write(" = ")
 		lookup.write(b)
+		if rel.Which != "" {
+			b.Write(" AND ")
+			which.operand(b)
+			b.Write(" = ").Arg(rel.Target)
+		}
 	}, nil
 }
 
@@ -235,32 +246,40 @@ func (n *node) where(c Cond) (writeFunc, error) {
 		}
 		return func(b *db.Builder) { b.Write("NOT ("); inner(b); b.Write(")") }, nil
 	case Related:
+		if c.Target != "" {
+			return n.relatedTo(c)
+		}
 		to, _, link, err := n.relation(c.Relation)
 		if err != nil {
 			return nil, err
 		}
-		inner, err := to.where(c.Where)
-		if err != nil {
-			return nil, err
-		}
-		return func(b *db.Builder) {
-			b.Write("EXISTS (SELECT 1 FROM ")
-			to.from(b)
-			b.Write(" WHERE ")
-			link(b)
-			to.scope(b)
-			if inner != nil {
-				b.Write(" AND ")
-				inner(b)
-			}
-			b.Write(")")
-		}, nil
+		return to.exists(link, c.Where)
 	case Compare:
 		return n.compare(c)
 	case Search:
 		return n.search(c)
 	}
 	return nil, core.E("tables.where", fmt.Errorf("unknown condition %T", c))
+}
+
+// exists plans the condition that there is a row of n which the link ties to the row around, and which meets a condition.
+func (n *node) exists(link writeFunc, c Cond) (writeFunc, error) {
+	inner, err := n.where(c)
+	if err != nil {
+		return nil, err
+	}
+	return func(b *db.Builder) {
+		b.Write("EXISTS (SELECT 1 FROM ")
+		n.from(b)
+		b.Write(" WHERE ")
+		link(b)
+		n.scope(b)
+		if inner != nil {
+			b.Write(" AND ")
+			inner(b)
+		}
+		b.Write(")")
+	}, nil
 }
 
 func (n *node) join(conds []Cond, word, empty string) (writeFunc, error) {
@@ -304,6 +323,9 @@ func (n *node) compare(c Compare) (writeFunc, error) {
 	at := core.At{Table: n.table.Name, Column: c.Column}
 	loose := r.column.Unlimited() // a value to compare with need not fit into the column
 	loose.Precision, loose.Scale = 0, 0
+	if loose.Kind == core.AnyLookup { // the id alone, without a table
+		loose.Kind = core.UUID
+	}
 	o := operand{at: at, op: c.Op, column: loose}
 	o.param, _ = c.Value.(Param)
 	switch c.Op {

@@ -177,6 +177,8 @@ func (p *planner) field(n *node, f *Field, s *selection) error {
 		s.add(db.ShapeField{Key: f.As, JSON: true}, func(b *db.Builder) { b.Write("NULL") })
 	case f.Rank:
 		s.add(db.ShapeField{Key: f.As, Kind: core.Integer}, n.rank)
+	case f.Union != nil:
+		return p.fieldUnion(n, f, s)
 	case f.Query != nil:
 		to, rel, link, err := n.relation(f.Relation)
 		if err != nil {

@@ -36,7 +36,7 @@ const (
 	NoLimit      = -1
 )
 
-// Field is one key of an answer. Exactly one of Column, Text, Rank, Query, Group, Func is set.
+// Field is one key of an answer. Exactly one of Column, Text, Rank, Union, Query, Group, Func is set.
 type Field struct {
 	As string // the key
 
@@ -44,8 +44,9 @@ type Field struct {
 	Text   string // a constant, such as the name of a type
 	Rank   bool   // how well the record answers the [Search] of the condition; null without one
 
-	Relation string // with Query: the relation that leads to its table
-	Query    *Query // nested records; without Relation, in an aggregate: the rows themselves ("nodes")
+	Relation string  // with Query: the relation that leads to its table
+	Union    []Query // with Relation, that leads to one of several tables: what is asked of each
+	Query    *Query  // nested records; without Relation, in an aggregate: the rows themselves ("nodes")
 
 	Group []Field // an object made from the same row, or in an aggregate from the same functions
 
@@ -112,6 +113,7 @@ const (
 // Related holds when a record that the relation leads to meets the condition.
 type Related struct {
 	Relation string
+	Target   string // of a relation that leads to one of several tables: which
 	Where    Cond
 }
 

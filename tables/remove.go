@@ -122,7 +122,7 @@ func (r *removal) loosen(ctx context.Context) error {
 
 // remove deletes the records, the tables that were found last first: their records look up those of the others.
 func (r *removal) remove(ctx context.Context) error {
-	order := slices.Clone(r.web.order)
+	order := slices.DeleteFunc(slices.Clone(r.web.order), func(table string) bool { return r.web.goes[table] == nil }) // only lookups of it are set to null
 	slices.Reverse(order)
 	if err := r.cut(ctx, order); err != nil {
 		return err

@@ -82,7 +82,7 @@ func indexes(t *core.Table) []index {
 		switch {
 		case c.Unique:
 			add(true, core.IndexColumn{Column: c.Name})
-		case c.Kind == core.Lookup, c.Name == "owner_id", c.Name == "unit_id":
+		case c.Kind == core.Lookup, c.Kind == core.AnyLookup, c.Name == "owner_id", c.Name == "unit_id":
 			add(false, core.IndexColumn{Column: c.Name})
 		}
 	}

@@ -145,7 +145,7 @@ func (w *web) detach(ctx context.Context, of, t *core.Table, rel core.Relation, 
 		}
 		for _, id := range ids {
 			if !slices.Contains(w.loose[t.Name][id], rel.Column) {
-				w.loose[t.Name][id] = append(w.loose[t.Name][id], rel.Column)
+				w.loose[t.Name][id] = append(w.loose[t.Name][id], rel.Column) // which takes the column beside it along
 			}
 		}
 	default:
@@ -160,7 +160,7 @@ func (w *web) children(ctx context.Context, rel core.Relation, targets []any) ([
 		ids, _, err := w.tx.seen(ctx, rel, nil, targets)
 		return ids, err
 	}
-	return w.tx.keysOf(ctx, rel.Table, "", Compare{Column: rel.Column, Op: In, Value: targets}, true)
+	return w.tx.keysOf(ctx, rel.Table, "", referring(rel, targets), true)
 }
 
 // seen returns those of the records, or of all when there are none, that the caller can see to look up the targets.
@@ -170,10 +170,12 @@ func (tx *Tx) seen(ctx context.Context, rel core.Relation, ids, targets []any) (
 	if err != nil {
 		return nil, false, nil
 	}
-	if visible, _ := may.Column(rel.Column); !visible {
-		return nil, false, nil
+	for _, name := range lookupColumns(rel) {
+		if visible, _ := may.Column(name); !visible {
+			return nil, false, nil
+		}
 	}
-	where := And{Compare{Column: rel.Column, Op: In, Value: targets}}
+	where := And{referring(rel, targets)}
 	if ids != nil {
 		where = append(where, Compare{Column: "id", Op: In, Value: ids})
 	}

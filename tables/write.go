@@ -122,7 +122,7 @@ func (w *writer) parse(op core.Op, values core.Record) (in input, err error) {
 			return in, core.E("tables.parse", core.At{Table: w.table.Name}, err)
 		}
 	}
-	return in, nil
+	return in, w.spread(op, &in)
 }
 
 // writable checks that the caller may write the column; a right that depends on the record becomes a guard of in.
@@ -260,6 +260,9 @@ func (w *writer) touch(next, old core.Record) {
 
 // complete checks that nothing is missing.
 func (w *writer) complete(r core.Record) error {
+	if err := w.completeTargets(r); err != nil {
+		return err
+	}
 	for _, c := range w.stored {
 		if c.Required && r[c.Name] == nil {
 			return core.E("tables.complete", core.Invalid, w.at(c.Name), "a value is required")
@@ -399,6 +402,9 @@ func (w *writer) flush(ctx context.Context) error {
 		return nil
 	}
 	if err := w.lookups(ctx); err != nil {
+		return err
+	}
+	if err := w.targets(ctx); err != nil {
 		return err
 	}
 	creates, err := w.creates(ctx)

@@ -73,6 +73,9 @@ type Dialect interface {
 	// Lock is what a SELECT ends with to lock its rows until the end of the transaction.
 	Lock() string
 
+	// LockKey is what a SELECT ends with to keep its rows from being deleted until the end of the transaction.
+	LockKey() string
+
 	// EventsAfter writes the query for the events behind a place in the stream, with the record before and after:
 	// tx, seq, table_name, record_id, version, op, actor, cause, cause_id, depth, at, before, after. It leaves out
 	// events before which another may still appear.

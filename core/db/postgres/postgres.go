@@ -44,7 +44,7 @@ func (Dialect) AppendPlaceholder(b []byte, n int) []byte {
 var storage = map[core.Kind]string{
 	core.Text: "text", core.LongText: "text", core.Integer: "bigint", core.Decimal: "numeric", core.Float: "float8",
 	core.Boolean: "boolean", core.Date: "date", core.Timestamp: "timestamptz", core.UUID: "uuid", core.Choice: "text",
-	core.Choices: "jsonb", core.Status: "text", core.Autonumber: "text", core.Lookup: "uuid", core.JSON: "jsonb",
+	core.Choices: "jsonb", core.Status: "text", core.Autonumber: "text", core.Lookup: "uuid", core.AnyLookup: "uuid", core.JSON: "jsonb",
 }
 
 // ColumnType implements db.Dialect.
@@ -296,7 +296,7 @@ func (Dialect) Aggregate(b *db.Builder, function string, k core.Kind, expr func(
 		b.Write("sum(")
 		expr()
 		b.Write(")::bigint")
-	case (k == core.UUID || k == core.Lookup) && (function == "min" || function == "max"):
+	case (k == core.UUID || k == core.Lookup || k == core.AnyLookup) && (function == "min" || function == "max"):
 		b.Write(function, "(")
 		expr()
 		b.Write("::text)")
@@ -335,6 +335,9 @@ func (Dialect) Collate(k core.Kind) string {
 
 // Lock implements db.Dialect.
 func (Dialect) Lock() string { return " FOR UPDATE" }
+
+// LockKey implements db.Dialect: it is the lock of a reference.
+func (Dialect) LockKey() string { return " FOR KEY SHARE" }
 
 // EventsAfter implements db.Dialect. Numbers are drawn before the commit, so the order is that of the transactions, and
 // only those count that are older than every running one.

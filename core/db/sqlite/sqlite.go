@@ -42,7 +42,7 @@ func (Dialect) AppendPlaceholder(b []byte, _ int) []byte { return append(b, '?')
 var storage = map[core.Kind]string{
 	core.Text: "TEXT", core.LongText: "TEXT", core.Integer: "INTEGER", core.Decimal: "TEXT COLLATE " + decimalCollation,
 	core.Float: "REAL", core.Boolean: "INTEGER", core.Date: "TEXT", core.Timestamp: "TEXT", core.UUID: "TEXT",
-	core.Choice: "TEXT", core.Choices: "TEXT", core.Status: "TEXT", core.Autonumber: "TEXT", core.Lookup: "TEXT", core.JSON: "TEXT",
+	core.Choice: "TEXT", core.Choices: "TEXT", core.Status: "TEXT", core.Autonumber: "TEXT", core.Lookup: "TEXT", core.AnyLookup: "TEXT", core.JSON: "TEXT",
 }
 
 // ColumnType implements db.Dialect.
@@ -317,6 +317,9 @@ func (Dialect) Collate(k core.Kind) string {
 
 // Lock implements db.Dialect: there is one writer, so its rows need no lock.
 func (Dialect) Lock() string { return "" }
+
+// LockKey implements db.Dialect: there is one writer.
+func (Dialect) LockKey() string { return "" }
 
 // EventsAfter implements db.Dialect. There is one writer, so numbers appear in their order.
 func (Dialect) EventsAfter(b *db.Builder, _, seq int64, limit int) {
