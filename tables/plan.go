@@ -167,11 +167,11 @@ func (n *node) relation(name string) (to *node, rel core.Relation, link writeFun
 		return nil, rel, nil, unknown()
 	}
 	if rel.Through != "" {
-		to, link, err = n.through(rel)
+		x, err := n.bridge(rel)
 		if err != nil {
 			return nil, rel, nil, unknown()
 		}
-		return to, rel, link, nil
+		return x.to, rel, x.link, nil
 	}
 	var lookup ref // in the child
 	if !rel.Many {
@@ -248,6 +248,9 @@ func (n *node) where(c Cond) (writeFunc, error) {
 	case Related:
 		if c.Target != "" {
 			return n.relatedTo(c)
+		}
+		if w, ok, err := n.relatedThrough(c); ok {
+			return w, err
 		}
 		to, _, link, err := n.relation(c.Relation)
 		if err != nil {
