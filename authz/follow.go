@@ -2,6 +2,8 @@ package authz
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -108,6 +110,47 @@ func (d *Data) Grants() map[string][]Grant {
 		}
 		g.Hidden = hidden
 		out[g.Role] = append(out[g.Role], g)
+	}
+	return out
+}
+
+// Waiting returns what a role hides of dropped columns, by table.
+func (d *Data) Waiting(role string) map[string][]string {
+	out := map[string][]string{}
+	for i := range d.Rules {
+		if d.Rules[i].Ptype != "p" || d.Rules[i].V0 != ofRole(role) {
+			continue
+		}
+		g, err := grantOf(d.Rules[i].values())
+		if err != nil {
+			continue
+		}
+		for _, name := range g.Hidden {
+			if core.IsDroppedName(name) && !slices.Contains(out[g.Table], name) {
+				out[g.Table] = append(out[g.Table], name)
+			}
+		}
+	}
+	return out
+}
+
+// WaitingGrants returns what a role holds of dropped tables, for [SaveMoved] to keep when the role is made anew.
+func (d *Data) WaitingGrants(role string) (out []Moved) {
+	for _, r := range d.Rules {
+		if r.Ptype == "p" && r.V0 == ofRole(role) && core.IsDroppedName(r.V1) {
+			out = append(out, Moved{Role: role, Table: r.V1, Before: r, After: &r})
+		}
+	}
+	return out
+}
+
+// Inherits returns the roles that each role includes.
+func (d *Data) Inherits() map[string][]string {
+	out := map[string][]string{}
+	for _, r := range d.Rules {
+		if role, ok := strings.CutPrefix(r.V0, "role:"); ok && r.Ptype == "g" {
+			out[role] = append(out[role], strings.TrimPrefix(r.V1, "role:"))
+		}
 	}
 	return out
 }

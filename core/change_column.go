@@ -246,6 +246,7 @@ func (c AlterColumn) apply(d *draft) error {
 type RetypeColumn struct {
 	Of     string
 	To     Column // under the name that the column has
+	Keep   bool   // label, doc, required and unique stay what they are
 	OnLoss string // what to do with values that cannot be converted: refuse (also when empty) or null
 }
 
@@ -273,6 +274,9 @@ func (c RetypeColumn) apply(d *draft) error {
 		return E(op, Invalid, at, fmt.Sprintf("a %s cannot become a %s: make it a text first", was.Kind, c.To.Kind))
 	}
 	to := c.To
+	if c.Keep {
+		to.Label, to.Doc, to.Required, to.Unique = was.Label, was.Doc, was.Required, was.Unique
+	}
 	to.Physical = physical(to.Name, t.taken)
 	t.Columns[i] = to
 	was.Target = d.physicalTarget(was.Target)

@@ -124,23 +124,6 @@ func (s *Service) version(ctx context.Context, id core.ID, version int64) (*defi
 	return d, nil
 }
 
-// fits returns an error when a flow's trigger makes no sense in the snapshot.
-func (s *Service) fits(n *tables.Snapshot) error {
-	now := s.current.Load()
-	if now == nil {
-		return nil
-	}
-	for _, f := range now.flows {
-		if !f.enabled || f.def.trigger.event == nil {
-			continue
-		}
-		if _, err := f.def.trigger.event.compile(n.Schema); err != nil {
-			return core.E("flows.fits", fmt.Sprintf("the flow %s would break: %s", f.name, core.AsError(err).Msg), err)
-		}
-	}
-	return nil
-}
-
 // Put saves a definition, and returns the flow's name and its new version; the same text gives no new one. The caller
 // needs the right to manage flows, and to administer the user that the flow shall act as, unless that is himself.
 func (s *Service) Put(ctx context.Context, source string) (name string, version int64, err error) {

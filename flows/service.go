@@ -53,7 +53,7 @@ type Service struct {
 }
 
 // New returns a stopped service for the steps that the actions make, and its own. It brings the tables of the queue up
-// to date. Call it before the store is loaded: from then on the store asks it whether a schema leaves the flows whole.
+// to date. Call it before the store is loaded: from then on the flows follow every change of the schema, or refuse it.
 func New(ctx context.Context, store *tables.Store, actions []core.Action, o Options) (*Service, error) {
 	const op = "flows.New"
 	if o.Lease <= 0 {
@@ -79,7 +79,8 @@ func New(ctx context.Context, store *tables.Store, actions []core.Action, o Opti
 	if s.queue, err = s.db.OpenQueue(ctx, db.QueueOptions{Workers: o.Workers, Grace: o.Grace, Log: o.Log}); err != nil {
 		return nil, core.E(op, err)
 	}
-	tables.Derive(store, func(n *tables.Snapshot) (struct{}, error) { return struct{}{}, s.fits(n) })
+	store.Follow(s.follow)
+	store.Define(code{s})
 	return s, nil
 }
 

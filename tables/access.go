@@ -15,11 +15,11 @@ import (
 // AccessActions returns the actions that administer users, units, teams, roles and keys.
 func (s *Store) AccessActions(l *authz.Logins) []core.Action {
 	a := access{s, l}
-	return []core.Action{
+	return append([]core.Action{
 		a.putRole(), a.dropRole(), a.grant(), a.revoke(), a.assignRole(), a.unassignRole(),
 		a.createUser(), a.disableUser(), a.createUnit(), a.createTeam(), a.addMember(), a.removeMember(),
 		a.createKey(l), a.revokeKey(l),
-	}
+	}, a.codeActions()...)
 }
 
 // access makes actions that change the policy.
@@ -42,9 +42,9 @@ var actionsInput = core.Column{Name: "actions", Kind: core.Text, List: true, Doc
 type grantSpec struct {
 	Table      string   `json:"table"`
 	Privileges []string `json:"privileges"`
-	Level      string   `json:"level"`
-	Condition  string   `json:"condition"`
-	Hidden     []string `json:"hidden"`
+	Level      string   `json:"level,omitempty"`
+	Condition  string   `json:"condition,omitempty"`
+	Hidden     []string `json:"hidden,omitempty"`
 }
 
 func (g grantSpec) grants(role string) ([]authz.Grant, error) {
@@ -112,49 +112,61 @@ func (a access) putRole() core.Action {
 	}
 	example := core.Record{"name": "support", "grants": []any{map[string]any{"table": "product", "privileges": []any{"read"}, "hidden": []any{"price"}}}}
 	return a.action("put_role", "Creates or replaces a role with everything that it grants.", input, roleOutput, example, func(ctx context.Context, tx *Tx, g *gorm.DB, c core.Call) (core.Record, error) {
-		var spec struct {
-			Name     string      `json:"name"`
-			Doc      string      `json:"doc"`
-			Grants   []grantSpec `json:"grants"`
-			Actions  []string    `json:"actions"`
-			Inherits []string    `json:"inherits"`
-		}
+		var spec roleSpec
 		if err := decodeInput(c.In, &spec); err != nil {
 			return nil, err
 		}
-		if spec.Name == authz.Administrator {
-			return nil, core.E("tables.put_role", core.Invalid, "the role administrator holds everything and cannot be changed: choose another name")
+		return core.Record{"role": spec.Name}, a.putSpec(ctx, tx, g, spec)
+	})
+}
+
+// roleSpec is a role as an argument.
+type roleSpec struct {
+	Name     string      `json:"name"`
+	Doc      string      `json:"doc"`
+	Grants   []grantSpec `json:"grants"`
+	Actions  []string    `json:"actions"`
+	Inherits []string    `json:"inherits"`
+}
+
+// putSpec creates or replaces a role. What it hid of columns that are dropped it hides of them when they come back.
+func (a access) putSpec(ctx context.Context, tx *Tx, g *gorm.DB, spec roleSpec) error {
+	if spec.Name == authz.Administrator {
+		return core.E("tables.put_role", core.Invalid, "the role administrator holds everything and cannot be changed: choose another name")
+	}
+	waiting := tx.snap.access.Waiting(spec.Name)
+	return authz.KeepAdministrator(g, func() error {
+		if err := a.clear(ctx, tx, g, spec.Name, spec.Doc); err != nil {
+			return err
 		}
-		return core.Record{"role": spec.Name}, authz.KeepAdministrator(g, func() error {
-			if err := a.clear(ctx, tx, g, spec.Name, spec.Doc); err != nil {
-				return err
+		for i, s := range spec.Grants {
+			list, err := s.grants(spec.Name)
+			if err != nil {
+				return core.E("tables.put_role", core.At{Item: i + 1}, err)
 			}
-			for i, s := range spec.Grants {
-				list, err := s.grants(spec.Name)
-				if err != nil {
+			for _, grant := range list {
+				if grant.Privilege != authz.Delete {
+					grant.Hidden = append(grant.Hidden[:len(grant.Hidden):len(grant.Hidden)], waiting[grant.Table]...)
+				}
+				if err := a.give(ctx, tx, g, grant); err != nil {
 					return core.E("tables.put_role", core.At{Item: i + 1}, err)
 				}
-				for _, grant := range list {
-					if err := a.give(ctx, tx, g, grant); err != nil {
-						return core.E("tables.put_role", core.At{Item: i + 1}, err)
-					}
-				}
 			}
-			for _, name := range spec.Actions {
-				if err := a.give(ctx, tx, g, authz.Grant{Role: spec.Name, Action: name}); err != nil {
-					return err
-				}
+		}
+		for _, name := range spec.Actions {
+			if err := a.give(ctx, tx, g, authz.Grant{Role: spec.Name, Action: name}); err != nil {
+				return err
 			}
-			for _, from := range spec.Inherits {
-				if err := tx.snap.Policy.CheckRole(core.CallerFrom(ctx), from); err != nil {
-					return err
-				}
-				if err := authz.InheritRole(g, spec.Name, from); err != nil {
-					return err
-				}
+		}
+		for _, from := range spec.Inherits {
+			if err := tx.snap.Policy.CheckRole(core.CallerFrom(ctx), from); err != nil {
+				return err
 			}
-			return nil
-		})
+			if err := authz.InheritRole(g, spec.Name, from); err != nil {
+				return err
+			}
+		}
+		return authz.SaveMoved(g, tx.snap.access.WaitingGrants(spec.Name))
 	})
 }
 
@@ -183,11 +195,15 @@ func (a access) give(ctx context.Context, tx *Tx, g *gorm.DB, grant authz.Grant)
 func (a access) dropRole() core.Action {
 	input := []core.Column{required(text("name", "The role."))}
 	return a.action("drop_role", "Removes a role from everybody and deletes it.", input, roleOutput, core.Record{"name": "support"}, func(ctx context.Context, tx *Tx, g *gorm.DB, c core.Call) (core.Record, error) {
-		if err := tx.snap.Policy.CheckRole(core.CallerFrom(ctx), c.Text("name")); err != nil {
-			return nil, err
-		}
-		return core.Record{"role": c.Text("name")}, authz.DropRole(g, c.Text("name"))
+		return core.Record{"role": c.Text("name")}, a.dropNamed(ctx, tx, g, c.Text("name"))
 	})
+}
+
+func (a access) dropNamed(ctx context.Context, tx *Tx, g *gorm.DB, name string) error {
+	if err := tx.snap.Policy.CheckRole(core.CallerFrom(ctx), name); err != nil {
+		return err
+	}
+	return authz.DropRole(g, name)
 }
 
 func (a access) grant() core.Action {

@@ -9,11 +9,11 @@ import (
 
 // Actions returns the actions that define tables.
 func (s *Store) Actions() []core.Action {
-	return []core.Action{
+	return append([]core.Action{
 		s.createTable(), s.addColumn(), s.addLookup(), s.addIndex(), s.putRule(), s.dropRule(),
 		s.putOptions(), s.dropOptions(), s.describeOptions(),
 		s.putSearch(), s.search(), s.addManyToMany(), s.linkRecords(), s.unlinkRecords(),
-	}
+	}, s.schemaActions()...)
 }
 
 func text(name, doc string) core.Column { return core.Column{Name: name, Kind: core.Text, Doc: doc} }

@@ -2,10 +2,12 @@ package tables
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
 	"strconv"
+	"strings"
 
 	"colonnade/authz"
 	"colonnade/core"
@@ -20,6 +22,9 @@ type ChangeOptions struct {
 
 	// Version is that of the schema which the change was planned for; another one refuses it with Conflict. 0 for any.
 	Version int64
+
+	// Plan is the hash of the plan that was made for the change; Conflict when it would do something else. "" for any.
+	Plan string
 
 	built map[string]bool // indexes that are there already: see [Store.ApplyChange]
 }
@@ -45,6 +50,15 @@ func (tx *Tx) ChangeWith(ctx context.Context, o ChangeOptions, changes ...core.C
 	}
 	if v := tx.snap.Schema.Version(); o.Version != 0 && o.Version != v {
 		return nil, core.E(op, core.Conflict, "the schema has changed since the plan was made: version "+strconv.FormatInt(v, 10)+" is not version "+strconv.FormatInt(o.Version, 10)+"; plan again")
+	}
+	if o.Plan != "" {
+		p, err := tx.planChange(ctx, changes)
+		if err != nil {
+			return nil, core.E(op, err)
+		}
+		if p.Hash() != o.Plan {
+			return nil, core.E(op, errOtherPlan)
+		}
 	}
 	c, err := tx.candidate(ctx, changes)
 	if err != nil {
@@ -72,6 +86,7 @@ type candidate struct {
 	grants     []authz.Moved
 	write      []func(context.Context) error // what those above write in turn
 	dependants []Dependant
+	hideRoles  bool // the caller may not know which roles there are
 }
 
 // candidate builds what the changes would make of the present snapshot. Nothing is touched.
@@ -94,7 +109,7 @@ func (tx *Tx) candidate(ctx context.Context, changes []core.Change) (*candidate,
 	if len(moved) > 0 {
 		c.next.policyVersion++
 	}
-	if err := c.depend(); err != nil {
+	if err := c.depend(core.CallerFrom(ctx)); err != nil {
 		return nil, err
 	}
 	for _, f := range tx.store.followers {
@@ -107,6 +122,10 @@ func (tx *Tx) candidate(ctx context.Context, changes []core.Change) (*candidate,
 			c.write = append(c.write, write)
 		}
 	}
+	slices.SortStableFunc(c.dependants, func(a, b Dependant) int {
+		return cmp.Or(strings.Compare(a.Table, b.Table), strings.Compare(a.Column, b.Column), strings.Compare(a.Kind, b.Kind), strings.Compare(a.Name, b.Name), strings.Compare(a.Effect, b.Effect))
+	})
+	c.dependants = slices.Compact(c.dependants)
 	return c, tx.store.build(c.next)
 }
 

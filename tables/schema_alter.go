@@ -15,11 +15,9 @@ type alteration struct {
 	dry   bool
 	done  []string // the statements
 	steps []Step
+	late  map[*core.Column]bool // lookups that a new table was made without
+	made  map[string]bool       // new tables, by physical name: false while those that they look up are made
 }
-
-// maxBlocked is how many records a change reads or writes while writers wait, unless it is told that they may: some tenths
-// of a second.
-const maxBlocked = 20_000
 
 // apply does the alteration.
 func (a *alteration) apply(ctx context.Context) error {
@@ -59,11 +57,13 @@ func (a *alteration) step(ctx context.Context, t *core.Table, s Step) error {
 		return nil
 	}
 	n, err := a.size(ctx, t)
-	if err != nil || n <= maxBlocked {
+	if err != nil || n <= a.maxBlocked() {
 		return err
 	}
-	return core.E("tables.alter", core.Limit, core.At{Column: s.Column}, fmt.Sprintf("the table has more than %d records, and writers would wait for this: %s. Plan it with plan_change, and apply it with apply_change and may_block", maxBlocked, s.What))
+	return core.E("tables.alter", core.Limit, core.At{Column: s.Column}, fmt.Sprintf("the table has more than %d records, and writers would wait for this: %s. Plan it with plan_change, and apply it with apply_change and may_block", a.maxBlocked(), s.What))
 }
+
+func (a *alteration) maxBlocked() int64 { return int64(a.tx.store.o.MaxBlocked) }
 
 // size counts the records of a table that was there before, up to one more than matters.
 func (a *alteration) size(ctx context.Context, t *core.Table) (n int64, err error) {
@@ -71,7 +71,7 @@ func (a *alteration) size(ctx context.Context, t *core.Table) (n int64, err erro
 	if isNew {
 		return 0, nil
 	}
-	b := db.New(a.tx.db.Dialect).Write("SELECT count(*) FROM (SELECT 1 FROM ").Name(was.SQL()).Write(fmt.Sprintf(" LIMIT %d) AS part", maxBlocked+1))
+	b := db.New(a.tx.db.Dialect).Write("SELECT count(*) FROM (SELECT 1 FROM ").Name(was.SQL()).Write(fmt.Sprintf(" LIMIT %d) AS part", a.maxBlocked()+1))
 	err = a.tx.db.Query(ctx, b, func(scan func(...any) error) error { return scan(&n) })
 	return n, err
 }
@@ -118,11 +118,36 @@ func stored(was *core.Table) map[string]*core.Column {
 	return have
 }
 
+// table makes a new table, after those that it looks up. Where tables look each other up, columns adds what is missing.
 func (a *alteration) table(ctx context.Context, t *core.Table) error {
-	if _, isNew := a.before(t); !isNew {
+	_, begun := a.made[t.SQL()]
+	if _, isNew := a.before(t); !isNew || begun {
 		return nil
 	}
-	return a.run(ctx, createTable(a.tx.db.Dialect, t))
+	if a.made == nil {
+		a.made = map[string]bool{}
+	}
+	a.made[t.SQL()] = false
+	for c := range t.Stored {
+		if target, err := a.next.Schema.Table(c.Target); err == nil && !target.Builtin {
+			if err := a.table(ctx, target); err != nil {
+				return err
+			}
+		}
+	}
+	err := a.run(ctx, a.createTable(t))
+	a.made[t.SQL()] = true
+	return err
+}
+
+// refers reports whether a new table can look up the target when it is made.
+func (a *alteration) refers(t *core.Table, c *core.Column) bool {
+	target, err := a.next.Schema.Table(c.Target)
+	if err != nil {
+		return false
+	}
+	made, isNew := a.made[target.SQL()]
+	return !isNew || made || target.SQL() == t.SQL()
 }
 
 // columns adds what the database does not have yet: to a new table, what createTable leaves out.
@@ -130,7 +155,7 @@ func (a *alteration) columns(ctx context.Context, t *core.Table) error {
 	was, isNew := a.before(t)
 	have := stored(was)
 	for c := range t.Stored {
-		if have[c.SQL()] != nil || isNew && c.Kind != core.Lookup {
+		if have[c.SQL()] != nil || isNew && !a.late[c] {
 			continue
 		}
 		err := a.column(ctx, t, c, isNew)
@@ -417,12 +442,19 @@ func (i index) over(have map[string]*core.Column) bool {
 func (a *alteration) index(ctx context.Context, t *core.Table, i index, isNew bool) error {
 	first := i.columns[0].Name
 	if a.o.built[i.name()] {
+		a.done = append(a.done, i.create(a.tx.db.Dialect, a.tx.db.Online()).String())
 		return nil
 	}
 	if !isNew {
 		s := Step{What: "an index is built", Column: first, Lock: LockWrites}
 		if a.dry && a.tx.db.Online() != "" {
-			s.Lock = LockNone
+			n, err := a.size(ctx, t)
+			if err != nil {
+				return err
+			}
+			if n > a.maxBlocked() {
+				s.Lock = LockNone // see buildOnline
+			}
 		}
 		if i.unique && a.dry {
 			n, err := a.duplicates(ctx, i)

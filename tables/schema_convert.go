@@ -19,7 +19,7 @@ func (a *alteration) convert(ctx context.Context, t *core.Table, r core.RetypeCo
 	was, _ := a.before(t)
 	i := slices.IndexFunc(t.Dropped, func(x core.Dropped) bool { return x.Column != nil && x.By == c.SQL() })
 	from := t.Dropped[i].Column.Loose()
-	s := Step{What: fmt.Sprintf("values become a %s", c.Kind), Column: c.Name, Lock: LockWrites}
+	s := Step{What: fmt.Sprintf("values become those of the kind %s", c.Kind), Column: c.Name, Lock: LockWrites}
 	if err := a.mayBlock(ctx, t, s); err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func (a *alteration) convert(ctx context.Context, t *core.Table, r core.RetypeCo
 	switch {
 	case a.dry:
 	case s.Lost > 0 && r.OnLoss != "null":
-		return core.E("tables.convert", core.Invalid, fmt.Sprintf("%d values cannot become a %s: plan_change shows which; change them first, or apply with on_loss null, which empties them", s.Lost, c.Kind))
+		return core.E("tables.convert", core.Invalid, fmt.Sprintf("%d values cannot become those of the kind %s: plan_change shows which; change them first, or apply with on_loss null, which empties them", s.Lost, c.Kind))
 	case c.Required && empty > 0:
 		return core.E("tables.convert", core.Invalid, fmt.Sprintf("%s would have no value, and the column is required: change that first, or make the column not required", core.Count(empty, "record")))
 	}

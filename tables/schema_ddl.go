@@ -9,12 +9,16 @@ import (
 	"colonnade/core/db"
 )
 
-// createTable leaves out the lookups, whose targets may not be there yet.
-func createTable(d db.Dialect, t *core.Table) *db.Builder {
-	b := db.New(d).Write("CREATE TABLE ").Name(t.SQL()).Write(" (")
+// createTable leaves out lookups whose targets are not there yet.
+func (a *alteration) createTable(t *core.Table) *db.Builder {
+	b := db.New(a.tx.db.Dialect).Write("CREATE TABLE ").Name(t.SQL()).Write(" (")
 	comma := false
 	for c := range t.Stored {
-		if c.Kind == core.Lookup {
+		if c.Kind == core.Lookup && c.Target != "" && !a.refers(t, c) {
+			if a.late == nil {
+				a.late = map[*core.Column]bool{}
+			}
+			a.late[c] = true
 			continue
 		}
 		if comma {
@@ -22,8 +26,22 @@ func createTable(d db.Dialect, t *core.Table) *db.Builder {
 		}
 		comma = true
 		defineColumn(b, c)
+		a.reference(b, t, c)
 	}
 	return b.Write(")")
+}
+
+// reference writes what a lookup leads to.
+func (a *alteration) reference(b *db.Builder, t *core.Table, c *core.Column) {
+	if c.Kind != core.Lookup || c.Target == "" {
+		return
+	}
+	target, err := a.next.Schema.Table(c.Target)
+	if err != nil {
+		b.Fail(err)
+		return
+	}
+	b.Write(" CONSTRAINT ").Name(foreignKey(t, c)).Write(" REFERENCES ").Name(target.SQL()).Write(" (id)")
 }
 
 func defineColumn(b *db.Builder, c *core.Column) {
@@ -44,13 +62,7 @@ func (a *alteration) addColumn(t *core.Table, c *core.Column, v any) *db.Builder
 		b.Write(" DEFAULT ")
 		b.Dialect().Constant(b, c, v)
 	}
-	if c.Kind == core.Lookup {
-		target, err := a.next.Schema.Table(c.Target)
-		if err != nil {
-			return b.Fail(err)
-		}
-		b.Write(" CONSTRAINT ").Name(foreignKey(t, c)).Write(" REFERENCES ").Name(target.SQL()).Write(" (id)")
-	}
+	a.reference(b, t, c)
 	return b
 }
 

@@ -35,8 +35,9 @@ type Follower func(ctx context.Context, tx *Tx, f Following) ([]Dependant, func(
 func (s *Store) Follow(f Follower) { s.followers = append(s.followers, f) }
 
 // depend finds what names the tables and columns that move. What would name something dropped refuses the change.
-func (c *candidate) depend() error {
+func (c *candidate) depend(caller core.Caller) error {
 	var blocked []string
+	c.hideRoles = c.from.Policy.May(caller, "manage_access") != nil
 	for _, t := range c.from.Schema.Tables() {
 		if t.Builtin {
 			continue
@@ -52,12 +53,23 @@ func (c *candidate) depend() error {
 		blocked = append(blocked, c.missing(t, is)...)
 	}
 	for _, m := range c.grants {
-		c.dependants = append(c.dependants, Dependant{Kind: "role", Name: m.Role, Table: m.Table, Effect: effectOn(m)})
+		d := Dependant{Kind: "role", Name: strings.TrimPrefix(c.roleName(m.Role), "the role "), Table: m.Table, Effect: effectOn(m)}
+		if !slices.Contains(c.dependants, d) {
+			c.dependants = append(c.dependants, d)
+		}
 	}
 	if len(blocked) > 0 {
 		return core.E("tables.depend", core.Invalid, "something names what the change takes away: "+strings.Join(blocked, "; ")+". Change or drop it first, in the same plan")
 	}
 	return nil
+}
+
+// roleName is the role, for those who may know which there are.
+func (c *candidate) roleName(role string) string {
+	if c.hideRoles {
+		return "a role"
+	}
+	return "the role " + role
 }
 
 func effectOn(m authz.Moved) string {
@@ -103,9 +115,6 @@ func (c *candidate) renamed(t *core.Table) {
 			}
 		}
 	}
-	slices.SortStableFunc(c.dependants, func(a, b Dependant) int {
-		return strings.Compare(a.Table+"."+a.Column+" "+a.Kind+" "+a.Name, b.Table+"."+b.Column+" "+b.Kind+" "+b.Name)
-	})
 }
 
 // missing tells what of the table, as it will be, names a column that is dropped.
@@ -130,7 +139,7 @@ func (c *candidate) missing(t, is *core.Table) (blocked []string) {
 		for role, grants := range c.next.access.Grants() {
 			for _, g := range grants {
 				if g.Table == is.Name && g.Condition != "" && names(g.Condition, from) {
-					blocked = append(blocked, fmt.Sprintf("a condition of the role %s names %s", role, from))
+					blocked = append(blocked, fmt.Sprintf("a condition of %s names %s", c.roleName(role), from))
 				}
 			}
 		}

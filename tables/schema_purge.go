@@ -12,9 +12,13 @@ import (
 const KeepDropped = 30 * 24 * time.Hour
 
 // tidyEvery is how often what was dropped long ago is looked for.
-const tidyEvery = time.Hour
+const tidyEvery = time.Minute
 
-// tidy purges what was dropped long ago, until ctx ends.
+// MaxBlocked is how many records a change of the schema reads or writes while writers wait, unless [Options] says
+// otherwise: some tenths of a second.
+const MaxBlocked = 20_000
+
+// tidy purges what was dropped long ago, and what dead processes left, until ctx ends.
 func (s *Store) tidy(ctx context.Context) {
 	tick := time.NewTicker(tidyEvery)
 	defer tick.Stop()
@@ -22,6 +26,9 @@ func (s *Store) tidy(ctx context.Context) {
 		err := s.PurgeDropped(core.WithCaller(ctx, core.System("schema")), s.o.KeepDropped)
 		if err != nil && ctx.Err() == nil {
 			s.o.Log.WarnContext(ctx, "tables: what was dropped long ago cannot be purged", "err", err)
+		}
+		if err := s.CleanIndexes(ctx); err != nil && ctx.Err() == nil {
+			s.o.Log.WarnContext(ctx, "tables: half-made indexes cannot be deleted", "err", err)
 		}
 		select {
 		case <-ctx.Done():

@@ -154,7 +154,7 @@ func TestRetype23(t *testing.T) {
 		if len(p.Steps[0].Examples) != 0 || p.Steps[0].Lost != 2 {
 			t.Fatalf("a builder without the right to read sees %+v", p.Steps[0])
 		}
-		wantKind(t, s.Change(ctx, retype), core.Invalid, "2 values cannot become a integer")
+		wantKind(t, s.Change(ctx, retype), core.Invalid, "2 values cannot become those of the kind integer")
 		retype.OnLoss = "null"
 		define(t, s, retype)
 		got := records(t, s, "item")
@@ -368,7 +368,7 @@ func TestDependants(t *testing.T) {
 		for _, d := range p.Dependants {
 			got = append(got, d.Kind+" "+d.Name+" "+d.Effect)
 		}
-		want := []string{"formula gross follows", "index dearest follows", "rule no gifts follows", "role clerk follows"}
+		want := []string{"role clerk follows", "formula gross follows", "index dearest follows", "rule no gifts follows"}
 		if !slices.Equal(slices.Compact(got), want) {
 			t.Fatalf("%q, want %q", got, want)
 		}

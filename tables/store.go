@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -49,6 +50,10 @@ type Options struct {
 	// KeepAnswers is how long answers to requests that were sent with a key are kept; a day when 0.
 	KeepAnswers time.Duration
 
+	// MaxBlocked is how many records a change of the schema reads or writes while writers wait, unless it is told that they
+	// may; [MaxBlocked] when 0.
+	MaxBlocked int
+
 	Wake func()       // called after a commit that wrote events; never blocks
 	Log  *slog.Logger // slog.Default when nil
 }
@@ -59,7 +64,8 @@ type Store struct {
 	o      Options
 	derive []func(*Snapshot) (any, error)
 
-	followers []Follower
+	followers   []Follower
+	definitions map[string]Definitions // by folder
 
 	publishing sync.Mutex
 	current    atomic.Pointer[Snapshot]
@@ -69,6 +75,9 @@ type Store struct {
 func New(d *db.DB, o Options) *Store {
 	if o.MaxLimit == 0 {
 		o.MaxLimit = MaxLimit
+	}
+	if o.MaxBlocked == 0 {
+		o.MaxBlocked = MaxBlocked
 	}
 	if o.KeepDropped == 0 {
 		o.KeepDropped = KeepDropped
@@ -82,7 +91,7 @@ func New(d *db.DB, o Options) *Store {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	o.Builtin = append(authz.Tables(), o.Builtin...)
+	o.Builtin = slices.Concat(authz.Tables(), builtinTables(), o.Builtin)
 	return &Store{db: d, o: o}
 }
 

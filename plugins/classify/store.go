@@ -52,7 +52,44 @@ type models struct {
 	open  map[core.ID]*Model // newest versions that were used
 }
 
-func newModels(store *tables.Store) *models { return &models{store: store, open: map[core.ID]*Model{}} }
+func newModels(store *tables.Store) *models {
+	s := &models{store: store, open: map[core.ID]*Model{}}
+	store.Follow(s.follow)
+	return s
+}
+
+// follow has the models follow the tables that they were trained on: who may read a table may use its models.
+func (s *models) follow(ctx context.Context, tx *tables.Tx, f tables.Following) ([]tables.Dependant, func(context.Context) error, error) {
+	var found []tables.Dependant
+	moved := map[core.ID]string{}
+	var rows []modelRow
+	if err := tx.DB().Gorm(ctx).Table(modelTable).Select("id", "name", "table_name").Find(&rows).Error; err != nil {
+		return nil, nil, err
+	}
+	for _, r := range rows {
+		to := f.Moves.Tables[r.TableName]
+		if to == "" {
+			continue // the table stays what it is, or is gone for good
+		}
+		effect := "follows"
+		if core.IsDroppedName(to) {
+			effect = "waits until the table comes back"
+		}
+		moved[r.ID] = to
+		found = append(found, tables.Dependant{Kind: "model", Name: r.Name, Table: r.TableName, Effect: effect})
+	}
+	if len(moved) == 0 {
+		return nil, nil, nil
+	}
+	return found, func(ctx context.Context) error {
+		for id, to := range moved {
+			if err := tx.DB().Gorm(ctx).Table(modelTable).Where("id = ?", id).Update("table_name", to).Error; err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nil
+}
 
 // save keeps the model as the next version of its name. When the newest one was made from the same examples and settings,
 // that one is returned and nothing is written.

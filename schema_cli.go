@@ -1,0 +1,263 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"colonnade/core"
+)
+
+// remote is a running server and who asks it: schema as code is one of its actions, so that every right is checked.
+type remote struct {
+	URL, Key string
+	mayBlock bool
+	out      io.Writer
+	dir      string
+}
+
+func (r *remote) parse(name string, args []string, out io.Writer) error {
+	f := flag.NewFlagSet("colonnade "+name, flag.ContinueOnError)
+	f.SetOutput(out)
+	f.StringVar(&r.URL, "url", env("COLONNADE_URL", "http://127.0.0.1:8080"), "address of the running server (COLONNADE_URL)")
+	f.StringVar(&r.Key, "key", env("COLONNADE_KEY", ""), "API key of a user who may define tables (COLONNADE_KEY)")
+	if name == "apply" {
+		f.BoolVar(&r.mayBlock, "may-block", false, "writers of large tables may wait while they are read or written")
+	}
+	f.Usage = func() {
+		say(out, "usage: colonnade %s [options] DIR\n\n", name)
+		f.PrintDefaults()
+	}
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	if f.NArg() != 1 {
+		return core.E("main."+name, core.Invalid, fmt.Sprintf("name one folder: colonnade %s DIR", name))
+	}
+	if r.Key == "" {
+		return core.E("main."+name, core.Invalid, "an API key is needed: --key, or COLONNADE_KEY")
+	}
+	r.dir, r.out = f.Arg(0), out
+	return nil
+}
+
+// schemaFile is a file as the API has it.
+type schemaFile struct {
+	Path string `json:"path"`
+	Text string `json:"text"`
+}
+
+// schemaFolders are where the files of a schema are. What else is in the folder is left alone.
+var schemaFolders = []string{"flows", "roles", "tables"}
+
+func runExport(ctx context.Context, args []string, out io.Writer) error {
+	var r remote
+	if err := r.parse("export", args, out); err != nil {
+		return err
+	}
+	var answer struct {
+		Export struct{ Files []schemaFile } `json:"export_schema"`
+	}
+	if err := r.call(ctx, "mutation { export_schema { files { path text } } }", nil, &answer); err != nil {
+		return err
+	}
+	if err := r.write(answer.Export.Files); err != nil {
+		return core.E("main.export", core.Invalid, "the files cannot be written: "+err.Error(), err)
+	}
+	say(out, "%d files in %s\n", len(answer.Export.Files), r.dir)
+	return nil
+}
+
+// write makes the files of the folder those of the schema: one that the schema has no more goes.
+func (r *remote) write(files []schemaFile) error {
+	keep := map[string]bool{}
+	for _, f := range files {
+		if !filepath.IsLocal(f.Path) {
+			return fmt.Errorf("the server sends the path %q", f.Path)
+		}
+		name := filepath.Join(r.dir, filepath.FromSlash(f.Path))
+		keep[name] = true
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			return err
+		}
+		if old, err := os.ReadFile(name); err == nil && string(old) == f.Text {
+			continue
+		}
+		if err := os.WriteFile(name, []byte(f.Text), 0o644); err != nil {
+			return err
+		}
+	}
+	for _, folder := range schemaFolders {
+		old, err := filepath.Glob(filepath.Join(r.dir, folder, "*.yaml"))
+		if err != nil {
+			return err
+		}
+		for _, name := range old {
+			if !keep[name] {
+				if err := os.Remove(name); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// read returns the files of the folder, by path.
+func (r *remote) read() ([]schemaFile, error) {
+	var out []schemaFile
+	add := func(path string) error {
+		text, err := os.ReadFile(filepath.Join(r.dir, filepath.FromSlash(path)))
+		if errors.Is(err, fs.ErrNotExist) && path == "drop.yaml" {
+			return nil
+		}
+		if err == nil {
+			out = append(out, schemaFile{path, string(text)})
+		}
+		return err
+	}
+	for _, folder := range schemaFolders {
+		names, err := filepath.Glob(filepath.Join(r.dir, folder, "*.yaml"))
+		if err != nil {
+			return nil, err
+		}
+		slices.Sort(names)
+		for _, name := range names {
+			if err := add(folder + "/" + filepath.Base(name)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if err := add("drop.yaml"); err != nil {
+		return nil, err
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("there is no file in %s/tables, roles or flows, and no drop.yaml", r.dir)
+	}
+	return out, nil
+}
+
+func runPlan(ctx context.Context, args []string, out io.Writer) error {
+	return compare(ctx, "plan", args, out, `mutation($files: [plan_schema_files_input!]!) { done: plan_schema(files: $files) { `+report+` } }`)
+}
+
+func runApply(ctx context.Context, args []string, out io.Writer) error {
+	return compare(ctx, "apply", args, out, `mutation($files: [apply_schema_files_input!]!, $may_block: Boolean) { done: apply_schema(files: $files, may_block: $may_block) { `+report+` } }`)
+}
+
+const report = `version changes steps { what table column lock rows lost examples { id value reason } } dependants { kind name table column effect }`
+
+// schemaReport is the answer of plan_schema and apply_schema.
+type schemaReport struct {
+	Version int64
+	Changes []string
+	Steps   []struct {
+		What, Table, Column, Lock string
+		Rows, Lost                int64
+		Examples                  []struct{ ID, Value, Reason string }
+	}
+	Dependants []struct{ Kind, Name, Table, Column, Effect string }
+}
+
+func compare(ctx context.Context, name string, args []string, out io.Writer, query string) error {
+	var r remote
+	if err := r.parse(name, args, out); err != nil {
+		return err
+	}
+	files, err := r.read()
+	if err != nil {
+		return core.E("main."+name, core.Invalid, "the files cannot be read: "+err.Error(), err)
+	}
+	vars := map[string]any{"files": files}
+	if name == "apply" {
+		vars["may_block"] = r.mayBlock
+	}
+	var answer struct{ Done schemaReport }
+	if err := r.call(ctx, query, vars, &answer); err != nil {
+		return err
+	}
+	answer.Done.print(out)
+	return nil
+}
+
+func (p *schemaReport) print(out io.Writer) {
+	if len(p.Changes) == 0 {
+		say(out, "Everything is as the files say.\n")
+		return
+	}
+	for _, line := range p.Changes {
+		say(out, "%s\n", line)
+	}
+	for _, s := range p.Steps {
+		at := s.Table
+		if s.Column != "" {
+			at += "." + s.Column
+		}
+		say(out, "  %s: %s (locks: %s", at, s.What, s.Lock)
+		if s.Rows > 0 {
+			say(out, ", %d records are written", s.Rows)
+		}
+		if s.Lost > 0 {
+			say(out, ", %d values cannot be kept", s.Lost)
+		}
+		say(out, ")\n")
+		for _, e := range s.Examples {
+			say(out, "    %s %s: %s\n", e.ID, e.Value, e.Reason)
+		}
+	}
+	for _, d := range p.Dependants {
+		say(out, "  %s %s, which names %s %s, %s\n", d.Kind, d.Name, d.Table, d.Column, d.Effect)
+	}
+}
+
+// maxAnswer bounds what is read of an answer.
+const maxAnswer = 64 << 20
+
+// call sends a mutation and reads its data.
+func (r *remote) call(ctx context.Context, query string, variables map[string]any, data any) error {
+	const op = "main.call"
+	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
+	if err != nil {
+		return core.E(op, err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(r.URL, "/")+"/graphql", bytes.NewReader(body))
+	if err != nil {
+		return core.E(op, core.Invalid, "--url is no address: "+err.Error(), err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", "Bearer "+r.Key)
+	res, err := (&http.Client{Timeout: 10 * time.Minute}).Do(req)
+	if err != nil {
+		return core.E(op, core.Unavailable, "the server does not answer at "+r.URL+": start it with colonnade serve, or name it with --url", err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	raw, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	if err != nil {
+		return core.E(op, core.Unavailable, "the answer broke off", err)
+	}
+	var answer struct {
+		Data   json.RawMessage
+		Errors []struct{ Message string }
+	}
+	if err := json.Unmarshal(raw, &answer); err != nil {
+		return core.E(op, core.Invalid, fmt.Sprintf("%s answers %s, and not as Colonnade does", r.URL, res.Status), err)
+	}
+	if len(answer.Errors) > 0 {
+		return core.E(op, core.Invalid, answer.Errors[0].Message)
+	}
+	if err := json.Unmarshal(answer.Data, data); err != nil {
+		return core.E(op, err)
+	}
+	return nil
+}
