@@ -59,7 +59,7 @@ type schemaFile struct {
 }
 
 // schemaFolders are where the files of a schema are. What else is in the folder is left alone.
-var schemaFolders = []string{"flows", "roles", "tables"}
+var schemaFolders = []string{"flows", "options", "roles", "tables"}
 
 func runExport(ctx context.Context, args []string, out io.Writer) error {
 	var r remote
@@ -143,7 +143,7 @@ func (r *remote) read() ([]schemaFile, error) {
 		return nil, err
 	}
 	if len(out) == 0 {
-		return nil, fmt.Errorf("there is no file in %s/tables, roles or flows, and no drop.yaml", r.dir)
+		return nil, fmt.Errorf("there is no file in %s/options, tables, roles or flows, and no drop.yaml", r.dir)
 	}
 	return out, nil
 }

@@ -256,9 +256,11 @@ func TestFiles25(t *testing.T) {
 		s := open(t, d, Options{})
 		define(t, s, shop()...)
 		stock(t, s)
+		define(t, s, core.PutOptions{Put: core.OptionSet{Name: "colours", Options: []core.Option{{Value: "red", Label: "Red"}, {Value: "blue"}}}},
+			core.AddColumn{To: "item", Add: core.Column{Name: "colour", Kind: core.Choice, OptionSet: "colours"}})
 		role(t, s, "boss", authz.Grant{Action: "define_tables"}, authz.Grant{Table: "shop", Privilege: authz.Delete, Level: authz.Organization})
 		files := exported(t, s)
-		if len(files) != 6 {
+		if len(files) != 7 {
 			t.Fatalf("%d files", len(files))
 		}
 		before := s.Snapshot()

@@ -100,6 +100,13 @@ func (b *codeFiles) changes(s *core.Schema) ([]core.Change, error) {
 			return nil, err
 		}
 	}
+	for _, o := range b.options {
+		have := s.OptionSets()
+		i := slices.IndexFunc(have, func(h core.OptionSet) bool { return h.Name == o.Name })
+		if i < 0 || !reflect.DeepEqual(have[i], o) {
+			out = append(out, core.PutOptions{Put: o})
+		}
+	}
 	for _, f := range b.tables {
 		t := live(next, f.Name)
 		if t == nil {
@@ -276,6 +283,11 @@ func (d dropList) drops(s *core.Schema) ([]core.Change, error) {
 			out = append(out, core.DropTable{Name: name})
 		}
 	}
+	for _, name := range d.Options {
+		if slices.ContainsFunc(s.OptionSets(), func(o core.OptionSet) bool { return o.Name == name }) {
+			out = append(out, core.DropOptions{Name: name})
+		}
+	}
 	return out, nil
 }
 
@@ -310,6 +322,10 @@ func describe(c core.Change) string {
 		return fmt.Sprintf("put rule %s.%s", c.On, c.Put.Name)
 	case core.PutSearch:
 		return "set what is searched in " + c.On
+	case core.PutOptions:
+		return "put option set " + c.Put.Name
+	case core.DropOptions:
+		return "drop option set " + c.Name
 	case core.RenamePart:
 		return fmt.Sprintf("rename %s %s.%s to %s", c.Part, c.Of, c.Name, c.To)
 	case core.DropPart:

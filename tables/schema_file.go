@@ -21,9 +21,10 @@ type File struct {
 
 // The folders, and the file that says what is to be dropped.
 const (
-	tableFolder = "tables/"
-	roleFolder  = "roles/"
-	dropFile    = "drop.yaml"
+	optionFolder = "options/"
+	tableFolder  = "tables/"
+	roleFolder   = "roles/"
+	dropFile     = "drop.yaml"
 )
 
 // encodeFile writes v, which has a JSON form, as YAML: keys in the order of the struct, blocks, two spaces.
@@ -180,10 +181,19 @@ func readTable(f File) (*tableFile, error) {
 	if want := tableFolder + out.Name + ".yaml"; f.Path != want {
 		return nil, core.E("tables.readTable", core.Invalid, fmt.Sprintf("%s: the table is named %q: call the file %s", f.Path, out.Name, want))
 	}
-	for i := range out.Columns {
-		out.Columns[i].Physical = ""
-	}
+	plainColumns(out.Columns)
 	return out, nil
+}
+
+func readOptions(f File) (o core.OptionSet, err error) {
+	m, err := decodeFile(f)
+	if err == nil {
+		err = strictly(f, m, &o)
+	}
+	if want := optionFolder + o.Name + ".yaml"; err == nil && f.Path != want {
+		err = core.E("tables.readOptions", core.Invalid, fmt.Sprintf("%s: the option set is named %q: call the file %s", f.Path, o.Name, want))
+	}
+	return o, err
 }
 
 // take removes a text from a decoded object and returns it.
@@ -216,15 +226,30 @@ func plainDefinition(t *core.Table) core.Table {
 	out := core.Definition(t)
 	out.Physical, out.Dropped, out.Spent, out.HadOwners = "", nil, nil, false
 	out.Columns = slices.Clone(out.Columns)
-	for i := range out.Columns {
-		out.Columns[i].Physical = ""
-	}
+	plainColumns(out.Columns)
 	return out
 }
 
-// exportTables returns the files of the tables, by name.
+// plainColumns takes away what the database alone knows, and options that an option set has.
+func plainColumns(columns []core.Column) {
+	for i := range columns {
+		columns[i].Physical = ""
+		if columns[i].OptionSet != "" {
+			columns[i].Options = nil
+		}
+	}
+}
+
+// exportTables returns the files of the option sets and the tables, by name.
 func exportTables(s *core.Schema) ([]File, error) {
 	var out []File
+	for _, o := range s.OptionSets() {
+		text, err := encodeFile(o)
+		if err != nil {
+			return nil, core.E("tables.exportTables", err)
+		}
+		out = append(out, File{optionFolder + o.Name + ".yaml", text})
+	}
 	for _, t := range s.Tables() {
 		if t.Builtin {
 			continue
@@ -246,14 +271,16 @@ type dropList struct {
 	Indexes []string `json:"indexes,omitempty"`
 	Rules   []string `json:"rules,omitempty"`
 	Roles   []string `json:"roles,omitempty"`
+	Options []string `json:"options,omitempty"`
 }
 
 // codeFiles is a schema as code, read.
 type codeFiles struct {
-	tables []*tableFile
-	roles  []roleFile
-	above  map[string][]File // by folder: for those who keep other definitions
-	drop   dropList
+	options []core.OptionSet
+	tables  []*tableFile
+	roles   []roleFile
+	above   map[string][]File // by folder: for those who keep other definitions
+	drop    dropList
 }
 
 // readFiles reads a schema as code. The first mistake refuses all of it.
@@ -274,6 +301,12 @@ func (s *Store) readFiles(files []File) (*codeFiles, error) {
 				return nil, core.E(op, err)
 			}
 			b.tables = append(b.tables, t)
+		case folder == optionFolder:
+			o, err := readOptions(f)
+			if err != nil {
+				return nil, core.E(op, err)
+			}
+			b.options = append(b.options, o)
 		case folder == roleFolder:
 			r, err := readRole(f)
 			if err != nil {
@@ -291,7 +324,7 @@ func (s *Store) readFiles(files []File) (*codeFiles, error) {
 		case s.definitions[folder] != nil:
 			b.above[folder] = append(b.above[folder], f)
 		default:
-			return nil, core.E(op, core.Invalid, f.Path+": there is no such place: files are in tables/, roles/ and flows/, and drop.yaml")
+			return nil, core.E(op, core.Invalid, f.Path+": there is no such place: files are in options/, tables/, roles/ and flows/, and drop.yaml")
 		}
 	}
 	slices.SortFunc(b.tables, func(x, y *tableFile) int { return strings.Compare(x.Name, y.Name) })
