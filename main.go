@@ -37,6 +37,8 @@ func commands() []command {
 		{"export", "write the schema of a running server as files into a folder", runExport},
 		{"plan", "compare the files of a folder with the schema of a running server", runPlan},
 		{"apply", "make the schema of a running server that of the files of a folder", runApply},
+		{"import", "send files to a table of a server: CSV, NDJSON, Parquet or XLSX", runImport},
+		{"export-data", "write a table of a server to a file: CSV, NDJSON or Parquet", runExportData},
 		{"version", "print the version", func(_ context.Context, _ []string, out io.Writer) error {
 			_, err := fmt.Fprintln(out, "colonnade", version())
 			return err
