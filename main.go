@@ -32,8 +32,6 @@ func commands() []command {
 	return []command{
 		{"demo", "build the coffee example in a new database and show what comes out; --once ends then", runDemo},
 		{"serve", "run the server", runServe},
-		{"import", "send files to a table of a server: CSV, NDJSON, Parquet or XLSX", runImport},
-		{"export-data", "write a table of a server to a file: CSV, NDJSON or Parquet", runExportData},
 		{"export", "write the schema of a running server as files into a folder", runExport},
 		{"plan", "compare the files of a folder with the schema of a running server", runPlan},
 		{"apply", "make the schema of a running server that of the files of a folder", runApply},

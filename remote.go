@@ -48,7 +48,10 @@ func (r *remote) do(ctx context.Context, method, path string, query url.Values, 
 		return nil, core.E(op, core.Invalid, "--url takes an address such as http://127.0.0.1:8080", err)
 	}
 	req.Header.Set("Authorization", "Bearer "+r.Key)
-	if body != nil {
+	switch {
+	case path == "/graphql":
+		req.Header.Set("Content-Type", "application/json")
+	case body != nil:
 		req.Header.Set("Content-Type", "application/octet-stream")
 	}
 	res, err := http.DefaultClient.Do(req)

@@ -13,25 +13,24 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"colonnade/core"
 )
 
-// remote is a running server and who asks it: schema as code is one of its actions, so that every right is checked.
-type remote struct {
-	URL, Key string
+// schemaFolder is a folder with the schema of a running server, whose actions read and write it, so that every right is
+// checked.
+type schemaFolder struct {
+	remote
 	mayBlock bool
 	out      io.Writer
 	dir      string
 }
 
-func (r *remote) parse(name string, args []string, out io.Writer) error {
+func (r *schemaFolder) parse(name string, args []string, out io.Writer) error {
 	f := flag.NewFlagSet("colonnade "+name, flag.ContinueOnError)
 	f.SetOutput(out)
-	f.StringVar(&r.URL, "url", env("COLONNADE_URL", "http://127.0.0.1:8080"), "address of the running server (COLONNADE_URL)")
-	f.StringVar(&r.Key, "key", env("COLONNADE_KEY", ""), "API key of a user who may define tables (COLONNADE_KEY)")
+	r.flags(f)
 	if name == "apply" {
 		f.BoolVar(&r.mayBlock, "may-block", false, "writers of large tables may wait while they are read or written")
 	}
@@ -45,8 +44,8 @@ func (r *remote) parse(name string, args []string, out io.Writer) error {
 	if f.NArg() != 1 {
 		return core.E("main."+name, core.Invalid, fmt.Sprintf("name one folder: colonnade %s DIR", name))
 	}
-	if r.Key == "" {
-		return core.E("main."+name, core.Invalid, "an API key is needed: --key, or COLONNADE_KEY")
+	if err := r.check(); err != nil {
+		return err
 	}
 	r.dir, r.out = f.Arg(0), out
 	return nil
@@ -62,7 +61,7 @@ type schemaFile struct {
 var schemaFolders = []string{"flows", "options", "roles", "tables"}
 
 func runExport(ctx context.Context, args []string, out io.Writer) error {
-	var r remote
+	var r schemaFolder
 	if err := r.parse("export", args, out); err != nil {
 		return err
 	}
@@ -80,7 +79,7 @@ func runExport(ctx context.Context, args []string, out io.Writer) error {
 }
 
 // write makes the files of the folder those of the schema: one that the schema has no more goes.
-func (r *remote) write(files []schemaFile) error {
+func (r *schemaFolder) write(files []schemaFile) error {
 	keep := map[string]bool{}
 	for _, f := range files {
 		if !filepath.IsLocal(f.Path) {
@@ -115,7 +114,7 @@ func (r *remote) write(files []schemaFile) error {
 }
 
 // read returns the files of the folder, by path.
-func (r *remote) read() ([]schemaFile, error) {
+func (r *schemaFolder) read() ([]schemaFile, error) {
 	var out []schemaFile
 	add := func(path string) error {
 		text, err := os.ReadFile(filepath.Join(r.dir, filepath.FromSlash(path)))
@@ -171,7 +170,7 @@ type schemaReport struct {
 }
 
 func compare(ctx context.Context, name string, args []string, out io.Writer, query string) error {
-	var r remote
+	var r schemaFolder
 	if err := r.parse(name, args, out); err != nil {
 		return err
 	}
@@ -225,21 +224,17 @@ func (p *schemaReport) print(out io.Writer) {
 const maxAnswer = 64 << 20
 
 // call sends a mutation and reads its data.
-func (r *remote) call(ctx context.Context, query string, variables map[string]any, data any) error {
+func (r *schemaFolder) call(ctx context.Context, query string, variables map[string]any, data any) error {
 	const op = "main.call"
 	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
 	if err != nil {
 		return core.E(op, err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(r.URL, "/")+"/graphql", bytes.NewReader(body))
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	defer cancel()
+	res, err := r.do(ctx, http.MethodPost, "/graphql", nil, bytes.NewReader(body))
 	if err != nil {
-		return core.E(op, core.Invalid, "--url is no address: "+err.Error(), err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Authorization", "Bearer "+r.Key)
-	res, err := (&http.Client{Timeout: 10 * time.Minute}).Do(req)
-	if err != nil {
-		return core.E(op, core.Unavailable, "the server does not answer at "+r.URL+": start it with colonnade serve, or name it with --url", err)
+		return err
 	}
 	defer func() { _ = res.Body.Close() }()
 	raw, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
