@@ -1,9 +1,10 @@
 package authz
 
 import (
+	"strings"
+
 	"colonnade/core"
 	"colonnade/core/db"
-	"strings"
 )
 
 // BusinessUnit is a node of the tree of units. All but the root have a parent.

@@ -206,7 +206,7 @@ func all(r io.Reader, most int, of string) ([]byte, error) {
 // received says that the file was cut off, unless err is of ours.
 func received(err error) error {
 	var own *core.Error
-	if errors.As(err, &own) || err == io.EOF {
+	if errors.As(err, &own) || errors.Is(err, io.EOF) {
 		return err
 	}
 	return core.E("transfer.received", core.Unavailable, "the file did not arrive whole: send it again", err)
@@ -256,7 +256,7 @@ func (im *importing) whole(ctx context.Context) error {
 		im.digest = sha256.New()
 		for last := false; !last; {
 			c := im.next()
-			if last = c.err != nil; last && c.err != io.EOF {
+			if last = c.err != nil; last && !errors.Is(c.err, io.EOF) {
 				return c.err
 			}
 			if err := im.write(ctx, tx, w, c); err != nil {
@@ -321,9 +321,9 @@ func (im *importing) commitParts(ctx context.Context, parts <-chan *chunk) error
 		err := im.commitPart(ctx, c)
 		switch {
 		case err != nil:
-		case im.batch.Refused > int64(im.r.MaxErrors) && c.err != io.EOF:
+		case im.batch.Refused > int64(im.r.MaxErrors) && !errors.Is(c.err, io.EOF):
 			err = core.E("transfer.commitParts", core.Limit, fmt.Sprintf("more than %d rows were refused: see why, mend the file, and send what is left", im.r.MaxErrors))
-		case c.err != io.EOF:
+		case !errors.Is(c.err, io.EOF):
 			err = c.err
 		}
 		if err != nil {
@@ -344,7 +344,7 @@ func (im *importing) commitPart(ctx context.Context, c *chunk) error {
 		if err := im.write(ctx, tx, w, c); err != nil {
 			return err
 		}
-		if c.err == io.EOF {
+		if errors.Is(c.err, io.EOF) {
 			im.finish(Done, nil)
 		}
 		return im.batch.commit(ctx, tx, im.batch.Token)
@@ -462,7 +462,7 @@ func (im *importing) forward() error {
 	for n := int64(0); n < im.batch.Rows; n++ {
 		var row format.Row
 		err := im.reader.Next(&row)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return other
 		}
 		if bad := (*format.RowError)(nil); err != nil && !errors.As(err, &bad) {

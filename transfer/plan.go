@@ -22,7 +22,7 @@ func (im *importing) plan(ctx context.Context) error {
 	p := &planned{seed: maphash.MakeSeed(), keys: map[uint64]struct{}{}}
 	for last := false; !last; {
 		c := im.next()
-		if last = c.err != nil; last && c.err != io.EOF {
+		if last = c.err != nil; last && !errors.Is(c.err, io.EOF) {
 			return c.err
 		}
 		var again []tables.ImportRow

@@ -46,7 +46,7 @@ func (s *Service) Suggest(ctx context.Context, table string, o format.Options, b
 		if bad := (*format.RowError)(nil); errors.As(err, &bad) {
 			continue
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

@@ -81,7 +81,7 @@ type incoming struct {
 }
 
 func (s *Server) incoming(c *fiber.Ctx) io.Reader {
-	body := io.Reader(c.Request().BodyStream())
+	body := c.Request().BodyStream()
 	if !c.Request().IsBodyStream() {
 		return eof{}
 	}

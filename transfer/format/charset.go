@@ -3,6 +3,7 @@ package format
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"unicode/utf8"
@@ -53,7 +54,7 @@ func decode(r *bufio.Reader, name string) (io.Reader, error) {
 	return from.NewDecoder().Reader(r), nil
 }
 
-func isEnd(err error) bool { return err == io.EOF || err == bufio.ErrBufferFull }
+func isEnd(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, bufio.ErrBufferFull) }
 
 // detect returns the character set of a sample, nil for UTF-8. Without a mark, UTF-16 shows in the zeros that it puts into
 // Latin text; what is neither that nor valid UTF-8 is Windows-1252, in which every byte means something.

@@ -2,6 +2,7 @@ package format
 
 import (
 	"bufio"
+	"errors"
 	"io"
 
 	"colonnade/core"
@@ -16,7 +17,7 @@ func Copy(w io.Writer, r Reader) error {
 	var line []byte
 	for {
 		err := r.Next(&row)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return core.E(op, out.Flush())
 		}
 		if err != nil && !broken(err) {

@@ -3,6 +3,7 @@ package format
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -54,7 +55,7 @@ func newCSV(r io.Reader, o Options) (Reader, error) {
 	guess(sample, &c.delimiter, &c.quote)
 	var row Row
 	switch err := c.Next(&row); {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return nil, core.E(op, core.Invalid, core.At{Line: 1}, "the text has no header line")
 	case err != nil:
 		return nil, core.E(op, core.Invalid, core.At{Line: max(row.Line, 1)}, "the header cannot be read: "+err.Error())
@@ -223,7 +224,7 @@ func (c *csvReader) quoted(line []byte) (rest []byte, more bool, err error) {
 			if len(c.text)-start > maxRecord {
 				return nil, false, core.E("format.CSV", core.Invalid, core.At{Line: opened}, fmt.Sprintf("a quote is opened here and not closed within %d MB: the rest of the text is within it", maxRecord>>20))
 			}
-			if line, err = c.readLine(); err == io.EOF {
+			if line, err = c.readLine(); errors.Is(err, io.EOF) {
 				return nil, false, core.E("format.CSV", core.Invalid, core.At{Line: opened}, "a quote is opened here and not closed: the rest of the text is within it")
 			} else if err != nil {
 				return nil, false, err
@@ -265,13 +266,13 @@ func (c *csvReader) cells(row *Row) {
 // readLine returns the next line without its line feed; it is valid until the next call.
 func (c *csvReader) readLine() ([]byte, error) {
 	line, err := c.r.ReadSlice('\n')
-	if err == bufio.ErrBufferFull {
+	if errors.Is(err, bufio.ErrBufferFull) {
 		c.long = append(c.long[:0], line...)
-		for err == bufio.ErrBufferFull && len(c.long) <= maxRecord {
+		for errors.Is(err, bufio.ErrBufferFull) && len(c.long) <= maxRecord {
 			line, err = c.r.ReadSlice('\n')
 			c.long = append(c.long, line...)
 		}
-		if err == bufio.ErrBufferFull {
+		if errors.Is(err, bufio.ErrBufferFull) {
 			return nil, core.E("format.CSV", core.Invalid, core.At{Line: c.line + 1}, fmt.Sprintf("the line has more than %d MB", maxRecord>>20))
 		}
 		line = c.long

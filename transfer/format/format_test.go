@@ -197,7 +197,7 @@ func TestRoundTrip(t *testing.T) {
 			for i, c := range columns {
 				at := slices.Index(r.Header(), c.Name)
 				got := value(t, c, row.Cells[at])
-				if v, err := c.Parse(json.RawMessage(want[i])); c.Kind == core.JSON && err == nil && v != nil {
+				if v, err := c.Parse(want[i]); c.Kind == core.JSON && err == nil && v != nil {
 					want[i] = v.(json.RawMessage)
 				}
 				if string(got) != string(want[i]) {
@@ -205,7 +205,7 @@ func TestRoundTrip(t *testing.T) {
 				}
 			}
 		}
-		if err := r.Next(&Row{}); err != io.EOF {
+		if err := r.Next(&Row{}); !errors.Is(err, io.EOF) {
 			t.Fatal(err)
 		}
 	})

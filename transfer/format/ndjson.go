@@ -132,13 +132,13 @@ func scalar(raw json.RawMessage) (v any, err error) {
 
 func (n *ndjsonReader) readLine() ([]byte, error) {
 	line, err := n.r.ReadSlice('\n')
-	if err == bufio.ErrBufferFull {
+	if errors.Is(err, bufio.ErrBufferFull) {
 		n.long = append(n.long[:0], line...)
-		for err == bufio.ErrBufferFull && len(n.long) <= maxRecord {
+		for errors.Is(err, bufio.ErrBufferFull) && len(n.long) <= maxRecord {
 			line, err = n.r.ReadSlice('\n')
 			n.long = append(n.long, line...)
 		}
-		if err == bufio.ErrBufferFull {
+		if errors.Is(err, bufio.ErrBufferFull) {
 			return nil, core.E("format.NDJSON", core.Invalid, core.At{Line: n.line + 1}, fmt.Sprintf("the line has more than %d MB", maxRecord>>20))
 		}
 		line = n.long

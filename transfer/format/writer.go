@@ -147,7 +147,7 @@ func (n *ndjsonWriter) Close() error { return core.E("format.NDJSON", n.w.Flush(
 const parquetGroup = 20_000
 
 type parquetWriter struct {
-	w      *parquet.Writer
+	w      *parquet.Writer //nolint:staticcheck // the one that is preferred wants a Go type, and the columns are known when it runs only
 	encode []func(json.RawMessage) (parquet.Value, error)
 	place  []int // of each column among those of the file, which are sorted by name
 	row    parquet.Row

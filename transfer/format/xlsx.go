@@ -1,6 +1,7 @@
 package format
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -42,7 +43,7 @@ func newXLSX(r io.ReaderAt, size int64, o Options) (Reader, error) {
 		return nil, core.E(op, core.Invalid, "the sheet cannot be read: "+err.Error(), err)
 	}
 	names, err := x.next()
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return nil, core.E(op, core.Invalid, core.At{Line: 1}, fmt.Sprintf("the sheet %q is empty", o.Sheet))
 	} else if err != nil {
 		return nil, err
