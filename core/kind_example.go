@@ -25,6 +25,7 @@ var kindExamples = map[Kind]KindExample{
 	Status:     {"The value of an option, or its label.", `{"options": [{"value": "new", "state": "active", "initial": true, "next": ["done"]}, {"value": "done", "state": "inactive"}]}`, ``, `"new"`},
 	Autonumber: {"The number; only of records that are taken over as they are.", `{"template": "INV-{SEQ:5}", "seed": 1000}`, ``, `"INV-01000"`},
 	Lookup:     {"The id of the record; an import also finds it by a unique column of the target.", `{"target": "kind"}`, exampleID, exampleID},
+	AnyLookup:  {"The table and the id of the record, such as account:0190a3c1-7c1e-7a3e-9d0b-0c5f8e6f1a2b.", `{"targets": ["kind"]}`, ``, `null`},
 	JSON:       {"JSON.", `{}`, `{"list": [1, 2.50], "a": null}`, `{"a":null,"list":[1,2.50]}`},
 }
 
