@@ -154,7 +154,7 @@ func TestKeyOfRequest(t *testing.T) {
 		want("admin", "a", create, `{"data":{"create_table":{"table":"note"}}}`, "")
 		want("admin", `"a"`, create, `{"data":{"create_table":{"table":"note"}}}`, "true") // the same key, in quotes
 		want("admin", "a", `mutation { insert_note_one(object: {n: 1}) { n } }`, "another request was sent with this key", "")
-		want("ann", "a", `mutation { insert_note_one(object: {n: 1}) { n } }`, "your roles do not let you", "") // her keys are her own
+		want("ann", "a", `mutation { insert_note_one(object: {n: 1}) { n } }`, "Cannot query field", "") // her keys are her own
 		want("admin", "b", `mutation { insert_note_one(object: {n: null}) { n } }`, "a value is required", "")
 		want("admin", "b", `mutation { insert_note_one(object: {n: 2}) { n } }`, `{"data":{"insert_note_one":{"n":2}}}`, "") // what failed was not kept
 		want("admin", "b", `mutation { insert_note_one(object: {n: 2}) { n } }`, `{"data":{"insert_note_one":{"n":2}}}`, "true")
