@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"os"
@@ -200,5 +201,25 @@ func sound(t *testing.T, d *db.DB) {
 	var answer string
 	if err := d.Query(t.Context(), statement("PRAGMA integrity_check"), func(scan func(...any) error) error { return scan(&answer) }); err != nil || answer != "ok" {
 		t.Errorf("integrity_check: %s, error %v", answer, err)
+	}
+}
+
+// TestCloseAfterLostConnection closes a database whose writing connection the pool has given up, as it does when a transaction
+// of the work queue is cancelled.
+func TestCloseAfterLostConnection(t *testing.T) {
+	d, err := db.Open(t.Context(), sqlite.Dialect{}, dbtest.SQLitePath(t), db.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Exec(t.Context(), statement("CREATE TABLE note (n INTEGER)")); err != nil { // prepares a statement
+		t.Fatal(err)
+	}
+	c, err := d.Engine().(interface{ Writer() *sql.DB }).Writer().Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Raw(func(any) error { return driver.ErrBadConn }) // the pool closes it
+	if err := d.Close(); err != nil {
+		t.Error(err)
 	}
 }

@@ -71,7 +71,7 @@ func (j *job) run(s *session, f func(db.Session) error) {
 func (e *engine) serve() {
 	defer close(e.done)
 	w := writer{engine: e, conn: &conn{}}
-	defer w.conn.forgetAll()
+	defer w.end()
 	var next *job
 	for {
 		if next == nil {
@@ -89,6 +89,27 @@ func (e *engine) serve() {
 type writer struct {
 	engine *engine
 	conn   *conn
+}
+
+// endTime is how long the writer waits at its end for the connection, which the work queue may hold.
+const endTime = 5 * time.Second
+
+// end closes the prepared statements, unless the pool has given up their connection, as it does when a transaction of the work
+// queue is cancelled: then they went with it.
+func (w *writer) end() {
+	ctx, cancel := context.WithTimeout(context.Background(), endTime)
+	defer cancel()
+	var err error
+	if w.conn.sql, err = w.engine.write.Conn(ctx); err != nil {
+		return
+	}
+	defer w.release()
+	_ = w.conn.sql.Raw(func(dc any) error {
+		if dc == w.conn.dc {
+			w.conn.forgetAll()
+		}
+		return nil
+	})
 }
 
 // group runs j and those that wait behind it in one transaction. It returns a job that it took but must not include.
