@@ -100,8 +100,9 @@ func TestKillers(t *testing.T) {
 	w := newShop(t, dbtest.SQLite(t), Options{})
 	for name, k := range killers() {
 		t.Run(name, func(t *testing.T) {
+			const limit = 5 * time.Millisecond * raceFactor
 			best := time.Hour
-			for range 5 {
+			for try := 0; try < 5 || best > limit && try < 100; try++ { // other programs may have the processor
 				start := time.Now()
 				res := w.do(t, "root", k[0], k[1])
 				best = min(best, time.Since(start))
@@ -109,7 +110,7 @@ func TestKillers(t *testing.T) {
 					t.Fatalf("kind %d: %.500s", res.Kind, res.Body)
 				}
 			}
-			if best > 5*time.Millisecond*raceFactor {
+			if best > limit {
 				t.Errorf("took %s", best)
 			}
 			t.Log(best)
