@@ -262,7 +262,11 @@ func (s *Service) Drain(ctx context.Context) error {
 	const op = "flows.Drain"
 	for {
 		ended := s.ending()
-		if err := s.dispatchAll(ctx); err != nil {
+		held, err := s.store.HeldEvents(ctx)
+		if err == nil {
+			err = s.dispatchAll(ctx)
+		}
+		if err != nil {
 			return core.E(op, err)
 		}
 		if err := s.fire(ctx); err != nil {
@@ -272,7 +276,7 @@ func (s *Service) Drain(ctx context.Context) error {
 		if err != nil {
 			return core.E(op, err)
 		}
-		if len(open) == 0 {
+		if len(open) == 0 && held == 0 {
 			return nil
 		}
 		worked := false
@@ -286,7 +290,7 @@ func (s *Service) Drain(ctx context.Context) error {
 		if worked {
 			continue
 		}
-		select { // others are at work
+		select { // others are at work, or hold events up
 		case <-ended:
 		case <-time.After(tick / 10):
 		case <-ctx.Done():

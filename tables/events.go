@@ -101,6 +101,15 @@ func (s *Store) LastEvent(ctx context.Context, after Cursor) (Cursor, error) {
 	return after, core.E("tables.LastEvent", err)
 }
 
+// HeldEvents returns how many events are there that [Store.Events] does not return yet: a transaction that began before them
+// still runs, perhaps in another database of the server.
+func (s *Store) HeldEvents(ctx context.Context) (n int64, err error) {
+	b := db.New(s.db.Dialect)
+	s.db.HeldEvents(b)
+	err = s.conn(ctx).Query(ctx, b, func(scan func(...any) error) error { return scan(&n) })
+	return n, core.E("tables.HeldEvents", err)
+}
+
 // ReadCursor returns where the named reader of events stands.
 func (s *Store) ReadCursor(ctx context.Context, name string) (c Cursor, err error) {
 	b := db.New(s.db.Dialect).Write(`SELECT tx, seq FROM "_cursor" WHERE name = `).Arg(name)

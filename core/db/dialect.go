@@ -94,6 +94,10 @@ type Dialect interface {
 	// LastEvent writes the query for the place in the stream behind all events that EventsAfter would return: tx, seq.
 	LastEvent(b *Builder)
 
+	// HeldEvents writes the query for the number of events that are committed and that EventsAfter does not return yet, since a
+	// transaction that is older still runs.
+	HeldEvents(b *Builder)
+
 	// CreateCounter writes the statement that makes a counter, unless it is there.
 	CreateCounter(b *Builder, c Counter)
 

@@ -351,6 +351,11 @@ WHERE (e.tx, e.seq) > (`).Arg(strconv.FormatInt(tx, 10)).Write("::xid8, ").Arg(s
 		Write(") AND e.tx < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY e.tx, e.seq LIMIT ", strconv.Itoa(limit))
 }
 
+// HeldEvents implements db.Dialect. A transaction in another database of the server holds events up too.
+func (Dialect) HeldEvents(b *db.Builder) {
+	b.Write(`SELECT count(*) FROM "_event" WHERE tx >= pg_snapshot_xmin(pg_current_snapshot())`)
+}
+
 // LastEvent implements db.Dialect.
 func (Dialect) LastEvent(b *db.Builder) {
 	b.Write(`SELECT tx::text::bigint, seq FROM "_event" WHERE tx < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY tx DESC, seq DESC LIMIT 1`)

@@ -330,6 +330,9 @@ LEFT JOIN "_history" AS n ON n.record_id = e.record_id AND n.version = e.version
 WHERE e.seq > `).Arg(seq).Write(" ORDER BY e.seq LIMIT ", strconv.Itoa(limit))
 }
 
+// HeldEvents implements db.Dialect: there is one writer, and so none.
+func (Dialect) HeldEvents(b *db.Builder) { b.Write("SELECT 0") }
+
 // LastEvent implements db.Dialect.
 func (Dialect) LastEvent(b *db.Builder) {
 	b.Write(`SELECT 0, seq FROM "_event" ORDER BY seq DESC LIMIT 1`)
