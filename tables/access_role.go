@@ -1,0 +1,206 @@
+package tables
+
+import (
+	"context"
+
+	"gorm.io/gorm"
+
+	"colonnade/authz"
+	"colonnade/core"
+)
+
+// grantSpec is one grant as an argument: the same for several privileges.
+type grantSpec struct {
+	Table      string   `json:"table"`
+	Privileges []string `json:"privileges"`
+	Level      string   `json:"level,omitempty"`
+	Condition  string   `json:"condition,omitempty"`
+	Hidden     []string `json:"hidden,omitempty"`
+}
+
+func (g grantSpec) grants(role string) ([]authz.Grant, error) {
+	level := authz.Organization
+	if g.Level != "" {
+		var err error
+		if level, err = authz.ParseLevel(g.Level); err != nil {
+			return nil, err
+		}
+	}
+	if len(g.Privileges) == 0 {
+		return nil, core.E("tables.grants", core.Invalid, core.At{Table: g.Table}, "the grant names no privilege")
+	}
+	var out []authz.Grant
+	for _, p := range g.Privileges {
+		hidden := g.Hidden
+		if p == string(authz.Delete) {
+			hidden = nil // a record is deleted with all its columns
+		}
+		out = append(out, authz.Grant{Role: role, Table: g.Table, Privilege: authz.Privilege(p), Level: level, Condition: g.Condition, Hidden: hidden})
+	}
+	return out, nil
+}
+
+func (a access) putRole() core.Action {
+	input := []core.Column{
+		required(text("name", "The name of the role; one of that name is replaced.")),
+		text("doc", "Who it is for."),
+		{Name: "grants", Kind: core.Object, List: true, Fields: grantInput, Doc: "What its holders may do with which rows and columns."},
+		actionsInput,
+		{Name: "inherits", Kind: core.Text, List: true, Doc: "Roles whose rights it includes."},
+	}
+	example := core.Record{"name": "support", "grants": []any{map[string]any{"table": "product", "privileges": []any{"read"}, "hidden": []any{"price"}}}}
+	return a.action("put_role", "Creates or replaces a role with everything that it grants.", input, roleOutput, example, func(ctx context.Context, tx *Tx, g *gorm.DB, c core.Call) (core.Record, error) {
+		var spec roleSpec
+		if err := decodeInput(c.In, &spec); err != nil {
+			return nil, err
+		}
+		return core.Record{"role": spec.Name}, a.putSpec(ctx, tx, g, spec)
+	})
+}
+
+// roleSpec is a role as an argument.
+type roleSpec struct {
+	Name     string      `json:"name"`
+	Doc      string      `json:"doc"`
+	Grants   []grantSpec `json:"grants"`
+	Actions  []string    `json:"actions"`
+	Inherits []string    `json:"inherits"`
+}
+
+// putSpec creates or replaces a role. What it hid of columns that are dropped it hides of them when they come back.
+func (a access) putSpec(ctx context.Context, tx *Tx, g *gorm.DB, spec roleSpec) error {
+	if spec.Name == authz.Administrator {
+		return core.E("tables.put_role", core.Invalid, "the role administrator holds everything and cannot be changed: choose another name")
+	}
+	waiting := tx.snap.access.Waiting(spec.Name)
+	return authz.KeepAdministrator(g, func() error {
+		if err := a.clear(ctx, tx, g, spec.Name, spec.Doc); err != nil {
+			return err
+		}
+		for i, s := range spec.Grants {
+			list, err := s.grants(spec.Name)
+			if err != nil {
+				return core.E("tables.put_role", core.At{Item: i + 1}, err)
+			}
+			for _, grant := range list {
+				if grant.Privilege != authz.Delete {
+					grant.Hidden = append(grant.Hidden[:len(grant.Hidden):len(grant.Hidden)], waiting[grant.Table]...)
+				}
+				if err := a.give(ctx, tx, g, grant); err != nil {
+					return core.E("tables.put_role", core.At{Item: i + 1}, err)
+				}
+			}
+		}
+		for _, name := range spec.Actions {
+			if err := a.give(ctx, tx, g, authz.Grant{Role: spec.Name, Action: name}); err != nil {
+				return err
+			}
+		}
+		for _, from := range spec.Inherits {
+			if err := tx.snap.Policy.CheckRole(core.CallerFrom(ctx), from); err != nil {
+				return err
+			}
+			if err := authz.InheritRole(g, spec.Name, from); err != nil {
+				return err
+			}
+		}
+		return authz.SaveMoved(g, tx.snap.access.WaitingGrants(spec.Name))
+	})
+}
+
+// clear makes the role one that grants nothing, and keeps who holds it.
+func (a access) clear(ctx context.Context, tx *Tx, g *gorm.DB, name, doc string) error {
+	for _, r := range tx.snap.access.Roles {
+		if r.Name != name {
+			continue
+		}
+		if err := tx.snap.Policy.CheckRole(core.CallerFrom(ctx), name); err != nil {
+			return err
+		}
+		return authz.ResetRole(g, name, doc)
+	}
+	_, err := authz.CreateRole(g, name, doc)
+	return err
+}
+
+func (a access) give(ctx context.Context, tx *Tx, g *gorm.DB, grant authz.Grant) error {
+	if err := tx.snap.Policy.CheckGrant(core.CallerFrom(ctx), grant); err != nil {
+		return err
+	}
+	return authz.PutGrant(g, grant)
+}
+
+func (a access) dropRole() core.Action {
+	input := []core.Column{required(text("name", "The role."))}
+	return a.action("drop_role", "Removes a role from everybody and deletes it.", input, roleOutput, core.Record{"name": "support"}, func(ctx context.Context, tx *Tx, g *gorm.DB, c core.Call) (core.Record, error) {
+		return core.Record{"role": c.Text("name")}, a.dropNamed(ctx, tx, g, c.Text("name"))
+	})
+}
+
+func (a access) dropNamed(ctx context.Context, tx *Tx, g *gorm.DB, name string) error {
+	if err := tx.snap.Policy.CheckRole(core.CallerFrom(ctx), name); err != nil {
+		return err
+	}
+	return authz.DropRole(g, name)
+}
+
+func (a access) grant() core.Action {
+	input := append(append([]core.Column{required(text("role", "The role."))}, grantInput...), actionsInput)
+	example := core.Record{"role": "support", "table": "product", "privileges": []any{"update"}, "level": "own"}
+	return a.action("grant", "Grants a role more. A grant of the same table, privilege, level and condition is replaced.", input, roleOutput, example, func(ctx context.Context, tx *Tx, g *gorm.DB, c core.Call) (core.Record, error) {
+		if err := tx.snap.Policy.CheckRole(core.CallerFrom(ctx), c.Text("role")); err != nil {
+			return nil, err
+		}
+		list, err := grantsOf(c)
+		if err != nil {
+			return nil, err
+		}
+		for _, grant := range list {
+			if err := a.give(ctx, tx, g, grant); err != nil {
+				return nil, err
+			}
+		}
+		return core.Record{"role": c.Text("role")}, nil
+	})
+}
+
+func (a access) revoke() core.Action {
+	input := append(append([]core.Column{required(text("role", "The role."))}, grantInput...), actionsInput)
+	example := core.Record{"role": "support", "table": "product", "privileges": []any{"update"}}
+	return a.action("revoke", "Takes back what was granted to a role with the same condition.", input, roleOutput, example, func(ctx context.Context, tx *Tx, g *gorm.DB, c core.Call) (core.Record, error) {
+		if err := tx.snap.Policy.CheckRole(core.CallerFrom(ctx), c.Text("role")); err != nil {
+			return nil, err
+		}
+		list, err := grantsOf(c)
+		if err != nil {
+			return nil, err
+		}
+		for _, grant := range list {
+			if err := authz.DropGrant(g, grant); err != nil {
+				return nil, err
+			}
+		}
+		return core.Record{"role": c.Text("role")}, nil
+	})
+}
+
+// grantsOf reads the grants from the arguments of grant and revoke.
+func grantsOf(c core.Call) ([]authz.Grant, error) {
+	var spec struct {
+		grantSpec
+		Actions []string `json:"actions"`
+	}
+	if err := decodeInput(c.In, &spec); err != nil {
+		return nil, err
+	}
+	role := c.Text("role")
+	var out []authz.Grant
+	for _, name := range spec.Actions {
+		out = append(out, authz.Grant{Role: role, Action: name})
+	}
+	if spec.Table == "" && len(out) > 0 {
+		return out, nil
+	}
+	list, err := spec.grants(role)
+	return append(out, list...), err
+}
