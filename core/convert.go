@@ -13,12 +13,14 @@ import (
 // conversions are the kinds that the values of a kind can become, besides a text, a long text and the kind itself. What is
 // not here goes by way of a text.
 var conversions = map[Kind][]Kind{
-	Integer:   {Decimal, Float, Boolean, JSON},
-	Decimal:   {Integer, Float, JSON},
+	Integer:   {Decimal, Float, Boolean, Duration, JSON},
+	Decimal:   {Integer, Float, Duration, JSON},
 	Float:     {Integer, Decimal, JSON},
 	Boolean:   {Integer, JSON},
-	Date:      {Timestamp, JSON},
-	Timestamp: {Date, JSON},
+	Date:      {Timestamp, DateTime, JSON},
+	Timestamp: {Date, DateTime, JSON},
+	DateTime:  {Date, Timestamp, JSON},
+	Duration:  {Integer, Decimal, JSON},
 	UUID:      {Lookup, JSON},
 	Lookup:    {UUID, JSON},
 	Choice:    {Choices, Status, JSON},
@@ -46,6 +48,8 @@ func isText(k Kind) bool { return k == Text || k == LongText }
 //   - A value becomes the text that JSON has for it, without the quotes.
 //   - Numbers keep their value or are refused; a boolean is 1 or 0.
 //   - A date is midnight UTC, and only such a timestamp becomes a date.
+//   - What has no time zone is taken to be in UTC, where it becomes a timestamp or is made of one.
+//   - A duration is a number of seconds.
 func Convert(from, to *Column, v any) (any, error) {
 	const op = "core.Convert"
 	if v == nil {
@@ -99,14 +103,28 @@ func convert(from, to *Column, v any) (out any, problem string) {
 			return map[bool]int64{true: 1}[x], ""
 		}
 	case time.Time:
-		if to.Kind == Date && !x.Equal(x.Truncate(24*time.Hour)) {
-			return nil, plain(from, v) + " has a time of day"
+		return convertTime(to, x, plain(from, v))
+	case CivilTime:
+		if to.Kind != DateTime {
+			return convertTime(to, x.Time(), x.String())
 		}
-		if to.Kind == Date {
-			return x.Format(time.DateOnly), ""
+	case Span:
+		if to.Kind != Duration {
+			return convertNumber(to, decimal.New(int64(x), -6))
 		}
 	}
 	return v, ""
+}
+
+// convertTime converts a moment, which is written as text.
+func convertTime(to *Column, t time.Time, text string) (any, string) {
+	if to.Kind != Date {
+		return t, ""
+	}
+	if !t.Equal(t.Truncate(24 * time.Hour)) {
+		return nil, text + " has a time of day"
+	}
+	return t.Format(time.DateOnly), ""
 }
 
 func convertInteger(to *Column, n int64) (any, string) {
@@ -134,6 +152,12 @@ func convertNumber(to *Column, d decimal.Decimal) (any, string) {
 			return nil, d.String() + " has more digits than a float keeps"
 		}
 		return f, ""
+	case Duration:
+		us := d.Shift(6)
+		if !us.IsInteger() || us.Abs().GreaterThan(decimal.NewFromInt(int64(MaxSpan))) {
+			return nil, d.String() + " seconds are no duration, which has at most 4,000,000 days, and no part of a microsecond"
+		}
+		return Span(us.IntPart()), ""
 	}
 	return d, ""
 }

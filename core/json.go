@@ -242,6 +242,10 @@ func appendAny(b []byte, v any) []byte {
 		return append(b, v.String()...)
 	case time.Time:
 		return appendTimestamp(b, v)
+	case CivilTime:
+		return appendCivilTime(b, v)
+	case Span:
+		return appendSpan(b, v)
 	case json.RawMessage:
 		return append(b, v...)
 	case ID:

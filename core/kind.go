@@ -23,6 +23,8 @@ const (
 	Boolean    Kind = "boolean"    // bool
 	Date       Kind = "date"       // time.Time at midnight UTC
 	Timestamp  Kind = "timestamp"  // time.Time in UTC, to the microsecond
+	DateTime   Kind = "datetime"   // [CivilTime]
+	Duration   Kind = "duration"   // [Span]
 	UUID       Kind = "uuid"       // string in the form of [ID]
 	Choice     Kind = "choice"     // string: the value of an [Option]
 	Choices    Kind = "choices"    // []string: values of options in the order of their bytes, none twice; never empty
@@ -57,6 +59,8 @@ var kinds = map[Kind]KindInfo{
 	Boolean:    {Doc: "True or false.", CEL: "bool", GraphQL: "Boolean", parse: parseBool, append: appendBool},
 	Date:       {Doc: "A day without a time.", CEL: "timestamp", GraphQL: "date", Ordered: true, parse: parseDate, append: appendDate},
 	Timestamp:  {Doc: "A moment, kept in UTC to the microsecond.", CEL: "timestamp", GraphQL: "timestamptz", Ordered: true, parse: parseTimestamp, append: appendTimestamp},
+	DateTime:   {Doc: "A date and a time of day without a time zone: what calendar and clock show, wherever they hang, to the microsecond. Such as the opening of a shop.", CEL: "datetime", GraphQL: "timestamp", Ordered: true, parse: parseCivilTime, append: appendCivilTime},
+	Duration:   {Doc: "A length of time, forward or backward, exact to the microsecond; at most 4,000,000 days of 24 hours.", CEL: "duration", GraphQL: "interval", Ordered: true, Number: true, parse: parseSpan, append: appendSpan},
 	UUID:       {Doc: "A universally unique identifier.", CEL: "string", GraphQL: "uuid", Ordered: true, parse: parseUUID, append: appendString},
 	Choice:     {Doc: "One of a list of options.", CEL: "string", GraphQL: "String", Ordered: true, parse: parseChoice, append: appendString},
 	Choices:    {Doc: "Several of a list of options.", CEL: "choices", GraphQL: "String", Many: true, parse: parseChoices, append: appendChoices},
@@ -204,6 +208,18 @@ func (c *Column) ParseText(s string) (any, error) {
 				return c.Parse(t)
 			}
 		}
+	case DateTime:
+		for _, layout := range []string{time.DateOnly, "1/2/2006", "1/2/2006 15:04", "1/2/2006 15:04:05"} {
+			if t, err := time.Parse(layout, strings.TrimSpace(s)); err == nil {
+				return c.Parse(t)
+			}
+		}
+	case Duration:
+		d, problem := readSpan(strings.TrimSpace(s))
+		if problem != "" {
+			return nil, E("core.ParseText", Invalid, At{Column: c.Name}, problem)
+		}
+		return d, nil
 	case JSON:
 		return c.Parse(json.RawMessage(s))
 	case Choice, Status:

@@ -19,6 +19,8 @@ var kindExamples = map[Kind]KindExample{
 	Boolean:    {"true or false; also yes and no, t and f, y and n, 1 and 0.", `{"default": "false"}`, `true`, `true`},
 	Date:       {"2024-12-31; also 12/31/2024, or a timestamp in UTC. The years are 0001 to 9999.", `{}`, `"2024-12-31"`, `"2024-12-31"`},
 	Timestamp:  {"2024-12-31T23:59:59+01:00; also without a zone, which is UTC then, or a day.", `{}`, `"2024-12-31T23:59:59+01:00"`, `"2024-12-31T22:59:59+00:00"`},
+	DateTime:   {"2024-12-31T23:59:59; also with a blank in place of the T, without the seconds, 12/31/2024 23:59, or a day. A time zone is refused.", `{}`, `"2024-12-31T23:59"`, `"2024-12-31T23:59:00"`},
+	Duration:   {"P1DT2H30M, the form of ISO 8601 without years and months; also 26:30 or 26:30:15, hours and minutes and seconds.", `{}`, `"PT26H30M"`, `"P1DT2H30M"`},
 	UUID:       {"36 characters.", `{}`, `"0190A3C1-7C1E-7A3E-9D0B-0C5F8E6F1A2B"`, exampleID},
 	Choice:     {"The value of an option, or its label.", `{"options": [{"value": "high", "label": "High", "color": "#c00"}, {"value": "low", "retired": true}]}`, `"high"`, `"high"`},
 	Choices:    {"Values or labels with semicolons between them, or a JSON list.", `{"options": [{"value": "vip"}, {"value": "eu", "label": "Europe"}]}`, `["vip", "eu", "vip"]`, `["eu","vip"]`},

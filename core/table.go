@@ -369,7 +369,7 @@ func (c *Column) check() error {
 	case c.Formula != "" && (c.Required || c.Unique || c.Default != ""):
 		problem = "a calculated column is neither required nor unique and has no default"
 	case c.Formula != "" && c.Part == "" && (c.Kind == Lookup || c.Kind == AnyLookup || c.Kind == JSON || c.Kind == UUID || c.Kind == Autonumber || c.Kind.chooses()):
-		problem = "a calculated column is a text, a number, a boolean, a date or a timestamp"
+		problem = "a calculated column is a text, a number, a boolean, a date, a time or a duration"
 	case c.Unique && !c.Kind.indexed():
 		problem = "a column of several values, of JSON or of long text cannot be unique"
 	}

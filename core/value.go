@@ -196,6 +196,9 @@ func parseTimestamp(_ *Column, v any) (any, string) {
 		if m, err := time.Parse(time.RFC3339Nano, t); err == nil {
 			return checkYear(m.UTC().Truncate(time.Microsecond))
 		}
+		if problem := leapSecond(t, time.RFC3339Nano); problem != "" {
+			return nil, problem
+		}
 	}
 	return nil, describe(v) + " is no timestamp: write it like 2024-12-31T23:59:59Z"
 }
@@ -233,7 +236,7 @@ func parseJSON(_ *Column, v any) (any, string) {
 		raw = j
 	case []byte:
 		raw = j
-	case map[string]any, []any, Record, string, bool, int64, int, float64, json.Number, decimal.Decimal, time.Time, ID:
+	case map[string]any, []any, Record, string, bool, int64, int, float64, json.Number, decimal.Decimal, time.Time, CivilTime, Span, ID:
 		raw = appendAny(nil, v) // the forms that our own values have in JSON, not those of their Go types
 	default:
 		raw, err = json.Marshal(v)

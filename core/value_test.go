@@ -65,6 +65,16 @@ func TestParse(t *testing.T) {
 		{col(core.Timestamp), "2024-05-01T12:00:00Z", `"2024-05-01T12:00:00+00:00"`}, {col(core.Timestamp), "2024-05-01T12:00:00.1234567+02:00", `"2024-05-01T10:00:00.123456+00:00"`}, {col(core.Timestamp), "2024-05-01", "! no timestamp: write it like 2024-12-31T23:59:59Z"},
 		{col(core.Timestamp), "0001-01-01T00:00:00+01:00", "! between 1 and 9999"}, {col(core.Timestamp), "9999-12-31T23:59:59-01:00", "! between 1 and 9999"}, {col(core.Timestamp), "2024-05-01T24:00:00Z", "! no timestamp"}, {col(core.Timestamp), int64(5), "! 5 is no timestamp"},
 
+		{col(core.Timestamp), "2016-12-31T23:59:60Z", "! is a leap second, which no database keeps"},
+
+		{col(core.DateTime), "2024-05-01T12:00", `"2024-05-01T12:00:00"`}, {col(core.DateTime), "2024-05-01 12:00:00.1234567", `"2024-05-01T12:00:00.123456"`}, {col(core.DateTime), time.Date(2024, 5, 1, 23, 0, 0, 1500, time.FixedZone("x", 7200)), `"2024-05-01T23:00:00.000001"`},
+		{col(core.DateTime), "2024-05-01T12:00:00Z", "! has a time zone, and the column takes none"}, {col(core.DateTime), "2024-05-01T12:00+02:00", "! has a time zone"}, {col(core.DateTime), "2016-12-31T23:59:60", "! is a leap second"}, {col(core.DateTime), "2016-12-31T23:60:60", "! is no date and time"},
+		{col(core.DateTime), "2024-05-01", "! is no date and time: write it like 2024-12-31T23:59:59"}, {col(core.DateTime), "2024-05-01T24:00:00", "! is no date and time"}, {col(core.DateTime), "0000-12-31T23:59:59", "! between 1 and 9999"}, {col(core.DateTime), 5, "! 5 is no date and time"}, {col(core.DateTime), core.CivilTime(-1), `"1969-12-31T23:59:59.999999"`},
+
+		{col(core.Duration), "PT36H90M", `"P1DT13H30M"`}, {col(core.Duration), "-P1W", `"-P7D"`}, {col(core.Duration), "PT0.000001S", `"PT0.000001S"`}, {col(core.Duration), "PT1,5S", `"PT1.5S"`}, {col(core.Duration), "+PT0S", `"PT0S"`}, {col(core.Duration), "-PT0S", `"PT0S"`}, {col(core.Duration), core.MaxSpan, `"P4000000D"`}, {col(core.Duration), "PT1.5000000S", `"PT1.5S"`},
+		{col(core.Duration), "P", "! is no duration: write it like P1DT2H30M"}, {col(core.Duration), "PT", "! is no duration"}, {col(core.Duration), "P1DT", "! is no duration"}, {col(core.Duration), "P1.5D", "! is no duration"}, {col(core.Duration), "1h", "! is no duration"}, {col(core.Duration), "P1M", "! counts years or months, which have no fixed length"}, {col(core.Duration), "PT0.0000001S", "! at most 6 digits"},
+		{col(core.Duration), "P4000000DT0.000001S", "! longer than 4,000,000 days"}, {col(core.Duration), "P99999999999999999999D", "! longer than"}, {col(core.Duration), core.MaxSpan + 1, "! longer than"}, {col(core.Duration), int64(5), "! 5 is no duration"}, {col(core.Duration), "01:30", "! is no duration"},
+
 		{col(core.UUID), strings.ToUpper(id), `"` + id + `"`}, {col(core.UUID), core.ID(id), `"` + id + `"`}, {col(core.UUID), [16]byte{15: 1}, `"00000000-0000-0000-0000-000000000001"`}, {col(core.UUID), "{" + id + "}", "! no uuid"}, {col(core.UUID), strings.ReplaceAll(id, "-", ""), "! no uuid"}, {col(core.UUID), strings.ReplaceAll(id, "-", "x"), "! no uuid"}, {col(core.UUID), "", "! no uuid"},
 		{col(core.Lookup), id, `"` + id + `"`}, {col(core.Lookup), 7, "! 7 is no uuid"},
 
@@ -106,6 +116,8 @@ func TestParseText(t *testing.T) {
 		{core.Boolean, "Yes", "true"}, {core.Boolean, " n ", "false"}, {core.Boolean, "1", "true"}, {core.Boolean, "maybe", "!"},
 		{core.Date, "12/31/2024", `"2024-12-31"`}, {core.Date, "2024-12-31T10:00:00Z", `"2024-12-31"`}, {core.Date, "31/12/2024", "!"},
 		{core.Timestamp, "2024-12-31 10:00:00", `"2024-12-31T10:00:00+00:00"`}, {core.Timestamp, "2024-12-31", `"2024-12-31T00:00:00+00:00"`}, {core.Timestamp, "2024-12-31T10:00:00+02:00", `"2024-12-31T08:00:00+00:00"`}, {core.Timestamp, "soon", "!"},
+		{core.DateTime, " 2024-12-31 10:00 ", `"2024-12-31T10:00:00"`}, {core.DateTime, "12/31/2024 23:59", `"2024-12-31T23:59:00"`}, {core.DateTime, "2024-12-31", `"2024-12-31T00:00:00"`}, {core.DateTime, "2024-12-31T10:00:00Z", "!"}, {core.DateTime, "23:60", "!"},
+		{core.Duration, " 36:30 ", `"P1DT12H30M"`}, {core.Duration, "-0:00:01.5", `"-PT1.5S"`}, {core.Duration, "PT1H", `"PT1H"`}, {core.Duration, "1:60", "!"}, {core.Duration, "90", "!"},
 		{core.JSON, `{"b":1,"a":2}`, `{"a":2,"b":1}`}, {core.JSON, "{", "!"}, {core.Choice, " red ", `"red"`}, {core.Choice, "RED", "!"},
 	} {
 		c := col(test.k)

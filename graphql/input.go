@@ -15,7 +15,7 @@ const comparisonSuffix = "_comparison_exp"
 const choicesType = "String_array"
 
 // comparedTypes are the types of columns, each with a type of its operators.
-var comparedTypes = []string{"Boolean", "String", choicesType, "bigint", "date", "float8", "jsonb", "numeric", "timestamptz", "uuid"}
+var comparedTypes = []string{"Boolean", "String", choicesType, "bigint", "date", "float8", "interval", "jsonb", "numeric", "timestamp", "timestamptz", "uuid"}
 
 // comparedType is the name of the type of the values of a kind.
 func comparedType(k core.KindInfo) string {

@@ -48,10 +48,18 @@ var functions = []struct {
 	has  func(core.KindInfo) bool
 	typ  func(c *core.Column) gql.Output
 }{
-	{"avg", func(k core.KindInfo) bool { return k.Number }, func(*core.Column) gql.Output { return gql.Float }},
+	{"avg", func(k core.KindInfo) bool { return k.Number }, averageType},
 	{"max", func(k core.KindInfo) bool { return k.Ordered }, func(c *core.Column) gql.Output { return columnType(c) }},
 	{"min", func(k core.KindInfo) bool { return k.Ordered }, func(c *core.Column) gql.Output { return columnType(c) }},
 	{"sum", func(k core.KindInfo) bool { return k.Number }, func(c *core.Column) gql.Output { return columnType(c) }},
+}
+
+// averageType is the type of an average: that of a duration is one.
+func averageType(c *core.Column) gql.Output {
+	if c.Kind == core.Duration {
+		return columnType(c)
+	}
+	return gql.Float
 }
 
 // declareRows declares the types of a table, yet without its relations.

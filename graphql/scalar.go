@@ -23,6 +23,8 @@ var scalars = map[string]scalar{
 	"float8":      custom("float8", "An approximate number of 64 bits.", "", core.Float),
 	"date":        custom("date", "A day, such as \"2024-12-31\".", "https://www.rfc-editor.org/rfc/rfc3339#section-5.6", core.Date),
 	"timestamptz": custom("timestamptz", "A moment, such as \"2024-12-31T23:59:59Z\", kept to the microsecond.", "https://www.rfc-editor.org/rfc/rfc3339", core.Timestamp),
+	"timestamp":   custom("timestamp", "A date and a time of day without a time zone, such as \"2024-12-31T23:59:59\", kept to the microsecond.", "https://html.spec.whatwg.org/#local-dates-and-times", core.DateTime),
+	"interval":    custom("interval", "A length of time, such as \"P1DT2H30M\" or \"-PT0.5S\", exact to the microsecond.", "https://www.w3.org/TR/xmlschema11-2/#dayTimeDuration", core.Duration),
 	"uuid":        custom("uuid", "A universally unique identifier.", "https://www.rfc-editor.org/rfc/rfc9562", core.UUID),
 	"jsonb":       custom("jsonb", "Any JSON value.", "https://www.rfc-editor.org/rfc/rfc8259", core.JSON),
 }

@@ -41,7 +41,7 @@ var dialects = map[string]*dialect{
 		template: func(o *Overload) string { return o.Postgres },
 		bind:     bindText,
 		cast: map[string]string{
-			"string": "::text", "int": "::bigint", "double": "::float8", "bool": "::boolean", "timestamp": "::timestamptz", "decimal": "::numeric", "choices": "::jsonb",
+			"string": "::text", "int": "::bigint", "double": "::float8", "bool": "::boolean", "timestamp": "::timestamptz", "datetime": "::timestamp", "duration": "::bigint", "decimal": "::numeric", "choices": "::jsonb",
 		},
 		loadBefore: map[core.Kind]string{core.Date: "(", core.UUID: "(", core.Lookup: "(", core.AnyLookup: "("},
 		loadAfter: map[core.Kind]string{

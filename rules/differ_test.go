@@ -73,7 +73,7 @@ func (d *differ) round(t *testing.T, seed uint64) {
 	c, now, fold := g.caller(), g.moment(), g.IntN(2) == 0
 	var exprs []*Expr
 	for len(exprs) < differBatch {
-		source := g.expr([]string{"bool", "bool", "string", "int", "decimal", "timestamp", "double", "choices"}[g.IntN(8)], 4)
+		source := g.expr([]string{"bool", "bool", "string", "int", "decimal", "timestamp", "double", "choices", "datetime", "duration"}[g.IntN(10)], 4)
 		e, err := Compile(&d.w.table, source, Options{})
 		if err != nil {
 			if core.KindOf(err) != core.Invalid {
@@ -166,6 +166,15 @@ func (g generator) day() time.Time {
 	return t
 }
 
+// clock returns a time of day.
+func (g generator) clock() time.Duration {
+	return time.Duration(g.Int64N(24*60*60))*time.Second + pick(g, 0, 0, 500*time.Millisecond, time.Microsecond, 123456*time.Microsecond)
+}
+
+func (g generator) span() core.Span {
+	return pick(g, 0, core.Hour, -core.Minute, core.Day, 36*core.Hour+core.Microsecond, core.MaxSpan, -core.MaxSpan, 300*365*core.Day+7, core.Span(g.Int64N(int64(core.MaxSpan))), core.Span(g.Int64N(int64(core.Day))))
+}
+
 func (g generator) uuid() string {
 	return fmt.Sprintf("0190a3c1-7c1e-7a3e-9d0b-0c5f8e6f1a%02x", g.IntN(4))
 }
@@ -189,7 +198,7 @@ func (g generator) row(n int) core.Record {
 	r := core.Record{
 		"s1": g.text(), "s2": g.text(), "c1": pick(g, "open", "done"), "i1": g.integer(), "i2": g.integer(), "d1": g.decimal(2), "d2": g.decimal(10),
 		"f1": g.float(), "f2": g.float(), "b1": g.IntN(2) == 0, "b2": g.IntN(2) == 0, "day1": g.day(), "day2": g.day(), "t1": g.moment(), "t2": g.moment(),
-		"u1": g.uuid(), "u2": g.uuid(), "owner_id": g.uuid(), "m1": g.values(), "m2": g.values(), "st1": pick(g, "open", "done", "a"),
+		"u1": g.uuid(), "u2": g.uuid(), "owner_id": g.uuid(), "w1": core.CivilTimeOf(g.day().Add(g.clock())), "w2": core.CivilTimeOf(g.day().Add(g.clock())), "p1": g.span(), "p2": g.span(), "m1": g.values(), "m2": g.values(), "st1": pick(g, "open", "done", "a"),
 	}
 	for _, t := range []string{"t1", "t2"} {
 		if m := r[t].(time.Time); !inCalendar(m) {
@@ -228,7 +237,7 @@ func (g generator) expr(typ string, depth int) string {
 	switch typ {
 	case "bool":
 		compare := func() string { return pick(g, "==", "!=", "<", "<=", ">", ">=") }
-		some := pick(g, "string", "int", "decimal", "timestamp", "double")
+		some := pick(g, "string", "int", "decimal", "timestamp", "double", "datetime", "duration")
 		switch g.IntN(17) {
 		case 14:
 			return fmt.Sprintf("(%s in %s)", x("string"), x("choices"))
@@ -280,9 +289,13 @@ func (g generator) expr(typ string, depth int) string {
 			return fmt.Sprintf("%s.replace(%s, %s)", x("string"), g.literal("string"), g.literal("string"))
 		}
 	case "int":
-		switch g.IntN(13) {
+		switch g.IntN(15) {
 		case 12:
 			return fmt.Sprintf("size(%s)", x("choices"))
+		case 13:
+			return fmt.Sprintf("%s(%s)", pick(g, "hours", "minutes", "seconds"), x("duration"))
+		case 14:
+			return pick(g, fmt.Sprintf("%s(%s)", pick(g, "year", "month", "day"), x("datetime")), fmt.Sprintf("%s(%s, %s)", pick(g, "daysBetween", "yearsBetween"), x("datetime"), x("datetime")))
 		case 0, 1, 2:
 			return fmt.Sprintf("(%s %s %s)", x("int"), pick(g, "+", "-", "*", "/", "%"), x("int"))
 		case 3:
@@ -304,8 +317,37 @@ func (g generator) expr(typ string, depth int) string {
 		if g.IntN(2) == 0 {
 			return fmt.Sprintf(`pickAll(%s, '{"a": ["a"], "open": ["\\\\"q\\\\"", "done"], "done": ["acme", "it\\'s"]}')`, x("string"))
 		}
+	case "datetime":
+		switch g.IntN(6) {
+		case 0:
+			return fmt.Sprintf("addDays(%s, %s)", x("datetime"), pick(g, "1", "-30", "999999", "1000001", x("int")))
+		case 1:
+			return fmt.Sprintf("addMonths(%s, %s)", x("datetime"), pick(g, "1", "-1", "-24000", "24001", x("int")))
+		case 2:
+			return fmt.Sprintf("datetime(%s)", x("timestamp"))
+		case 3:
+			return fmt.Sprintf("%s(%s, %s)", pick(g, "min", "max"), x("datetime"), x("datetime"))
+		case 4:
+			return pick(g, fmt.Sprintf("(%s %s %s)", x("datetime"), pick(g, "+", "-"), x("duration")), fmt.Sprintf("(%s + %s)", x("duration"), x("datetime")))
+		}
+	case "duration":
+		switch g.IntN(6) {
+		case 0:
+			some := pick(g, "timestamp", "datetime", "duration")
+			return fmt.Sprintf("(%s - %s)", x(some), x(some))
+		case 1:
+			return fmt.Sprintf("(%s + %s)", x("duration"), x("duration"))
+		case 2:
+			return pick(g, fmt.Sprintf("(%s * %s)", x("duration"), x("int")), fmt.Sprintf("(%s * %s)", x("int"), x("duration")))
+		case 3:
+			return "-" + g.paren(x("duration"))
+		case 4:
+			return fmt.Sprintf("%s(%s, %s)", pick(g, "min", "max"), x("duration"), x("duration"))
+		}
 	case "decimal":
-		switch g.IntN(11) {
+		switch g.IntN(12) {
+		case 10:
+			return fmt.Sprintf("decimal(%s)", x("duration"))
 		case 0, 1, 2, 3:
 			return fmt.Sprintf("(%s %s %s)", x("decimal"), pick(g, "+", "-", "*", "/"), num())
 		case 4:
@@ -322,7 +364,13 @@ func (g generator) expr(typ string, depth int) string {
 			return fmt.Sprintf("coalesce(%s, %s)", x("decimal"), g.literal("int"))
 		}
 	case "timestamp":
-		switch g.IntN(5) {
+		switch g.IntN(8) {
+		case 4:
+			return pick(g, fmt.Sprintf("(%s %s %s)", x("timestamp"), pick(g, "+", "-"), x("duration")), fmt.Sprintf("(%s + %s)", x("duration"), x("timestamp")))
+		case 5:
+			return fmt.Sprintf("timestamp(%s)", x("datetime"))
+		case 6:
+			return fmt.Sprintf("date(%s)", x("datetime"))
 		case 0:
 			return fmt.Sprintf("addDays(%s, %s)", x("timestamp"), pick(g, "1", "-30", "400", "999999", "1000001", x("int")))
 		case 1:
@@ -345,7 +393,7 @@ func (g generator) leaf(typ string) string {
 	}
 	return map[string]string{
 		"bool": pick(g, "b1", "b2", "b1", "true", "false"), "string": pick(g, "s1", "s2", "s1", "s2", "c1", "st1", "u1", "u2", "caller.user", "caller.unit"),
-		"choices": pick(g, "m1", "m2"), "int": pick(g, "i1", "i2"), "decimal": pick(g, "d1", "d2"), "double": pick(g, "f1", "f2"),
+		"choices": pick(g, "m1", "m2"), "int": pick(g, "i1", "i2"), "decimal": pick(g, "d1", "d2"), "double": pick(g, "f1", "f2"), "datetime": pick(g, "w1", "w2"), "duration": pick(g, "p1", "p2"),
 		"timestamp": pick(g, "day1", "day2", "t1", "t2", "now()", "today()"),
 	}[typ]
 }
@@ -363,6 +411,10 @@ func (g generator) literal(typ string) string {
 		return pick(g, "choices('a')", "choices('acme;a')", "choices('')", "choices('it\\'s; \"q\"')")
 	case "double":
 		return pick(g, "0.5", "1.19", "-2.5", "100.0", "1e3")
+	case "datetime":
+		return pick(g, "datetime('2024-02-29T12:00:00')", "datetime('0001-01-01T00:00')", "datetime('9999-12-31T23:59:59.999999')")
+	case "duration":
+		return pick(g, "duration('PT0S')", "duration('-P1DT2H')", "duration('1h30m')", "duration('P4000000D')", "duration('PT0.000001S')")
 	case "timestamp":
 		return pick(g, "date('2024-02-29')", "date('2023-12-31')", "timestamp('2024-01-01T00:00:00Z')", "timestamp('2024-05-05T12:30:00.5+02:00')", "date('0001-01-01')", "date('9999-12-31')")
 	}

@@ -37,7 +37,7 @@ const (
 
 var celTypes = map[string]*cel.Type{
 	"string": cel.StringType, "int": cel.IntType, "double": cel.DoubleType, "bool": cel.BoolType,
-	"timestamp": cel.TimestampType, "decimal": decimalType, "choices": choicesType, "json": cel.OpaqueType("json"), "dyn": cel.DynType,
+	"timestamp": cel.TimestampType, "datetime": datetimeType, "duration": durationType, "decimal": decimalType, "choices": choicesType, "json": cel.OpaqueType("json"), "dyn": cel.DynType,
 }
 
 var callerFields = []string{"user", "unit", "below", "teams", "roles"}

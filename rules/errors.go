@@ -127,6 +127,9 @@ func aWord(typ string) string {
 
 const noNull = "there is no null: test with isNull(x), replace with coalesce(x, y)"
 
+// zoneHint says how what has a time zone meets what has none.
+const zoneHint = "say that it is in UTC with timestamp(x) or datetime(x)"
+
 // mismatch explains that a function does not take the types.
 func mismatch(function, types string) string {
 	target, rest, member := strings.Cut(types, ".(")
@@ -163,6 +166,12 @@ func mismatch(function, types string) string {
 		msg += "; a JSON column can only be tested with isNull"
 	case has("float"):
 		msg += "; make a float exact with decimal(x)"
+	case has("timestamp") && has("datetime"):
+		msg += "; one has a time zone and the other has none: " + zoneHint
+	case has("duration"):
+		msg += "; add a duration to a time or to another, multiply it with an integer, compare it with duration('PT1H30M')"
+	case has("datetime"):
+		msg += "; compare it with datetime('2024-12-31T12:00:00'), move it with a duration or with addDays"
 	case has("timestamp"):
 		msg += "; move a date with addDays, compare it with date('2024-12-31')"
 	case has("text") && (has("integer") || has("decimal")):

@@ -91,7 +91,13 @@ func floatsToo(in []Overload) []Overload {
 
 // freeOverloads are what the functions can do in memory besides.
 var freeOverloads = map[string][]Overload{
-	"string":    {{Signature: "timestamp: string", call: unaryTime(func(t time.Time) ref.Val { return types.String(t.Format(core.TimeLayout)) })}},
+	"string": {
+		{Signature: "timestamp: string", call: unaryTime(func(t time.Time) ref.Val { return types.String(t.Format(core.TimeLayout)) })},
+		{Signature: "datetime: string", call: func(v ref.Val) ref.Val { return types.String(core.CivilTime(v.(civil)).String()) }},
+		{Signature: "duration: string", call: func(v ref.Val) ref.Val { return types.String(core.Span(v.(span)).String()) }},
+	},
+	"datetime":  {{Signature: "datetime: datetime", call: func(v ref.Val) ref.Val { return v }}},
+	"duration":  {{Signature: "duration: duration", call: func(v ref.Val) ref.Val { return v }}},
 	"timestamp": {{Signature: "timestamp: timestamp", call: func(v ref.Val) ref.Val { return v }}},
 }
 
@@ -287,7 +293,7 @@ func (a adapter) NativeToValue(v any) ref.Val {
 		return v
 	case nil:
 		return null
-	case string, int64, decimal.Decimal, bool, time.Time, float64, core.ID:
+	case string, int64, decimal.Decimal, bool, time.Time, core.CivilTime, core.Span, float64, core.ID:
 		return wrap(v)
 	case json.Number:
 		if i, err := v.Int64(); err == nil {
@@ -350,8 +356,6 @@ func thaw(v ref.Val, depth int, budget *int) (any, error) {
 		return decimal.NewFromUint64(uint64(v)), nil
 	case types.Bytes:
 		return string(v), nil
-	case types.Duration:
-		return v.Duration.String(), nil
 	}
 	return native(v), nil
 }

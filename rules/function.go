@@ -14,6 +14,8 @@ import (
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"github.com/shopspring/decimal"
+
+	"colonnade/core"
 )
 
 // Function is one function of the language, in memory and on every database. f(a, b) and a.f(b) are the same.
@@ -28,10 +30,11 @@ type Function struct {
 //
 // The templates are SQL text in which $1, $2 ... stand for the arguments. An argument is one operand: it needs no
 // parentheses, and neither must the template. A text is text, an integer is bigint, a decimal is numeric (in SQLite a
-// text, to be compared with COLLATE decimal), a moment is timestamptz (in SQLite a text in core.TimeLayout).
+// text, to be compared with COLLATE decimal), a moment is timestamptz (in SQLite a text in core.TimeLayout), a datetime is
+// timestamp (in SQLite a text in core.CivilLayout), a duration is bigint.
 // Without a template the overload works in memory only.
 type Overload struct {
-	Signature string // of the types string, int, double, bool, timestamp, decimal and dyn, like "string, int: bool"
+	Signature string // of the types string, int, double, bool, timestamp, datetime, duration, decimal and dyn, like "string, int: bool"
 	SQLite    string
 	Postgres  string
 	Literal   int // the argument, counted from 1, that must be a literal; 0 for none
@@ -86,8 +89,8 @@ var Functions = []Function{
 	}, []string{`' a b\n\t'.trim() == 'a b'`, "trim('') == ''"}},
 
 	{"substring", "The characters from a position, counted from 0, up to another or to the end.", []Overload{
-		{Signature: "string, int: string", SQLite: "text_after($1, $2)", Postgres: "substr($1, " + span("$2") + " + 1)", call: func(s, from ref.Val) ref.Val { return substring(s, from) }},
-		{Signature: "string, int, int: string", SQLite: "text_part($1, $2, $3)", Postgres: "substr($1, " + span("$2") + " + 1, " + span("$3::numeric - $2") + ")", call: substring},
+		{Signature: "string, int: string", SQLite: "text_after($1, $2)", Postgres: "substr($1, " + position("$2") + " + 1)", call: func(s, from ref.Val) ref.Val { return substring(s, from) }},
+		{Signature: "string, int, int: string", SQLite: "text_part($1, $2, $3)", Postgres: "substr($1, " + position("$2") + " + 1, " + position("$3::numeric - $2") + ")", call: substring},
 	}, []string{"'acme'.substring(1) == 'cme'", "'acme'.substring(1, 3) == 'cm'", "'äöü'.substring(1, 9) == 'öü'", "'a'.substring(5) == ''", "isNull('a'.substring(2, 1))", "isNull('a'.substring(-1))"}},
 
 	{"replace", "A text with every occurrence of a part replaced. NULL when the result could exceed a million characters.", []Overload{
@@ -151,12 +154,13 @@ var Functions = []Function{
 		{Signature: "int: int", SQLite: "$1", Postgres: "$1", call: func(v ref.Val) ref.Val { return v }},
 	}, []string{"int(2.9) == 2", "int(-2.9) == -2", "int('12') == 12", "isNull(int('12abc'))", "isNull(int('99999999999999999999'))"}},
 
-	{"decimal", "An exact number: of an integer, of a float, or read from a text.", []Overload{
+	{"decimal", "An exact number: of an integer, of a float, of the seconds of a duration, or read from a text.", []Overload{
 		{Signature: "int: decimal", SQLite: "CAST($1 AS TEXT)", Postgres: "($1::numeric)", call: decimalOf},
 		{Signature: "double: decimal", SQLite: "float_decimal($1)", Postgres: bounded("round($1::text::numeric, 30)", "1000000000000000000000000000000", "-1000000000000000000000000000000"), call: decimalOf},
 		{Signature: "string: decimal", SQLite: "text_decimal($1)", Postgres: `(substring($1 from '^-?[0-9]{1,30}(?:\.[0-9]{1,30})?$')::numeric)`, call: unaryText(decimalFrom)},
+		{Signature: "duration: decimal", SQLite: "decimal_mul($1, '0.000001')", Postgres: "($1 * 0.000001)", call: func(v ref.Val) ref.Val { return dec{decimal.New(int64(v.(span)), -6)} }},
 		{Signature: "decimal: decimal", SQLite: "$1", Postgres: "$1", call: func(v ref.Val) ref.Val { return v }},
-	}, []string{"decimal(2) == 2.0", "decimal('1.50') == 1.5", "isNull(decimal('1.'))"}},
+	}, []string{"decimal(duration('PT1M0.5S')) == 60.5", "decimal(2) == 2.0", "decimal('1.50') == 1.5", "isNull(decimal('1.'))"}},
 
 	{"dec", "The number that a literal text spells, as in dec('1.19'); the same as the literal 1.19.", []Overload{
 		{Signature: "string: decimal", Literal: 1, call: unaryText(decimalFrom)},
@@ -169,13 +173,36 @@ var Functions = []Function{
 		{Signature: "string: string", SQLite: "$1", Postgres: "$1", call: func(v ref.Val) ref.Val { return v }},
 	}, []string{"string(12) == '12'", "string(1.50) == '1.5'", "string(100.0) == '100'", "string(true) == 'true'"}},
 
-	{"timestamp", "The moment that a literal text spells, as in timestamp('2024-05-01T12:00:00Z').", []Overload{
+	{"timestamp", "The moment that a literal text spells, as in timestamp('2024-05-01T12:00:00Z'); or that of a date and time without a zone, taken to be in UTC.", []Overload{
 		{Signature: "string: timestamp", Literal: 1, call: moment(time.RFC3339Nano)},
-	}, []string{"timestamp('2024-05-01T12:00:00Z') > date('2024-05-01')"}},
+		{Signature: "datetime: timestamp", SQLite: "($1 || '+00:00')", Postgres: "($1 AT TIME ZONE 'UTC')", call: func(v ref.Val) ref.Val { return types.Timestamp{Time: core.CivilTime(v.(civil)).Time()} }},
+	}, []string{"timestamp(datetime('2024-05-01T12:00:00')) == timestamp('2024-05-01T12:00:00Z')", "timestamp('2024-05-01T12:00:00Z') > date('2024-05-01')"}},
+
+	{"datetime", "The date and time without a zone that a literal text spells, as in datetime('2024-05-01T12:00:00'); or those of a moment in UTC.", []Overload{
+		{Signature: "string: datetime", Literal: 1, call: unaryText(civilFrom)},
+		{Signature: "timestamp: datetime", SQLite: "substr($1, 1, length($1) - 6)", Postgres: "($1 AT TIME ZONE 'UTC')", call: unaryTime(func(t time.Time) ref.Val { return civil(core.CivilTimeOf(t)) })},
+	}, []string{"datetime('2024-05-01T12:00') + duration('PT36H') == datetime('2024-05-03T00:00:00')", "datetime(timestamp('2024-05-01T12:00:00+02:00')) == datetime('2024-05-01T10:00:00')"}},
+
+	{"duration", "The length of time that a literal text spells, as in duration('PT1H30M') or duration('1h30m'). Add it to a time or to another, subtract it, multiply it with a whole number; a difference of two times is one.", []Overload{
+		{Signature: "string: duration", Literal: 1, call: unaryText(durationFrom)},
+	}, []string{"duration('PT90M') == duration('1h30m')", "timestamp('2024-03-01T00:00:00Z') - date('2024-02-28') == duration('P2D')", "isNull(timestamp('9999-12-31T00:00:00Z') + duration('P1D'))", "duration('PT20M') * 3 == duration('PT1H')"}},
+
+	{"hours", "How many whole hours a duration has, toward zero.", []Overload{
+		{Signature: "duration: int", SQLite: "($1 / 3600000000)", Postgres: "($1 / 3600000000)", call: wholeUnits(core.Hour)},
+	}, []string{"hours(duration('P1DT1H59M')) == 25", "hours(duration('-PT90M')) == -1"}},
+
+	{"minutes", "How many whole minutes a duration has, toward zero.", []Overload{
+		{Signature: "duration: int", SQLite: "($1 / 60000000)", Postgres: "($1 / 60000000)", call: wholeUnits(core.Minute)},
+	}, []string{"minutes(duration('PT2H59S')) == 120"}},
+
+	{"seconds", "How many whole seconds a duration has, toward zero. See decimal for all of them.", []Overload{
+		{Signature: "duration: int", SQLite: "($1 / 1000000)", Postgres: "($1 / 1000000)", call: wholeUnits(core.Second)},
+	}, []string{"seconds(duration('PT1M0.9S')) == 60"}},
 
 	{"date", "The day of a moment, which is its midnight; or the day that a literal text spells, as in date('2024-05-01').", []Overload{
 		{Signature: "string: timestamp", Literal: 1, call: moment(time.DateOnly)},
 		{Signature: "timestamp: timestamp", SQLite: "(substr($1, 1, 10) || 'T00:00:00+00:00')", Postgres: "(date_trunc('day', $1 AT TIME ZONE 'UTC') AT TIME ZONE 'UTC')", call: unaryTime(func(t time.Time) ref.Val { return types.Timestamp{Time: midnight(t)} })},
+		{Signature: "datetime: timestamp", SQLite: "(substr($1, 1, 10) || 'T00:00:00+00:00')", Postgres: "(date_trunc('day', $1) AT TIME ZONE 'UTC')", call: unaryTime(func(t time.Time) ref.Val { return types.Timestamp{Time: midnight(t)} })},
 	}, []string{"date(timestamp('2024-05-01T12:00:00Z')) == date('2024-05-01')"}},
 
 	{"now", "The present moment, the same wherever an expression says it.", nil, []string{"now() >= today()"}},
@@ -184,32 +211,41 @@ var Functions = []Function{
 
 	{"year", "The year of a date.", []Overload{
 		{Signature: "timestamp: int", SQLite: "CAST(substr($1, 1, 4) AS INTEGER)", Postgres: "(extract(year from $1 AT TIME ZONE 'UTC')::bigint)", call: unaryTime(func(t time.Time) ref.Val { return types.Int(t.Year()) })},
+		{Signature: "datetime: int", SQLite: "CAST(substr($1, 1, 4) AS INTEGER)", Postgres: "(extract(year from $1)::bigint)", call: unaryTime(func(t time.Time) ref.Val { return types.Int(t.Year()) })},
 	}, []string{"year(date('2024-05-31')) == 2024"}},
 
 	{"month", "The month of a date, 1 for January.", []Overload{
 		{Signature: "timestamp: int", SQLite: "CAST(substr($1, 6, 2) AS INTEGER)", Postgres: "(extract(month from $1 AT TIME ZONE 'UTC')::bigint)", call: unaryTime(func(t time.Time) ref.Val { return types.Int(t.Month()) })},
+		{Signature: "datetime: int", SQLite: "CAST(substr($1, 6, 2) AS INTEGER)", Postgres: "(extract(month from $1)::bigint)", call: unaryTime(func(t time.Time) ref.Val { return types.Int(t.Month()) })},
 	}, []string{"month(date('2024-05-31')) == 5"}},
 
 	{"day", "The day of the month of a date, from 1.", []Overload{
 		{Signature: "timestamp: int", SQLite: "CAST(substr($1, 9, 2) AS INTEGER)", Postgres: "(extract(day from $1 AT TIME ZONE 'UTC')::bigint)", call: unaryTime(func(t time.Time) ref.Val { return types.Int(t.Day()) })},
+		{Signature: "datetime: int", SQLite: "CAST(substr($1, 9, 2) AS INTEGER)", Postgres: "(extract(day from $1)::bigint)", call: unaryTime(func(t time.Time) ref.Val { return types.Int(t.Day()) })},
 	}, []string{"day(date('2024-05-31')) == 31"}},
 
 	{"addDays", "A moment that many days later, at most a million.", []Overload{
 		{Signature: "timestamp, int: timestamp", SQLite: "time_add_days($1, $2)", Postgres: calendar("$1 + " + within("$2", maxDays) + " * interval '24 hours'"), call: later(addDays)},
+		{Signature: "datetime, int: datetime", SQLite: "time_add_days($1, $2)", Postgres: civilCalendar("$1 + " + within("$2", maxDays) + " * interval '24 hours'"), call: later(addDays)},
 	}, []string{"addDays(date('2024-02-28'), 2) == date('2024-03-01')", "addDays(date('2024-03-01'), -1) == date('2024-02-29')", "isNull(addDays(date('9999-12-31'), 1))"}},
 
 	{"addMonths", "A moment that many months later; the last day of the month where the month is too short. At most 24,000.", []Overload{
 		{Signature: "timestamp, int: timestamp", SQLite: "time_add_months($1, $2)", Postgres: calendar("($1 AT TIME ZONE 'UTC' + " + within("$2", maxMonths) + " * interval '1 month') AT TIME ZONE 'UTC'"), call: later(addMonths)},
+		{Signature: "datetime, int: datetime", SQLite: "time_add_months($1, $2)", Postgres: civilCalendar("$1 + " + within("$2", maxMonths) + " * interval '1 month'"), call: later(addMonths)},
 	}, []string{"addMonths(date('2024-01-31'), 1) == date('2024-02-29')", "addMonths(date('2024-03-31'), -13) == date('2023-02-28')", "isNull(addMonths(date('0001-01-01'), -1))"}},
 
 	{"daysBetween", "How many days lie between the day of one moment and that of another, negative when the other is earlier.", []Overload{
 		{Signature: "timestamp, timestamp: int", SQLite: "CAST(julianday(substr($2, 1, 10)) - julianday(substr($1, 1, 10)) AS INTEGER)", Postgres: "((($2 AT TIME ZONE 'UTC')::date - ($1 AT TIME ZONE 'UTC')::date)::bigint)", call: between(daysBetween)},
+		{Signature: "datetime, datetime: int", SQLite: "CAST(julianday(substr($2, 1, 10)) - julianday(substr($1, 1, 10)) AS INTEGER)", Postgres: "(($2::date - $1::date)::bigint)", call: between(daysBetween)},
 	}, []string{"daysBetween(date('2024-02-28'), date('2024-03-01')) == 2", "daysBetween(date('2024-03-01'), date('2024-02-28')) == -2"}},
 
 	{"yearsBetween", "How many whole years lie between two days.", []Overload{
 		{Signature: "timestamp, timestamp: int",
 			SQLite:   "((CAST(replace(substr($2, 1, 10), '-', '') AS INTEGER) - CAST(replace(substr($1, 1, 10), '-', '') AS INTEGER)) / 10000)",
 			Postgres: "((to_char($2 AT TIME ZONE 'UTC', 'YYYYMMDD')::bigint - to_char($1 AT TIME ZONE 'UTC', 'YYYYMMDD')::bigint) / 10000)", call: between(yearsBetween)},
+		{Signature: "datetime, datetime: int",
+			SQLite:   "((CAST(replace(substr($2, 1, 10), '-', '') AS INTEGER) - CAST(replace(substr($1, 1, 10), '-', '') AS INTEGER)) / 10000)",
+			Postgres: "((to_char($2, 'YYYYMMDD')::bigint - to_char($1, 'YYYYMMDD')::bigint) / 10000)", call: between(yearsBetween)},
 	}, []string{"yearsBetween(date('2000-02-29'), date('2018-02-28')) == 17", "yearsBetween(date('2000-02-29'), date('2018-03-01')) == 18"}},
 
 	{"age", "How many whole years ago a day was: yearsBetween(day, today()).", nil, []string{"age(addMonths(today(), -240)) == 20", "age(today()) == 0"}},
@@ -218,7 +254,7 @@ var Functions = []Function{
 // pairs are the signatures of a function of two values of one type, or of numbers that can be brought to one.
 func pairs(sqlite, postgres string, lenient bool, call any) []Overload {
 	var out []Overload
-	for _, t := range []string{"string", "int", "double", "bool", "timestamp", "decimal", "choices"} {
+	for _, t := range []string{"string", "int", "double", "bool", "timestamp", "datetime", "duration", "decimal", "choices"} {
 		out = append(out, Overload{Signature: t + ", " + t + ": " + t, SQLite: sqlite, Postgres: postgres, call: call, lenient: lenient})
 	}
 	for _, mixed := range []string{"decimal, int: decimal", "int, decimal: decimal", "double, int: double", "int, double: double", "double, decimal: double", "decimal, double: double"} {
@@ -242,6 +278,8 @@ func ordered(postgres, sqlite, sqliteDecimal string, first func(int) bool) []Ove
 	return []Overload{
 		{Signature: "int, int: int", SQLite: sqlite, Postgres: postgres, call: call},
 		{Signature: "timestamp, timestamp: timestamp", SQLite: sqlite, Postgres: postgres, call: call},
+		{Signature: "datetime, datetime: datetime", SQLite: sqlite, Postgres: postgres, call: call},
+		{Signature: "duration, duration: duration", SQLite: sqlite, Postgres: postgres, call: call},
 		{Signature: "decimal, decimal: decimal", SQLite: sqliteDecimal, Postgres: postgres, call: call},
 		{Signature: "decimal, int: decimal", call: call},
 		{Signature: "int, decimal: decimal", call: call},
@@ -261,8 +299,8 @@ func integer(x string) string {
 	return "(" + bounded(x, "9223372036854775808", "-9223372036854775809") + "::bigint)"
 }
 
-// span is the number x as a position or a length of a text.
-func span(x string) string { return bounded(x, "1000000001", "-1") + "::int" }
+// position is the number x as a position or a length of a text.
+func position(x string) string { return bounded(x, "1000000001", "-1") + "::int" }
 
 // within is the integer x between -n and n.
 func within(x string, n int) string {
@@ -272,6 +310,11 @@ func within(x string, n int) string {
 // calendar is the timestamptz x within the years 1 to 9999.
 func calendar(x string) string {
 	return bounded(x, "timestamptz '10000-01-01 00:00:00+00'", "timestamptz '0001-12-31 23:59:59.999999+00 BC'")
+}
+
+// civilCalendar is the timestamp x within them.
+func civilCalendar(x string) string {
+	return bounded(x, "timestamp '10000-01-01 00:00:00'", "timestamp '0001-12-31 23:59:59.999999 BC'")
 }
 
 // What follows are the functions in memory.
@@ -308,22 +351,36 @@ func unaryDecimal(f func(decimal.Decimal) ref.Val) any {
 }
 
 func unaryTime(f func(time.Time) ref.Val) any {
-	return func(v ref.Val) ref.Val { return f(v.(types.Timestamp).UTC()) }
+	return func(v ref.Val) ref.Val {
+		t, _, ok := timeOf(v)
+		if !ok {
+			return types.MaybeNoSuchOverloadErr(v)
+		}
+		return f(t.UTC())
+	}
 }
 
 func later(f func(time.Time, int64) (time.Time, bool)) any {
-	return func(t, n ref.Val) ref.Val {
-		out, ok := f(t.(types.Timestamp).Time, int64(n.(types.Int)))
+	return func(v, n ref.Val) ref.Val {
+		t, back, ok := timeOf(v)
 		if !ok {
+			return types.MaybeNoSuchOverloadErr(v)
+		}
+		if t, ok = f(t, int64(n.(types.Int))); !ok {
 			return null
 		}
-		return types.Timestamp{Time: out}
+		return back(t)
 	}
 }
 
 func between(f func(from, to time.Time) int64) any {
 	return func(from, to ref.Val) ref.Val {
-		return types.Int(f(from.(types.Timestamp).Time, to.(types.Timestamp).Time))
+		x, _, ok := timeOf(from)
+		y, _, ok2 := timeOf(to)
+		if !ok || !ok2 {
+			return types.MaybeNoSuchOverloadErr(from)
+		}
+		return types.Int(f(x, y))
 	}
 }
 
@@ -458,6 +515,12 @@ func compare(a, b ref.Val) (int, bool) {
 	case types.Timestamp:
 		y, ok := b.(types.Timestamp)
 		return x.Time.Compare(y.Time), ok
+	case civil:
+		y, ok := b.(civil)
+		return cmp.Compare(x, y), ok
+	case span:
+		y, ok := b.(span)
+		return cmp.Compare(x, y), ok
 	case types.Int:
 		if y, ok := b.(types.Int); ok {
 			return cmp.Compare(x, y), true

@@ -65,9 +65,12 @@ func contains(v, in ref.Val) ref.Val {
 	return types.False
 }
 
-// exact computes with decimals where one of the numbers is one, or where they are of two types.
+// exact computes with times of ours, and with decimals where one of the numbers is one, or where they are of two types.
 func exact(operator string, otherwise func(a, b ref.Val) ref.Val) func(a, b ref.Val) ref.Val {
 	return func(a, b ref.Val) ref.Val {
+		if f := clockwork[operator]; f != nil && (keepsTime(a) || keepsTime(b)) {
+			return f(a, b)
+		}
 		if a.Type() == b.Type() && a.Type() != decimalType {
 			return otherwise(a, b)
 		}

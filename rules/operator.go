@@ -16,19 +16,19 @@ var operatorTable = []Function{
 	{Name: operators.LogicalNot, Overloads: []Overload{{Signature: "bool: bool", SQLite: "(NOT $1)", Postgres: "(NOT $1)", std: true}}},
 
 	{Name: operators.Add, Overloads: arithmetic("int_add($1, $2)", "$1::numeric + $2", types.Int.Add, "decimal_add($1, $2)", "($1 + $2)", decimal.Decimal.Add,
-		Overload{Signature: "string, string: string", SQLite: "($1 || $2)", Postgres: "($1 || $2)", call: func(a, b ref.Val) ref.Val { return a.(types.String) + b.(types.String) }})},
-	{Name: operators.Subtract, Overloads: arithmetic("int_sub($1, $2)", "$1::numeric - $2", types.Int.Subtract, "decimal_sub($1, $2)", "($1 - $2)", decimal.Decimal.Sub)},
-	{Name: operators.Multiply, Overloads: arithmetic("int_mul($1, $2)", "$1::numeric * $2", types.Int.Multiply, "decimal_mul($1, $2)", "($1 * $2)", decimal.Decimal.Mul)},
+		append([]Overload{{Signature: "string, string: string", SQLite: "($1 || $2)", Postgres: "($1 || $2)", call: func(a, b ref.Val) ref.Val { return a.(types.String) + b.(types.String) }}}, addTimes...)...)},
+	{Name: operators.Subtract, Overloads: arithmetic("int_sub($1, $2)", "$1::numeric - $2", types.Int.Subtract, "decimal_sub($1, $2)", "($1 - $2)", decimal.Decimal.Sub, subtractTimes...)},
+	{Name: operators.Multiply, Overloads: arithmetic("int_mul($1, $2)", "$1::numeric * $2", types.Int.Multiply, "decimal_mul($1, $2)", "($1 * $2)", decimal.Decimal.Mul, multiplyTimes...)},
 	{Name: operators.Divide, Overloads: arithmetic("int_div($1, $2)", "div($1::numeric, nullif($2, 0))", types.Int.Divide, "decimal_div($1, $2)",
 		// The digits after the 20th decide the rounding by their first one, so 21 truncated digits are enough.
 		"round(div($1 * 1000000000000000000000, nullif($2, 0)) * 0.000000000000000000001, 20)", nil)},
 	{Name: operators.Modulo, Overloads: []Overload{
 		{Signature: "int, int: int", SQLite: "($1 % $2)", Postgres: "mod($1, nullif($2, 0))", call: modulo},
 	}},
-	{Name: operators.Negate, Overloads: []Overload{
+	{Name: operators.Negate, Overloads: append([]Overload{
 		{Signature: "int: int", SQLite: "int_sub(0, $1)", Postgres: integer("- $1::numeric"), call: func(v ref.Val) ref.Val { return v.(types.Int).Negate() }},
 		{Signature: "decimal: decimal", SQLite: "decimal_sub('0', $1)", Postgres: "(- $1)", call: unaryDecimal(func(d decimal.Decimal) ref.Val { return dec{d.Neg()} })},
-	}},
+	}, negateTimes...)},
 
 	{Name: operators.Equals, Overloads: comparison(nil, "bool", "choices")},
 	{Name: operators.NotEquals, Overloads: comparison(nil, "bool", "choices")},
@@ -92,7 +92,7 @@ func comparison(holds func(int) bool, more ...string) []Overload {
 		}
 	}
 	var out []Overload
-	for _, t := range append([]string{"string", "timestamp"}, more...) {
+	for _, t := range append([]string{"string", "timestamp", "datetime", "duration"}, more...) {
 		out = append(out, Overload{Signature: t + ", " + t + ": bool", call: call})
 	}
 	for _, a := range numbers {
@@ -118,7 +118,7 @@ func membership() []Overload {
 	call := func(v, list ref.Val) ref.Val { return list.(traits.Container).Contains(v) }
 	out := []Overload{{Signature: "string, choices: bool", SQLite: "choices_has($2, $1)", Postgres: "(coalesce($2, '[]') ? $1)", lenient: true, call: includes}}
 	for _, s := range []string{
-		"string, list(string)", "int, list(int)", "timestamp, list(timestamp)", "decimal, list(decimal)", "double, list(double)",
+		"string, list(string)", "int, list(int)", "timestamp, list(timestamp)", "datetime, list(datetime)", "duration, list(duration)", "decimal, list(decimal)", "double, list(double)",
 		"int, list(decimal)", "decimal, list(int)", "double, list(int)", "double, list(decimal)",
 	} {
 		out = append(out, Overload{Signature: s + ": bool", call: call})

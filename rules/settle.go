@@ -194,7 +194,7 @@ var mixes = map[string]bool{
 
 // align brings two numbers to one type, in place.
 func (b *builder) align(args []ast.Expr) error {
-	if len(args) != 2 || b.typ(args[0]) == b.typ(args[1]) {
+	if len(args) != 2 || b.typ(args[0]) == b.typ(args[1]) || !slices.Contains(numbers, b.typ(args[0])) || !slices.Contains(numbers, b.typ(args[1])) {
 		return nil
 	}
 	want := "decimal"

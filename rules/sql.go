@@ -341,6 +341,10 @@ func bindText(v ref.Val) any {
 		return plain(v.d)
 	case types.Timestamp:
 		return v.UTC().Format(core.TimeLayout)
+	case civil:
+		return core.CivilTime(v).String()
+	case span:
+		return int64(v)
 	case choices:
 		return string(core.AppendValue(nil, []string(v)))
 	}

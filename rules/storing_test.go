@@ -13,7 +13,7 @@ import (
 func TestStoring(t *testing.T) {
 	columns := []core.Column{
 		{Name: "a", Kind: core.Decimal, Precision: 12, Scale: 2}, {Name: "b", Kind: core.Decimal, Precision: 5}, {Name: "c", Kind: core.Decimal, Precision: 38, Scale: 20},
-		{Name: "d", Kind: core.Float}, {Name: "e", Kind: core.Date}, {Name: "f", Kind: core.Timestamp}, {Name: "g", Kind: core.Integer}, {Name: "h", Kind: core.Text}, {Name: "i", Kind: core.Boolean},
+		{Name: "d", Kind: core.Float}, {Name: "e", Kind: core.Date}, {Name: "f", Kind: core.Timestamp}, {Name: "j", Kind: core.DateTime}, {Name: "k", Kind: core.Duration}, {Name: "g", Kind: core.Integer}, {Name: "h", Kind: core.Text}, {Name: "i", Kind: core.Boolean},
 	}
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -21,7 +21,7 @@ func TestStoring(t *testing.T) {
 	g := generator{rand.New(rand.NewPCG(seed, 2))}
 	now := g.moment()
 	for range 200 {
-		e, err := Compile(&d.w.table, g.expr(pick(g, "decimal", "decimal", "int", "timestamp", "double", "string", "bool"), 3), Options{})
+		e, err := Compile(&d.w.table, g.expr(pick(g, "decimal", "decimal", "int", "timestamp", "datetime", "duration", "double", "string", "bool"), 3), Options{})
 		if err != nil {
 			continue
 		}

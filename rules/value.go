@@ -29,6 +29,10 @@ func wrap(v any) ref.Val {
 		return types.Bool(v)
 	case time.Time:
 		return types.Timestamp{Time: v}
+	case core.CivilTime:
+		return civil(v)
+	case core.Span:
+		return span(v)
 	case float64:
 		return types.Double(v)
 	case core.ID:
@@ -54,6 +58,10 @@ func native(v ref.Val) any {
 		return bool(v)
 	case types.Timestamp:
 		return v.Time
+	case civil:
+		return core.CivilTime(v)
+	case span:
+		return core.Span(v)
 	case types.Double:
 		return float64(v)
 	case choices:
@@ -131,7 +139,7 @@ func asDecimal(k *core.Column, v any) any {
 
 // fits are the types of an expression that a column of a CEL type takes.
 var fits = map[string][]string{
-	"string": {"string"}, "int": {"int"}, "bool": {"bool"}, "timestamp": {"timestamp"}, "choices": {"choices"},
+	"string": {"string"}, "int": {"int"}, "bool": {"bool"}, "timestamp": {"timestamp"}, "datetime": {"datetime"}, "duration": {"duration"}, "choices": {"choices"},
 	"decimal": {"decimal", "int"}, "double": {"double", "decimal", "int"},
 }
 
@@ -144,6 +152,9 @@ func (e *Expr) Fits(k *core.Column) error {
 	msg := fmt.Sprintf("the expression is %s, and the column is %s", aWord(e.Type), aWord(want))
 	if want == "int" && e.Type == "decimal" {
 		msg += ": convert with int(x)"
+	}
+	if want == "datetime" && e.Type == "timestamp" || want == "timestamp" && e.Type == "datetime" {
+		msg += ": " + zoneHint
 	}
 	return core.E("rules.Fits", core.Invalid, core.At{Table: e.table.Name, Column: k.Name, Line: 1, Pos: 1}, msg)
 }

@@ -27,10 +27,10 @@ func open(t testing.TB) []*db.DB {
 func asText(b *db.Builder, typ string, operand func()) {
 	around := map[string][2]string{
 		"sqlite string": {"", ""}, "sqlite int": {"CAST(", " AS TEXT)"}, "sqlite decimal": {"decimal_text(", ")"},
-		"sqlite bool": {"CASE ", " WHEN 1 THEN 'true' WHEN 0 THEN 'false' END"}, "sqlite timestamp": {"", ""}, "sqlite choices": {"", ""}, "postgres choices": {"replace(", "::text, '\", \"', '\",\"')"}, "sqlite double": {"", ""},
+		"sqlite bool": {"CASE ", " WHEN 1 THEN 'true' WHEN 0 THEN 'false' END"}, "sqlite timestamp": {"", ""}, "sqlite choices": {"", ""}, "postgres choices": {"replace(", "::text, '\", \"', '\",\"')"}, "sqlite double": {"", ""}, "sqlite datetime": {"", ""}, "sqlite duration": {"CAST(", " AS TEXT)"},
 		"postgres string": {"", ""}, "postgres int": {"", "::text"}, "postgres decimal": {"trim_scale(", ")::text"},
 		"postgres bool": {"(", ")::text"}, "postgres timestamp": {"to_char(", ` AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US')`},
-		"postgres double": {"", "::text"},
+		"postgres double": {"", "::text"}, "postgres duration": {"", "::text"}, "postgres datetime": {"to_char(", `, 'YYYY-MM-DD"T"HH24:MI:SS.US')`},
 	}[b.Dialect().Name()+" "+typ]
 	b.Write("coalesce(", around[0])
 	operand()
@@ -53,6 +53,12 @@ func goText(v any, dialect string) string {
 			return v.Format("2006-01-02T15:04:05.000000")
 		}
 		return v.Format(core.TimeLayout)
+	case core.CivilTime:
+		if dialect == "postgres" {
+			return v.Time().Format("2006-01-02T15:04:05.000000")
+		}
+	case core.Span:
+		return strconv.FormatInt(int64(v), 10)
 	}
 	return fmt.Sprint(v)
 }
@@ -72,6 +78,7 @@ var worldTable = core.Table{Name: "world", Columns: []core.Column{
 	{Name: "f1", Kind: core.Float}, {Name: "f2", Kind: core.Float}, {Name: "b1", Kind: core.Boolean}, {Name: "b2", Kind: core.Boolean},
 	{Name: "day1", Kind: core.Date}, {Name: "day2", Kind: core.Date}, {Name: "t1", Kind: core.Timestamp}, {Name: "t2", Kind: core.Timestamp},
 	{Name: "u1", Kind: core.UUID}, {Name: "u2", Kind: core.Lookup}, {Name: "owner_id", Kind: core.UUID, System: true, Required: true}, {Name: "j1", Kind: core.JSON},
+	{Name: "w1", Kind: core.DateTime}, {Name: "w2", Kind: core.DateTime}, {Name: "p1", Kind: core.Duration}, {Name: "p2", Kind: core.Duration},
 	{Name: "m1", Kind: core.Choices}, {Name: "m2", Kind: core.Choices}, {Name: "st1", Kind: core.Status},
 }}
 

@@ -17,10 +17,12 @@ func plus(a, b any) (any, error) {
 			return nil, core.E("tables.plus", core.Invalid, "the sum is out of the range of 64 bits")
 		}
 		return a + b, nil
+	case core.Span:
+		return a + b.(core.Span), nil // which cannot overflow
 	case decimal.Decimal:
 		return a.Add(b.(decimal.Decimal)), nil
 	case float64:
 		return a + b.(float64), nil
 	}
-	return nil, core.E("tables.plus", core.Invalid, "only numbers can be added")
+	return nil, core.E("tables.plus", core.Invalid, "only numbers and durations can be added")
 }

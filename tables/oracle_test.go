@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -277,6 +278,10 @@ func order(a, b any) int {
 			return 1
 		}
 		return -1
+	case core.CivilTime:
+		return cmp.Compare(a, b.(core.CivilTime))
+	case core.Span:
+		return cmp.Compare(a, b.(core.Span))
 	case json.RawMessage:
 		return strings.Compare(string(a), string(b.(json.RawMessage)))
 	case []string:
@@ -434,6 +439,9 @@ func (o *oracle) function(table string, f Field, rows []core.Record) any {
 	case "max":
 		return parsed(c.AppendJSON(nil, slices.MaxFunc(values, order)))
 	}
+	if c.Kind == core.Duration {
+		return spanOf(f.Func, values)
+	}
 	sum := new(big.Rat)
 	for _, v := range values {
 		x, ok := new(big.Rat).SetString(string(core.AppendValue(nil, v)))
@@ -448,6 +456,22 @@ func (o *oracle) function(table string, f Field, rows []core.Record) any {
 		return json.Number(core.AppendFloat(nil, x))
 	}
 	return json.Number(sum.FloatString(6))
+}
+
+// spanOf is the sum or the average of durations, which is rounded half away from zero.
+func spanOf(function string, values []any) any {
+	sum := new(big.Rat)
+	for _, v := range values {
+		sum.Add(sum, new(big.Rat).SetInt64(int64(v.(core.Span))))
+	}
+	if function == "avg" {
+		sum.Quo(sum, new(big.Rat).SetInt64(int64(len(values))))
+	}
+	us, err := strconv.ParseInt(sum.FloatString(0), 10, 64)
+	if err != nil {
+		panic(err)
+	}
+	return core.Span(us).String()
 }
 
 func (o *oracle) count(table string, f Field, rows []core.Record) int {
@@ -529,6 +553,7 @@ var oracleColumns = []core.Column{
 	{Name: "s", Kind: core.Text}, {Name: "n", Kind: core.Integer}, {Name: "d", Kind: core.Decimal, Precision: 10, Scale: 2},
 	{Name: "b", Kind: core.Boolean}, {Name: "day", Kind: core.Date},
 	{Name: "l", Kind: core.LongText}, {Name: "f", Kind: core.Float}, {Name: "moment", Kind: core.Timestamp}, {Name: "u", Kind: core.UUID},
+	{Name: "opens", Kind: core.DateTime}, {Name: "length", Kind: core.Duration},
 	{Name: "c", Kind: core.Choice, Options: []core.Option{{Value: "red"}, {Value: "green"}, {Value: "Blue"}}}, {Name: "j", Kind: core.JSON},
 	{Name: "many", Kind: core.Choices, Options: []core.Option{{Value: "red"}, {Value: "green"}, {Value: "Blue"}, {Value: `"q"`}}},
 	{Name: "stage", Kind: core.Status, Options: []core.Option{{Value: "new", State: "open", Next: []string{"won", "lost"}}, {Value: "won", State: "closed"}, {Value: "lost", State: "closed", Next: []string{"new"}}}},
@@ -589,6 +614,10 @@ func (m maker) value(c *core.Column) any {
 		return time.Date(2024, 2, 27+m.IntN(4), 0, 0, 0, 0, time.UTC)
 	case core.Timestamp:
 		return time.Date(2024, 2, 28, 12, m.IntN(3), 0, 1000*m.IntN(2), time.UTC)
+	case core.DateTime:
+		return core.CivilTimeOf(time.Date(2024, 2, 28, 12, m.IntN(3), 0, 1000*m.IntN(2), time.UTC))
+	case core.Duration:
+		return choose[any](m, core.Span(0), core.Hour, 90*core.Minute, -core.Second, core.Day, core.Microsecond)
 	case core.UUID:
 		return fmt.Sprintf("00000000-0000-4000-8000-00000000000%d", m.IntN(4))
 	case core.Autonumber:

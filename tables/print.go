@@ -351,7 +351,7 @@ func (a *aggregates) function(f *Field, s *selection) error {
 		b.Dialect().Aggregate(b, f.Func, r.column.Kind, func() { b.Write(v) })
 	})
 	kind := r.column.Kind
-	if f.Func == "avg" {
+	if f.Func == "avg" && kind != core.Duration {
 		kind = core.Float
 	}
 	use(kind)

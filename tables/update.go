@@ -170,7 +170,7 @@ func (w *writer) derive(set input, deltas []delta, old core.Record) (input, erro
 func increment(by any) func(c *core.Column) (func(any) (any, error), error) {
 	return func(c *core.Column) (func(any) (any, error), error) {
 		if !c.Kind.Info().Number {
-			return nil, core.E("tables.increment", core.Invalid, "only a number can be increased")
+			return nil, core.E("tables.increment", core.Invalid, "only a number and a duration can be increased")
 		}
 		by, err := c.Unlimited().Parse(by) // the limits are those of the sum
 		return func(old any) (any, error) {

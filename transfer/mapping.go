@@ -25,7 +25,12 @@ func (f *field) value(c *format.Cell) (any, error) {
 		return f.otherwise, nil
 	}
 	if f.serial {
-		if t, ok := format.Serial(string(appendText(nil, c))); ok {
+		text := string(appendText(nil, c))
+		if f.Holds().Kind == core.Duration {
+			if d, ok := format.SerialSpan(text); ok {
+				return f.Holds().Parse(d)
+			}
+		} else if t, ok := format.Serial(text); ok {
 			return f.Holds().Parse(t)
 		}
 	}
@@ -88,7 +93,7 @@ func (s *Service) match(ctx context.Context, in *input) error {
 				}
 				return core.E(op, core.At{Line: 1}, err)
 			}
-			f.serial = f.serial && (f.Holds().Kind == core.Date || f.Holds().Kind == core.Timestamp)
+			f.serial = f.serial && slices.Contains([]core.Kind{core.Date, core.Timestamp, core.DateTime, core.Duration}, f.Holds().Kind)
 		}
 		in.fields = append(in.fields, f)
 	}

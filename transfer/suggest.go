@@ -204,7 +204,7 @@ func guess(samples []format.Cell) core.Kind {
 	if len(samples) == 0 {
 		return core.Text
 	}
-	for _, k := range []core.Kind{core.Boolean, core.Integer, core.Decimal, core.Float, core.Date, core.Timestamp, core.UUID} {
+	for _, k := range []core.Kind{core.Boolean, core.Integer, core.Decimal, core.Float, core.Date, core.Timestamp, core.DateTime, core.UUID, core.Duration} {
 		c := &core.Column{Kind: k}
 		all := true
 		for i := range samples {

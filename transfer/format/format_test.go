@@ -155,12 +155,14 @@ func TestRoundTrip(t *testing.T) {
 		{Name: "text", Kind: core.Text}, {Name: "n", Kind: core.Integer}, {Name: "price", Kind: core.Decimal, Precision: 38, Scale: 4},
 		{Name: "ratio", Kind: core.Float}, {Name: "paid", Kind: core.Boolean}, {Name: "day", Kind: core.Date},
 		{Name: "at", Kind: core.Timestamp}, {Name: "id", Kind: core.UUID}, {Name: "doc", Kind: core.JSON},
+		{Name: "opens", Kind: core.DateTime}, {Name: "length", Kind: core.Duration},
 	}
 	samples := [][]string{
 		{`""`, `"a"`, `"a,\"b\"\n'c'"`, `" x "`, `"null"`, `"1"`, `"ü€𝄞"`, `"a\r\nb"`}, {`0`, `-9223372036854775808`, `9223372036854775807`},
 		{`0.0000`, `-1.5000`, `9999999999999999999999999999999999.9999`, `-9999999999999999999999999999999999.9999`}, {`0`, `1.5`, `-1e-07`, `1e+300`}, {`true`, `false`},
 		{`"0001-01-01"`, `"1969-12-31"`, `"2024-02-29"`}, {`"2024-02-29T23:59:59.999999+00:00"`, `"1900-01-01T00:00:00.000001+00:00"`, `"2024-01-01T00:00:00+00:00"`},
 		{`"0190a3c1-7c1e-7a3e-9d0b-0c5f8e6f1a2b"`}, {`{"a":[1,null,"x"]}`, `[]`, `"text"`, `1.50`, `true`},
+		{`"0001-01-01T00:00:00"`, `"2024-02-29T23:59:59.999999"`, `"9999-12-31T12:00:00"`}, {`"PT0S"`, `"-P4000000D"`, `"P1DT2H30M0.000001S"`},
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		format := rapid.SampledFrom([]string{CSV, NDJSON, Parquet}).Draw(t, "format")
@@ -218,4 +220,14 @@ func value(t *rapid.T, c *core.Column, cell Cell) []byte {
 		t.Fatalf("%s: %v", c.Name, err)
 	}
 	return c.AppendJSON(nil, v)
+}
+
+// TestSerialSpan reads the days of a workbook as lengths of time.
+func TestSerialSpan(t *testing.T) {
+	for text, want := range map[string]string{"0.0625": "PT1H30M", "1.5": "P1DT12H", "-0.25": "-PT6H", "0.000011574074": "PT1S", "0": "PT0S", "4000001": "!", "NaN": "!", "x": "!"} {
+		d, ok := SerialSpan(text)
+		if got := d.String(); ok != (want != "!") || ok && got != want {
+			t.Errorf("%s: %s, %v", text, got, ok)
+		}
+	}
 }

@@ -210,7 +210,7 @@ func encoder(c *core.Column) (parquet.Node, func(json.RawMessage) (parquet.Value
 		return f(s)
 	}
 	switch c.Kind {
-	case core.Text, core.LongText, core.Choice:
+	case core.Text, core.LongText, core.Choice, core.Duration: // the INTERVAL of Parquet ends at milliseconds
 		return parquet.String(), func(raw json.RawMessage) (parquet.Value, error) {
 			return text(raw, func(s string) (parquet.Value, error) { return parquet.ByteArrayValue([]byte(s)), nil })
 		}
@@ -239,6 +239,13 @@ func encoder(c *core.Column) (parquet.Node, func(json.RawMessage) (parquet.Value
 		return parquet.Timestamp(parquet.Microsecond), func(raw json.RawMessage) (parquet.Value, error) {
 			return text(raw, func(s string) (parquet.Value, error) {
 				t, err := time.Parse(time.RFC3339Nano, s)
+				return parquet.Int64Value(t.UnixMicro()), err
+			})
+		}
+	case core.DateTime:
+		return parquet.TimestampAdjusted(parquet.Microsecond, false), func(raw json.RawMessage) (parquet.Value, error) {
+			return text(raw, func(s string) (parquet.Value, error) {
+				t, err := time.Parse(core.CivilLayout, s)
 				return parquet.Int64Value(t.UnixMicro()), err
 			})
 		}

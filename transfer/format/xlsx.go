@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -106,4 +107,14 @@ func Serial(text string) (time.Time, bool) {
 	}
 	t, err := excelize.ExcelDateToTime(days, false)
 	return t.UTC().Round(time.Millisecond), err == nil
+}
+
+// SerialSpan reads a length of time that a spreadsheet keeps as a number of days, which it shows as [h]:mm:ss.
+func SerialSpan(text string) (core.Span, bool) {
+	days, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(math.Abs(days) <= float64(core.MaxSpan/core.Day)) { // NaN neither
+		return 0, false
+	}
+	const millisecond = core.Second / 1000 // which is as exact as the number is
+	return core.Span(math.Round(days*float64(core.Day/millisecond))) * millisecond, true
 }

@@ -62,6 +62,8 @@ var columns = []*core.Column{
 	{Name: "boolean", Kind: core.Boolean},
 	{Name: "date", Kind: core.Date},
 	{Name: "timestamp", Kind: core.Timestamp},
+	{Name: "datetime", Kind: core.DateTime},
+	{Name: "duration", Kind: core.Duration},
 	{Name: "choice", Kind: core.Choice, Options: []core.Option{{Value: "a"}, {Value: "ä'\""}}},
 	{Name: "lookup", Kind: core.Lookup, Target: "thing"},
 	{Name: "json", Kind: core.JSON},
@@ -218,6 +220,8 @@ var values = map[string][][2]string{
 	},
 	"boolean":   {{`true`, ``}, {`false`, ``}},
 	"date":      {{`"0001-01-01"`, ``}, {`"9999-12-31"`, ``}, {`"2024-02-29"`, ``}, {`"1582-10-10"`, ``}, {`"1970-01-01"`, ``}, {`"1999-12-31"`, ``}},
+	"datetime":  {{`"0001-01-01T00:00:00"`, ``}, {`"9999-12-31T23:59:59.999999"`, ``}, {`"2024-03-31T02:30"`, `"2024-03-31T02:30:00"`}, {`"1969-12-31 23:59:59.000001"`, `"1969-12-31T23:59:59.000001"`}, {`"2024-01-01T00:00:00.1234569"`, `"2024-01-01T00:00:00.123456"`}},
+	"duration":  {{`"PT0S"`, ``}, {`"-PT0.000001S"`, ``}, {`"P1DT2H30M"`, ``}, {`"PT36H"`, `"P1DT12H"`}, {`"-P4000000D"`, ``}, {`"P3999999DT23H59M59.999999S"`, ``}, {`"PT0.5S"`, ``}, {`"P2W"`, `"P14D"`}, {`"PT1M0.25S"`, ``}, {`"-PT59S"`, ``}, {`"PT90M"`, `"PT1H30M"`}},
 	"timestamp": {{`"0001-01-01T00:00:00Z"`, `"0001-01-01T00:00:00+00:00"`}, {`"9999-12-31T23:59:59.999999Z"`, `"9999-12-31T23:59:59.999999+00:00"`}, {`"2024-03-31T02:30:00.5+01:00"`, `"2024-03-31T01:30:00.5+00:00"`}, {`"1969-12-31T23:59:59.000001Z"`, `"1969-12-31T23:59:59.000001+00:00"`}, {`"2024-01-01T00:00:00.1234569Z"`, `"2024-01-01T00:00:00.123456+00:00"`}},
 	"choice":    {{`"a"`, ``}, {`"ä'\""`, ``}},
 	"lookup":    {{`"FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF"`, `"ffffffff-ffff-ffff-ffff-ffffffffffff"`}, {`"00000000-0000-0000-0000-000000000000"`, ``}},
@@ -418,6 +422,8 @@ func testCompare(t *testing.T, d *db.DB) {
 		"whole":     {"-100", "-99", "-2", "0", "3", "20", "100"},
 		"float":     {-1e300, -2.5, 0.0, 1e-300, 1.0, 10.0, 1e300},
 		"date":      {"0001-01-01", "0999-12-31", "1000-01-01", "2024-02-29", "9999-12-31"},
+		"datetime":  {"0001-01-01T00:00:00", "2024-01-01T00:00:00", "2024-01-01T00:00:00.000001", "2024-01-01T00:00:00.4", "2024-01-01T00:00:00.49", "2024-01-01T00:00:00.5", "2024-01-01T00:00:01", "9999-12-31T23:59:59.999999"},
+		"duration":  {"-P4000000D", "-P1D", "-PT1S", "-PT0.000001S", "PT0S", "PT0.5S", "PT9S", "PT10S", "PT59M", "P10D", "P4000000D"},
 		"timestamp": {"0001-01-01T00:00:00Z", "2024-01-01T00:00:00Z", "2024-01-01T00:00:00.000001Z", "2024-01-01T00:00:00.4Z", "2024-01-01T00:00:00.49Z", "2024-01-01T00:00:00.5Z", "2024-01-01T00:00:01Z", "9999-12-31T23:59:59.999999Z"},
 		"lookup":    {"00000000-0000-0000-0000-000000000000", "0a000000-0000-0000-0000-000000000000", "a0000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"},
 	} {
@@ -475,7 +481,8 @@ func testAnyOf(t *testing.T, d *db.DB) {
 		"decimal": func(i int) any { return strconv.Itoa(i) + ".5" }, "whole": func(i int) any { return strconv.Itoa(i) },
 		"float": func(i int) any { return float64(i) / 3 }, "boolean": func(i int) any { return true },
 		"date":      func(i int) any { return fmt.Sprintf("%04d-01-01", i) },
-		"timestamp": func(i int) any { return fmt.Sprintf("%04d-01-01T00:00:00.5Z", i) }, "choice": func(i int) any { return "a" },
+		"timestamp": func(i int) any { return fmt.Sprintf("%04d-01-01T00:00:00.5Z", i) },
+		"datetime":  func(i int) any { return fmt.Sprintf("%04d-01-01T00:00:00.5", i) }, "duration": func(i int) any { return fmt.Sprintf("PT%dM", i) }, "choice": func(i int) any { return "a" },
 		"lookup": func(i int) any { return number(i) }, "json": func(i int) any { return map[string]any{"b": "x", "a": int64(i)} },
 	}
 	first, second := core.Record{"id": number(1)}, core.Record{"id": number(2)}

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"strconv"
 
 	"colonnade/core"
 	"colonnade/core/db"
@@ -171,6 +172,10 @@ func recordset(b *db.Builder, rows db.Rows, from, to int) {
 				json = append(json, ',')
 			}
 			json = append(core.AppendString(json, c.SQL()), ':')
+			if d, ok := rows.Value(i, j).(core.Span); ok {
+				json = strconv.AppendInt(json, int64(d), 10) // as it is stored
+				continue
+			}
 			json = c.AppendJSON(json, rows.Value(i, j))
 		}
 		json = append(json, '}')

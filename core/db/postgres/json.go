@@ -34,6 +34,7 @@ var encoders = map[uint32]encoder{
 	pgtype.NumericOID:     encodeNumeric,
 	pgtype.DateOID:        encodeDate,
 	pgtype.TimestamptzOID: encodeTimestamp,
+	pgtype.TimestampOID:   encodeCivilTime,
 	pgtype.JSONOID:        encodeJSON,
 	pgtype.JSONBOID:       encodeJSONB,
 }
@@ -52,6 +53,9 @@ func newRow(s *db.Shape, fields []pgconn.FieldDescription) (*row, error) {
 			return nil, fmt.Errorf("column %s has the type %d, which no encoder writes", f.Name, f.DataTypeOID)
 		}
 		r.encode[i] = e
+		if i < r.frame.Values() && r.frame.Kinds()[i] == core.Duration {
+			r.encode[i] = encodeSpan
+		}
 	}
 	if r.frame.Values() != len(fields) {
 		return nil, fmt.Errorf("the statement has %d columns, the answer %d", len(fields), r.frame.Values())
@@ -184,13 +188,24 @@ func encodeDate(b, v []byte) ([]byte, error) {
 	return append(day.AppendFormat(append(b, '"'), time.DateOnly), '"'), nil
 }
 
-func encodeTimestamp(b, v []byte) ([]byte, error) {
+func encodeTimestamp(b, v []byte) ([]byte, error) { return encodeMicroseconds(b, v, core.TimeLayout) }
+
+func encodeCivilTime(b, v []byte) ([]byte, error) { return encodeMicroseconds(b, v, core.CivilLayout) }
+
+func encodeMicroseconds(b, v []byte, layout string) ([]byte, error) {
 	if err := short(v, 8); err != nil {
 		return b, err
 	}
 	us := int64(binary.BigEndian.Uint64(v))
 	t := time.UnixMicro(epoch.UnixMicro() + us).UTC()
-	return append(t.AppendFormat(append(b, '"'), core.TimeLayout), '"'), nil
+	return append(t.AppendFormat(append(b, '"'), layout), '"'), nil
+}
+
+func encodeSpan(b, v []byte) ([]byte, error) {
+	if err := short(v, 8); err != nil {
+		return b, err
+	}
+	return core.Duration.AppendJSON(b, core.Span(binary.BigEndian.Uint64(v))), nil
 }
 
 // PostgreSQL writes white space into its JSON, in a way of its own for each of its functions.

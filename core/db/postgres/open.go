@@ -59,6 +59,7 @@ func (Dialect) Open(ctx context.Context, source string, o db.Options) (db.Engine
 	}
 	params := config.ConnConfig.RuntimeParams
 	params["timezone"] = "UTC"
+	params["intervalstyle"] = "iso_8601"
 	params["lock_timeout"] = "10s"
 	params["idle_in_transaction_session_timeout"] = "120s"
 	if params["application_name"] == "" {

@@ -43,7 +43,7 @@ func (Dialect) AppendPlaceholder(b []byte, n int) []byte {
 // storage is how a kind is kept, without precision and collation.
 var storage = map[core.Kind]string{
 	core.Text: "text", core.LongText: "text", core.Integer: "bigint", core.Decimal: "numeric", core.Float: "float8",
-	core.Boolean: "boolean", core.Date: "date", core.Timestamp: "timestamptz", core.UUID: "uuid", core.Choice: "text",
+	core.Boolean: "boolean", core.Date: "date", core.Timestamp: "timestamptz", core.DateTime: "timestamp", core.Duration: "bigint", core.UUID: "uuid", core.Choice: "text",
 	core.Choices: "jsonb", core.Status: "text", core.Autonumber: "text", core.Lookup: "uuid", core.AnyLookup: "uuid", core.JSON: "jsonb",
 }
 
@@ -70,6 +70,10 @@ func (Dialect) Bind(c *core.Column, v any) any {
 			return v.Format(time.DateOnly)
 		}
 		return v.Format(core.TimeLayout)
+	case core.CivilTime:
+		return v.String()
+	case core.Span: // in microseconds: sums and averages of intervals are not exact
+		return int64(v)
 	case decimal.Decimal:
 		return v.String()
 	case core.ID:
@@ -134,7 +138,7 @@ func (d Dialect) Nest(b *db.Builder, s *db.Shape, value func(i int), from func()
 	case s.Bare && s.Fields[0].Text != "":
 		b.Literal(s.Fields[0].Text).Write("::text AS c0")
 	case s.Bare:
-		value(0)
+		nestedValue(b, &s.Fields[0], func() { value(0) })
 		b.Write(" AS c0")
 	case !names(s):
 		spelled(b, s, value)
@@ -172,7 +176,7 @@ func spelled(b *db.Builder, s *db.Shape, value func(i int)) {
 			continue
 		}
 		b.Write("coalesce(to_json(")
-		value(i)
+		nestedValue(b, &s.Fields[i], func() { value(i) })
 		b.Write(")::text, 'null')")
 	}
 	b.Write(" || '}')::json AS c0")
@@ -202,10 +206,22 @@ func nested(b *db.Builder, s *db.Shape, value func(i int)) {
 		if f.Text != "" {
 			b.Literal(f.Text).Write("::text")
 		} else {
-			value(i)
+			nestedValue(b, &s.Fields[i], func() { value(i) })
 		}
 		b.Write(" AS ").Name(f.Key)
 	}
+}
+
+// nestedValue writes a value as PostgreSQL's JSON functions take it. Sessions write intervals in the form of ISO 8601, but for the
+// sign, which stands in front of ours.
+func nestedValue(b *db.Builder, f *db.ShapeField, value func()) {
+	if f.JSON || f.Kind != core.Duration {
+		value()
+		return
+	}
+	b.Write("(SELECT CASE WHEN d.n < 0 THEN '-' ELSE '' END || (abs(d.n) / 86400000000 * interval '1 day' + abs(d.n) % 86400000000 * interval '1 microsecond')::text FROM (SELECT ")
+	value()
+	b.Write(" AS n) AS d)")
 }
 
 // Member implements db.Dialect.
@@ -214,6 +230,12 @@ func (d Dialect) Member(b *db.Builder, c *core.Column, object func(), key string
 		b.Write("nullif(")
 		object()
 		b.Write(" -> ").Literal(key).Write(", 'null')")
+		return
+	}
+	if c.Kind == core.Duration {
+		b.Write("(SELECT (CASE WHEN d.t LIKE '-%' THEN -1000000 ELSE 1000000 END * extract(epoch from ltrim(d.t, '-')::interval))::bigint FROM (SELECT ")
+		object()
+		b.Write(" ->> ").Literal(key).Write(" AS t) AS d)")
 		return
 	}
 	b.Write("(")
@@ -279,6 +301,17 @@ func (d Dialect) Choices(b *db.Builder, operator db.ChoicesOp, expr func(), list
 // Aggregate implements db.Dialect.
 func (Dialect) Aggregate(b *db.Builder, function string, k core.Kind, expr func()) {
 	switch {
+	case function == "avg" && k == core.Duration: // half away from zero
+		sum, count := func() { b.Write("sum("); expr(); b.Write(")") }, func() { b.Write("count("); expr(); b.Write(")") }
+		b.Write("div(2 * ")
+		sum()
+		b.Write(" + sign(")
+		sum()
+		b.Write(") * ")
+		count()
+		b.Write(", nullif(2 * ")
+		count()
+		b.Write(", 0))::bigint")
 	case function == "avg" && k != core.Float:
 		// avg() itself stops at 16 digits, which is one too few to find the nearest double.
 		b.Write("((sum(")
@@ -292,7 +325,7 @@ func (Dialect) Aggregate(b *db.Builder, function string, k core.Kind, expr func(
 		b.Write(") / nullif(count(")
 		expr()
 		b.Write("), 0))")
-	case function == "sum" && k == core.Integer:
+	case function == "sum" && (k == core.Integer || k == core.Duration):
 		b.Write("sum(")
 		expr()
 		b.Write(")::bigint")

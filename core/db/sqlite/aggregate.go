@@ -14,7 +14,7 @@ import (
 )
 
 func registerAggregates() error {
-	for name, result := range map[string]func(*total) driver.Value{"decimal_sum": (*total).sum, "decimal_avg": (*total).avg} {
+	for name, result := range map[string]func(*total) driver.Value{"decimal_sum": (*total).sum, "decimal_avg": (*total).avg, "duration_avg": (*total).avgWhole} {
 		err := sqlite.RegisterFunction(name, &sqlite.FunctionImpl{
 			NArgs: 1, Deterministic: true,
 			MakeAggregate: func(sqlite.FunctionContext) (sqlite.AggregateFunction, error) {
@@ -135,6 +135,11 @@ func (t *total) sum() driver.Value { return plain(t.exact()) }
 func (t *total) avg() driver.Value {
 	f, _ := new(big.Rat).Quo(t.exact().Rat(), new(big.Rat).SetInt64(t.count)).Float64()
 	return f
+}
+
+// avgWhole is the whole number nearest to the exact average, half away from zero.
+func (t *total) avgWhole() driver.Value {
+	return t.exact().DivRound(decimal.NewFromInt(t.count), 0).IntPart()
 }
 
 // errFloatOverflow reads like SQLite's own error for integers.

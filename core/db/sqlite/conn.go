@@ -232,8 +232,11 @@ func appendJSON(b []byte, k core.Kind, v driver.Value) ([]byte, error) {
 	case nil:
 		return append(b, "null"...), nil
 	case int64:
-		if k == core.Boolean {
+		switch k {
+		case core.Boolean:
 			return strconv.AppendBool(b, v != 0), nil
+		case core.Duration:
+			return k.AppendJSON(b, core.Span(v)), nil
 		}
 		return strconv.AppendInt(b, v, 10), nil
 	case float64:

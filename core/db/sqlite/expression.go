@@ -6,13 +6,10 @@ import (
 	"math/bits"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/shopspring/decimal"
 	"modernc.org/sqlite"
-
-	"colonnade/core"
 )
 
 // expressionScalars are the functions of the expression language of package rules that SQL cannot say; each is the twin of
@@ -61,9 +58,6 @@ var expressionScalars = map[string]scalar{
 	"text_ends":    {2, textEnds},
 	"text_part":    {3, textPart},
 	"text_after":   {2, textAfter},
-
-	"time_add_days":   {2, later(addDays)},
-	"time_add_months": {2, later(addMonths)},
 }
 
 func integers(op func(a, b int64) (int64, bool)) scalarFunc {
@@ -242,37 +236,4 @@ func firstChars(s string, n int64) string {
 		end += size
 	}
 	return s[:end]
-}
-
-func later(f func(time.Time, int64) (time.Time, bool)) scalarFunc {
-	return func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
-		s, ok := args[0].(string)
-		n, ok2 := args[1].(int64)
-		if !ok || !ok2 {
-			return nil, nil
-		}
-		t, err := time.Parse(time.RFC3339Nano, s)
-		if err != nil {
-			return nil, nil
-		}
-		t, ok = f(t.UTC(), n)
-		if !ok || t.Year() < 1 || t.Year() > 9999 {
-			return nil, nil
-		}
-		return t.Format(core.TimeLayout), nil
-	}
-}
-
-func addDays(t time.Time, n int64) (time.Time, bool) {
-	return t.AddDate(0, 0, int(n)), n >= -1_000_000 && n <= 1_000_000
-}
-
-// addMonths keeps the day of the month, or takes the last one of a shorter month.
-func addMonths(t time.Time, n int64) (time.Time, bool) {
-	if n < -24_000 || n > 24_000 {
-		return t, false
-	}
-	year, month, day := t.Date()
-	first := time.Date(year, month+time.Month(n), 1, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
-	return first.AddDate(0, 0, min(day, first.AddDate(0, 1, -1).Day())-1), true
 }

@@ -38,10 +38,10 @@ func (Dialect) Name() string { return "sqlite" }
 func (Dialect) AppendPlaceholder(b []byte, _ int) []byte { return append(b, '?') }
 
 // storage is how a kind is kept. A decimal is a text of fixed scale whose collation compares by value; a moment is a
-// text that sorts like the moment.
+// text that sorts like the moment, and a duration the number of its microseconds.
 var storage = map[core.Kind]string{
 	core.Text: "TEXT", core.LongText: "TEXT", core.Integer: "INTEGER", core.Decimal: "TEXT COLLATE " + decimalCollation,
-	core.Float: "REAL", core.Boolean: "INTEGER", core.Date: "TEXT", core.Timestamp: "TEXT", core.UUID: "TEXT",
+	core.Float: "REAL", core.Boolean: "INTEGER", core.Date: "TEXT", core.Timestamp: "TEXT", core.DateTime: "TEXT", core.Duration: "INTEGER", core.UUID: "TEXT",
 	core.Choice: "TEXT", core.Choices: "TEXT", core.Status: "TEXT", core.Autonumber: "TEXT", core.Lookup: "TEXT", core.AnyLookup: "TEXT", core.JSON: "TEXT",
 }
 
@@ -56,6 +56,10 @@ func (Dialect) Bind(c *core.Column, v any) any {
 			return v.Format(time.DateOnly)
 		}
 		return v.Format(core.TimeLayout)
+	case core.CivilTime:
+		return v.String()
+	case core.Span:
+		return int64(v)
 	case decimal.Decimal:
 		if c.Scale > 0 {
 			return v.StringFixed(int32(c.Scale))
@@ -201,6 +205,8 @@ func member(b *db.Builder, f *db.ShapeField, i int) {
 		b.Write("json(", column, ")")
 	case f.Kind == core.Float:
 		b.Write("json(float_json(", column, "))")
+	case f.Kind == core.Duration:
+		b.Write("duration_text(", column, ")")
 	case f.Kind == core.Boolean:
 		b.Write("CASE ", column, " WHEN 1 THEN json('true') WHEN 0 THEN json('false') END")
 	default:
@@ -220,6 +226,10 @@ func (Dialect) Member(b *db.Builder, c *core.Column, object func(), key string) 
 	case core.Float:
 		b.Write("json_float(")
 		path(" -> ")
+		b.Write(")")
+	case core.Duration:
+		b.Write("text_duration(")
+		path(" ->> ")
 		b.Write(")")
 	default:
 		b.Write("(")
@@ -269,6 +279,8 @@ func (Dialect) Aggregate(b *db.Builder, function string, k core.Kind, expr func(
 	switch {
 	case function == "avg" && k == core.Decimal:
 		b.Write("decimal_avg(")
+	case function == "avg" && k == core.Duration:
+		b.Write("duration_avg(")
 	case function == "sum" && k == core.Decimal:
 		b.Write("decimal_sum(")
 	case k == core.Float && (function == "sum" || function == "avg"):
