@@ -20,6 +20,13 @@ type dialect struct {
 	kindCast              map[core.Kind]string // what follows an argument in the stored form of such a kind
 
 	equality, order map[string]string // by type: what follows the right side of = and of <
+	inner           map[string]inner  // by type: how values are compared within a value, where those must not stand
+}
+
+// inner are functions that take the place of a collation.
+type inner struct {
+	compare   string // of $1 and $2: less than, equal to or greater than 0
+	canonical string // the same text for equal values
 }
 
 // converts reports whether columns of the kind are stored in another form than that of their type.
@@ -36,6 +43,7 @@ var dialects = map[string]*dialect{
 		loadAfter:  map[core.Kind]string{core.Date: " || 'T00:00:00+00:00')"},
 		equality:   map[string]string{"decimal": " COLLATE decimal"},
 		order:      map[string]string{"decimal": " COLLATE decimal"},
+		inner:      map[string]inner{"decimal": {compare: "decimal_compare($1, $2)", canonical: "decimal_text"}},
 	},
 	"postgres": {
 		template: func(o *Overload) string { return o.Postgres },

@@ -41,6 +41,34 @@ func TestDiffer(t *testing.T) {
 	}
 }
 
+// TestCollationStaysInside compares expressions in which decimals are compared within a text: the collation of the decimals is
+// not that of the text.
+func TestCollationStaysInside(t *testing.T) {
+	rows := make([]core.Record, differRows)
+	g := generator{rand.New(rand.NewPCG(1, 0))}
+	for i := range rows {
+		rows[i] = g.row(i)
+		rows[i]["d2"] = decimal.NewFromInt(int64(i - differRows/2))
+	}
+	d := &differ{w: newWorld(t, rows)}
+	var exprs []*Expr
+	for _, source := range []string{
+		`(d2 < -2.5 ? "open" : "007") >= "1.50"`,
+		`(d2 in [1.0, 2.0, 3.5] ? "open" : "007") >= "1.50"`,
+		`"1.50" <= (abs(d2) >= 3.0 ? "open" : "007")`,
+		`(d2 == 3.0 ? "1.5" : "007") in ["1.50", "7"]`,
+		`string(d2 > 1.0) < "trud"`,
+		`(d2 < 1.0 || !(d2 > -1.0) ? d2 : d1) > 0.5`,
+	} {
+		e, err := Compile(&d.w.table, source, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		exprs = append(exprs, e)
+	}
+	d.compare(t, 0, exprs, g.caller(), false, g.moment())
+}
+
 // FuzzDiffer is TestDiffer with seeds from the fuzzer.
 func FuzzDiffer(f *testing.F) {
 	f.Add(uint64(1))
@@ -84,6 +112,11 @@ func (d *differ) round(t *testing.T, seed uint64) {
 		}
 		exprs = append(exprs, e)
 	}
+	d.compare(t, seed, exprs, c, fold, now)
+}
+
+// compare evaluates the expressions over all rows in memory and in every database.
+func (d *differ) compare(t *testing.T, seed uint64, exprs []*Expr, c core.Caller, fold bool, now time.Time) {
 	d.expressions += len(exprs)
 	d.compared += len(exprs) * len(d.w.rows)
 	for _, database := range d.w.dbs {

@@ -20,11 +20,16 @@ import (
 //
 // A boolean is a condition; other results have the form that [Overload] tells. See [Expr.SQLAs] for a calculated column.
 func (e *Expr) SQL(b *db.Builder, ref func(c *core.Column), c core.Caller) {
+	e.sql(b, ref, c, false)
+}
+
+func (e *Expr) sql(b *db.Builder, ref func(c *core.Column), c core.Caller, inner bool) {
 	if e.memory != "" {
 		b.Fail(core.E("rules.SQL", core.Invalid, core.At{Table: e.table.Name}, e.memory))
 		return
 	}
 	p := e.printer(b, ref, &c)
+	p.inner = inner
 	p.operand(e.ast.Expr())
 	if !p.in.moment.IsZero() {
 		b.Once()
@@ -35,7 +40,7 @@ func (e *Expr) SQL(b *db.Builder, ref func(c *core.Column), c core.Caller) {
 func (e *Expr) SQLAs(b *db.Builder, k *core.Column, ref func(c *core.Column), c core.Caller) {
 	before, after := storing(b.Dialect().Name(), e.Type, k)
 	b.Write(before)
-	e.SQL(b, ref, c)
+	e.sql(b, ref, c, true)
 	b.Write(after)
 }
 
@@ -51,6 +56,10 @@ type printer struct {
 	e    *Expr
 	in   row  // for what does not depend on the row
 	fold bool // such parts are computed, not printed; tests print them
+
+	// What is printed is part of a value, not a condition of the statement. A COLLATE in there would be taken for the
+	// collation of the whole value (https://sqlite.org/datatype3.html, 7.1), and no index could serve it anyway.
+	inner bool
 }
 
 func (p *printer) typ(n ast.Expr) string { return typeName(p.e.ast.GetType(n.ID())) }
@@ -132,8 +141,14 @@ func (p *printer) call(n ast.Expr) {
 		p.compare(comparisons[name], args[0], args[1])
 		return
 	}
+	outer := p.inner
+	p.inner = p.inner || !logical[name]
 	p.template(p.d.template(p.e.overloads[n.ID()]), args)
+	p.inner = outer
 }
+
+// logical are the operators whose operands are conditions themselves.
+var logical = map[string]bool{operators.LogicalAnd: true, operators.LogicalOr: true, operators.LogicalNot: true}
 
 // template writes text with $1, $2 ... replaced by the arguments.
 func (p *printer) template(text string, args []ast.Expr) {
@@ -159,6 +174,12 @@ var mirrored = map[string]string{"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">"
 
 func (p *printer) compare(op string, l, r ast.Expr) {
 	if p.stored(op, l, r) || p.stored(mirrored[op], r, l) {
+		return
+	}
+	if form := p.d.inner[p.typ(l)]; p.inner && form.compare != "" {
+		p.b.Write("(")
+		p.template(form.compare, []ast.Expr{l, r})
+		p.b.Write(" ", op, " 0)")
 		return
 	}
 	p.b.Write("(")
@@ -285,14 +306,18 @@ func (p *printer) in_(x, list ast.Expr) {
 	if uuids {
 		cast = p.d.kindCast[c.Kind]
 	}
-	p.b.Write("(")
+	before, after, equality := "", "", p.d.equality[p.typ(x)]
+	if form := p.d.inner[p.typ(x)]; p.inner && form.canonical != "" {
+		before, after, equality = form.canonical+"(", ")", ""
+	}
+	p.b.Write("(", before)
 	write()
-	p.b.Write(p.d.equality[p.typ(x)], " IN (")
+	p.b.Write(after, equality, " IN (")
 	for i, item := range items {
 		if i > 0 {
 			p.b.Write(", ")
 		}
-		p.b.Arg(item).Write(cast)
+		p.b.Write(before).Arg(item).Write(cast, after)
 	}
 	p.b.Write("))")
 }

@@ -32,13 +32,14 @@ var expressionScalars = map[string]scalar{
 		return max(n, -n), nil
 	}},
 
-	"decimal_abs":   {1, oneDecimal(func(d decimal.Decimal) driver.Value { return plain(d.Abs()) })},
-	"decimal_floor": {1, oneDecimal(func(d decimal.Decimal) driver.Value { return plain(d.Floor()) })},
-	"decimal_ceil":  {1, oneDecimal(func(d decimal.Decimal) driver.Value { return plain(d.Ceil()) })},
-	"decimal_int":   {1, oneDecimal(decimalInt)},
-	"decimal_float": {1, oneDecimal(func(d decimal.Decimal) driver.Value { return d.InexactFloat64() })},
-	"decimal_text":  {1, oneDecimal(decimalText)},
-	"decimal_fit":   {3, decimalFit},
+	"decimal_abs":     {1, oneDecimal(func(d decimal.Decimal) driver.Value { return plain(d.Abs()) })},
+	"decimal_floor":   {1, oneDecimal(func(d decimal.Decimal) driver.Value { return plain(d.Floor()) })},
+	"decimal_ceil":    {1, oneDecimal(func(d decimal.Decimal) driver.Value { return plain(d.Ceil()) })},
+	"decimal_int":     {1, oneDecimal(decimalInt)},
+	"decimal_float":   {1, oneDecimal(func(d decimal.Decimal) driver.Value { return d.InexactFloat64() })},
+	"decimal_text":    {1, oneDecimal(decimalText)},
+	"decimal_fit":     {3, decimalFit},
+	"decimal_compare": {2, compareScalars},
 	"decimal_min": {2, arithmetic(func(a, b decimal.Decimal) (decimal.Decimal, bool) {
 		if a.Cmp(b) <= 0 {
 			return a, true
@@ -108,6 +109,16 @@ func decimalInt(d decimal.Decimal) driver.Value {
 		return b.Int64()
 	}
 	return nil
+}
+
+// compareScalars tells the order of two decimals, as the collation does.
+func compareScalars(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+	a, ok := parseDecimal(args[0])
+	b, ok2 := parseDecimal(args[1])
+	if !ok || !ok2 {
+		return nil, nil
+	}
+	return int64(a.Cmp(b)), nil
 }
 
 // decimalText writes d without zeros at the end of the fraction.
