@@ -42,16 +42,16 @@ func bulkValues(i, round int) []any {
 	}
 }
 
-// bulkRows are the rows of one round, as they come from a client.
-func bulkRows(n, round int) []core.Record {
-	rows := make([]core.Record, n)
-	for i := range rows {
-		rows[i] = make(core.Record, len(bulkColumns))
-		for j, v := range bulkValues(i, round) {
-			rows[i][bulkColumns[j].Name] = v
+// bulkRows are the rows of one round: as values for the bare driver, and as records.
+func bulkRows(n, round int) (values [][]any, records []core.Record) {
+	values, records = make([][]any, n), make([]core.Record, n)
+	for i := range n {
+		values[i], records[i] = bulkValues(i, round), make(core.Record, len(bulkColumns))
+		for j, v := range values[i] {
+			records[i][bulkColumns[j].Name] = v
 		}
 	}
-	return rows
+	return values, records
 }
 
 // bareStatement inserts rows, or with upsert changes those whose code is there. placeholder is that of the n-th argument.
@@ -104,24 +104,24 @@ func BenchmarkBulk(b *testing.B) {
 		begin(func(exec func(string, ...any)) {
 			exec("CREATE TABLE bare (id " + id + ", " + strings.Join(types, ", ") + ")")
 		})
-		bare := func(round int, upsert bool) time.Duration {
+		bare := func(rows [][]any, upsert bool) time.Duration {
 			text := bareStatement(together, upsert, placeholder)
 			start := time.Now()
 			begin(func(exec func(string, ...any)) {
 				for from := 0; from < n; from += together {
 					args := make([]any, 0, together*(len(bulkColumns)+1))
 					for i := from; i < from+together; i++ {
-						args = append(append(args, string(core.NewID())), bulkValues(i, round)...)
+						args = append(append(args, string(core.NewID())), rows[i]...)
 					}
 					exec(text, args...)
 				}
 			})
 			return time.Since(start)
 		}
-		ours := func(round int, conflict *OnConflict) time.Duration {
+		ours := func(rows []core.Record, conflict *OnConflict) time.Duration {
 			start := time.Now()
 			err := s.Tx(root(b), TxOptions{}, func(ctx context.Context, tx *Tx) error {
-				res, err := tx.Insert(ctx, Insert{Table: "item", Rows: bulkRows(n, round), OnConflict: conflict})
+				res, err := tx.Insert(ctx, Insert{Table: "item", Rows: rows, OnConflict: conflict})
 				if err == nil && res.Affected() != n {
 					err = fmt.Errorf("%d rows", res.Affected())
 				}
@@ -139,10 +139,12 @@ func BenchmarkBulk(b *testing.B) {
 			begin(func(exec func(string, ...any)) { exec("DELETE FROM bare") })
 			_, err := s.db.Exec(b.Context(), newBuilder(s).Write("DELETE FROM ").Name("item"))
 			must(b, err)
-			insertBare += bare(2*round, false)
-			insertOurs += ours(2*round, nil)
-			upsertBare += bare(2*round+1, true)
-			upsertOurs += ours(2*round+1, &OnConflict{Key: "code", Update: update})
+			values, records := bulkRows(n, 2*round)
+			insertBare += bare(values, false)
+			insertOurs += ours(records, nil)
+			values, records = bulkRows(n, 2*round+1)
+			upsertBare += bare(values, true)
+			upsertOurs += ours(records, &OnConflict{Key: "code", Update: update})
 		}
 		b.ReportMetric(insertBare.Seconds()/insertOurs.Seconds(), "insert-ratio")
 		b.ReportMetric(upsertBare.Seconds()/upsertOurs.Seconds(), "upsert-ratio")

@@ -31,9 +31,7 @@ func (w *writer) flush(ctx context.Context) error {
 	}
 	sets := make([]db.Rows, 0, 3)
 	if len(creates) > 0 {
-		sets = append(sets, db.Rows{Table: w.table.SQL(), Columns: w.stored, N: len(creates), Value: func(row, column int) any {
-			return creates[row].after[w.stored[column].Name]
-		}})
+		sets = append(sets, w.created(creates))
 	}
 	if len(creates) > 0 && len(creates) < len(w.batch) { // what the statements change may refer to what they find
 		if err := w.tx.db.Insert(ctx, sets...); err != nil {

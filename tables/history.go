@@ -2,6 +2,7 @@ package tables
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"colonnade/core"
@@ -12,40 +13,50 @@ import (
 type column struct {
 	core.Column
 	value func(w *writer, c *change) any
+	same  sameness
 }
 
-func field(name string, kind core.Kind, value func(w *writer, c *change) any) column {
-	return column{core.Column{Name: name, Kind: kind}, value}
+// sameness tells when all changes of a batch have the same value.
+type sameness string
+
+const (
+	differs  sameness = ""
+	always   sameness = "always"
+	whenMade sameness = "when all of them are creates"
+)
+
+func field(name string, kind core.Kind, same sameness, value func(w *writer, c *change) any) column {
+	return column{core.Column{Name: name, Kind: kind}, value, same}
 }
 
 // common are the columns that history and events share.
 var common = []column{
-	field("table_name", core.Text, func(w *writer, _ *change) any { return w.table.SQL() }),
-	field("record_id", core.UUID, func(_ *writer, c *change) any { return c.record()["id"] }),
-	field("version", core.Integer, func(_ *writer, c *change) any {
+	field("table_name", core.Text, always, func(w *writer, _ *change) any { return w.table.SQL() }),
+	field("record_id", core.UUID, differs, func(_ *writer, c *change) any { return c.record()["id"] }),
+	field("version", core.Integer, differs, func(_ *writer, c *change) any {
 		if c.op == core.Delete {
 			return c.before["version"].(int64) + 1
 		}
 		return c.after["version"]
 	}),
-	field("op", core.Text, func(_ *writer, c *change) any { return string(c.op) }),
-	field("actor", core.UUID, func(w *writer, _ *change) any { return string(actorOf(w.caller)) }),
-	field("cause", core.Text, func(w *writer, _ *change) any { return causeKind(w.caller) }),
-	field("cause_id", core.Text, func(w *writer, _ *change) any { return orNull(w.caller.Cause.ID) }),
-	field("at", core.Timestamp, func(w *writer, c *change) any { return w.when(c) }),
+	field("op", core.Text, whenMade, func(_ *writer, c *change) any { return string(c.op) }),
+	field("actor", core.UUID, always, func(w *writer, _ *change) any { return string(actorOf(w.caller)) }),
+	field("cause", core.Text, always, func(w *writer, _ *change) any { return causeKind(w.caller) }),
+	field("cause_id", core.Text, always, func(w *writer, _ *change) any { return orNull(w.caller.Cause.ID) }),
+	field("at", core.Timestamp, whenMade, func(w *writer, c *change) any { return w.when(c) }),
 }
 
 var (
 	historyColumns = append(common[:len(common):len(common)],
-		field("behalf", core.UUID, func(w *writer, _ *change) any { return orNull(string(w.caller.Behalf)) }),
-		field("data", core.JSON, func(w *writer, c *change) any {
+		field("behalf", core.UUID, always, func(w *writer, _ *change) any { return orNull(string(w.caller.Behalf)) }),
+		field("data", core.JSON, differs, func(w *writer, c *change) any {
 			if c.after == nil {
 				return nil
 			}
 			return json.RawMessage(w.table.AppendStored(make([]byte, 0, 48*len(w.stored)), c.after))
 		}))
 	eventColumns = append(common[:len(common):len(common)],
-		field("depth", core.Integer, func(w *writer, _ *change) any { return int64(w.caller.Cause.Depth) }))
+		field("depth", core.Integer, always, func(w *writer, _ *change) any { return int64(w.caller.Cause.Depth) }))
 
 	historyTable = columnsOf(historyColumns)
 	eventTable   = columnsOf(eventColumns)
@@ -60,16 +71,30 @@ func columnsOf(columns []column) []*core.Column {
 }
 
 // history is a row for each record of the batch: what it became, and who made it so.
-func (w *writer) history() db.Rows {
-	return db.Rows{Table: "_history", Columns: historyTable, N: len(w.batch), Value: func(row, column int) any {
-		return historyColumns[column].value(w, &w.batch[row])
+func (w *writer) history() db.Rows { return w.trail("_history", historyTable, historyColumns) }
+
+// events is a row for each record of the batch, for those who follow what happens.
+func (w *writer) events() db.Rows { return w.trail("_event", eventTable, eventColumns) }
+
+func (w *writer) trail(table string, columns []*core.Column, values []column) db.Rows {
+	made := !slices.ContainsFunc(w.batch, func(c change) bool { return c.op != core.Create })
+	same := make([]bool, len(values))
+	for i, c := range values {
+		same[i] = c.same == always || c.same == whenMade && made
+	}
+	return db.Rows{Table: table, Columns: columns, N: len(w.batch), Same: same, Value: func(row, column int) any {
+		return values[column].value(w, &w.batch[row])
 	}}
 }
 
-// events is a row for each record of the batch, for those who follow what happens.
-func (w *writer) events() db.Rows {
-	return db.Rows{Table: "_event", Columns: eventTable, N: len(w.batch), Value: func(row, column int) any {
-		return eventColumns[column].value(w, &w.batch[row])
+// created are the rows of new records.
+func (w *writer) created(creates []change) db.Rows {
+	same := make([]bool, len(w.stored))
+	for i, c := range w.stored {
+		same[i] = c.System && c.Name != "id" && !slices.ContainsFunc(creates, func(x change) bool { return !equal(x.after[c.Name], creates[0].after[c.Name]) })
+	}
+	return db.Rows{Table: w.table.SQL(), Columns: w.stored, N: len(creates), Same: same, Value: func(row, column int) any {
+		return creates[row].after[w.stored[column].Name]
 	}}
 }
 

@@ -1,11 +1,12 @@
 package tables
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"iter"
+
+	"github.com/tidwall/gjson"
 
 	"colonnade/core"
 	"colonnade/core/db"
@@ -106,15 +107,57 @@ func (tx *Tx) ids(ctx context.Context, table string, priv core.Op, where Cond) (
 	return out, err
 }
 
-// decode reads a JSON list of records.
-func decode(t *core.Table, raw []byte) ([]core.Record, error) {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	var out []core.Record
-	if err := d.Decode(&out); err != nil {
-		return nil, core.E("tables.decode", core.At{Table: t.Name}, err)
+// decode reads a JSON list of records that a database wrote.
+func decode(t *core.Table, raw []byte) (out []core.Record, err error) {
+	var columns []*core.Column // of the fields of a record, which have one order in all of them
+	var names []string
+	gjson.ParseBytes(raw).ForEach(func(_, object gjson.Result) bool {
+		r := make(core.Record, len(names))
+		i := -1
+		object.ForEach(func(key, value gjson.Result) bool {
+			if i++; i == len(names) {
+				names = append(names, key.Str)
+				columns = append(columns, loose(t, key.Str))
+			}
+			if r[names[i]], err = fromJSON(columns[i], value); err != nil {
+				err = core.E("tables.decode", core.At{Table: t.Name}, fmt.Errorf("the database holds what the column cannot: %w", err))
+			}
+			return err == nil
+		})
+		out = append(out, r)
+		return err == nil
+	})
+	return out, err
+}
+
+// loose returns the column by which a value of the database is read; nil for what is no column.
+func loose(t *core.Table, name string) *core.Column {
+	if c, ok := t.Column(name); ok {
+		return c.Loose()
 	}
-	return out, normalize(t, out...)
+	return nil
+}
+
+// fromJSON returns the value in the Go form of the column; as JSON has it where there is none.
+func fromJSON(c *core.Column, value gjson.Result) (v any, err error) {
+	switch value.Type {
+	case gjson.Null:
+		return nil, nil
+	case gjson.String:
+		v = value.Str
+	case gjson.Number:
+		v = json.Number(value.Raw)
+	case gjson.True, gjson.False:
+		v = value.Bool()
+	case gjson.JSON:
+		if v, err = decodeJSON([]byte(value.Raw)); err != nil {
+			return nil, err
+		}
+	}
+	if c == nil {
+		return v, nil
+	}
+	return c.Parse(v)
 }
 
 // normalize brings what the database holds into the Go forms, in place.

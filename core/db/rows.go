@@ -8,7 +8,11 @@ type Rows struct {
 	Columns []*core.Column
 	N       int
 	Value   func(row, column int) any // in the Go form of the column's kind, or nil
+	Same    []bool                    // by column: all rows have the value of the first; nil when nothing is known of it
 }
+
+// IsSame reports whether all rows are known to have the same value in the column.
+func (r *Rows) IsSame(column int) bool { return r.Same != nil && r.Same[column] }
 
 // RowsOf returns records that hold a value or nil for each of the columns as rows.
 func RowsOf(table string, columns []*core.Column, records []core.Record) Rows {

@@ -29,6 +29,7 @@ func copyRows(ctx context.Context, c *pgx.Conn, rows db.Rows) error {
 	}
 	b.Write(") FROM STDIN")
 	text := make([]byte, 0, 32*len(rows.Columns)*min(rows.N, maxCopy))
+	same := make([][]byte, len(rows.Columns))
 	for from := 0; from < rows.N; from += maxCopy {
 		text = text[:0]
 		for i := from; i < min(from+maxCopy, rows.N); i++ {
@@ -36,9 +37,17 @@ func copyRows(ctx context.Context, c *pgx.Conn, rows db.Rows) error {
 				if j > 0 {
 					text = append(text, '\t')
 				}
+				if same[j] != nil {
+					text = append(text, same[j]...)
+					continue
+				}
 				var err error
+				start := len(text)
 				if text, err = appendCopy(text, Dialect{}.Bind(c, rows.Value(i, j))); err != nil {
 					return err
+				}
+				if rows.IsSame(j) {
+					same[j] = bytes.Clone(text[start:])
 				}
 			}
 			text = append(text, '\n')

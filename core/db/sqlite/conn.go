@@ -22,6 +22,9 @@ type conn struct {
 	dc    driver.Conn // whose statements these are
 	stmts map[string]driver.Stmt
 	order []string // of the keys of stmts, oldest first
+
+	args  []any // to be used again, by inserts
+	named []driver.NamedValue
 }
 
 // maxStatements is how many prepared statements a connection keeps.
@@ -71,12 +74,13 @@ func (c *conn) forget(text string) {
 	}
 }
 
-func named(args []any) []driver.NamedValue {
-	out := make([]driver.NamedValue, len(args))
+// bound returns the arguments as the driver takes them, until it is called again.
+func (c *conn) bound(args []any) []driver.NamedValue {
+	c.named = c.named[:0]
 	for i, a := range args {
-		out[i] = driver.NamedValue{Ordinal: i + 1, Value: a}
+		c.named = append(c.named, driver.NamedValue{Ordinal: i + 1, Value: a})
 	}
-	return out
+	return c.named
 }
 
 func (c *conn) exec(ctx context.Context, text string, args []any) (rows int64, err error) {
@@ -85,7 +89,7 @@ func (c *conn) exec(ctx context.Context, text string, args []any) (rows int64, e
 		if err != nil {
 			return err
 		}
-		r, err := s.(driver.StmtExecContext).ExecContext(ctx, named(args))
+		r, err := s.(driver.StmtExecContext).ExecContext(ctx, c.bound(args))
 		if err != nil {
 			return err
 		}
@@ -102,7 +106,7 @@ func (c *conn) rows(ctx context.Context, text string, args []any, each func([]dr
 		if err != nil {
 			return err
 		}
-		rows, err := s.(driver.StmtQueryContext).QueryContext(ctx, named(args))
+		rows, err := s.(driver.StmtQueryContext).QueryContext(ctx, c.bound(args))
 		if err != nil {
 			return err
 		}

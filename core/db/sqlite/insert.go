@@ -3,7 +3,7 @@ package sqlite
 import (
 	"context"
 	"errors"
-	"strings"
+	"strconv"
 
 	"modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
@@ -19,12 +19,13 @@ func (s *session) Insert(ctx context.Context, sets ...db.Rows) error {
 		return err
 	}
 	for _, rows := range sets {
+		i := insertion{Rows: rows}
 		for from := 0; from < rows.N; {
 			n := 1
 			if rows.N-from >= manyRows {
 				n = manyRows
 			}
-			done, err := s.insert(ctx, rows, from, n)
+			done, err := s.insert(ctx, &i, from, n)
 			if err != nil {
 				return err
 			}
@@ -36,14 +37,14 @@ func (s *session) Insert(ctx context.Context, sets ...db.Rows) error {
 
 // manyRows is how many rows one statement inserts, where there are so many: with more the driver spends as much on their
 // arguments as it saves on statements.
-const manyRows = 32
+const manyRows = 64
 
 // maxVariables is SQLITE_MAX_VARIABLE_NUMBER of the driver.
 const maxVariables = 32766
 
 // insert inserts n rows, or more of them, and returns how many. When one statement cannot do it, nothing of it is there, and
 // the rows are inserted one by one to find the one that is to blame.
-func (s *session) insert(ctx context.Context, rows db.Rows, from, n int) (int, error) {
+func (s *session) insert(ctx context.Context, rows *insertion, from, n int) (int, error) {
 	err := s.insertMany(ctx, rows, from, n)
 	if err == nil {
 		return n, nil
@@ -63,24 +64,33 @@ func (s *session) insert(ctx context.Context, rows db.Rows, from, n int) (int, e
 	return n, nil
 }
 
-// insertMany inserts n rows with one statement.
-func (s *session) insertMany(ctx context.Context, rows db.Rows, from, n int) error {
-	args := make([]any, 0, n*len(rows.Columns))
-	for i := from; i < from+n; i++ {
-		for j, c := range rows.Columns {
-			args = append(args, Dialect{}.Bind(c, rows.Value(i, j)))
+// insertMany inserts n rows with one statement. What is the same in all of them is bound once.
+func (s *session) insertMany(ctx context.Context, rows *insertion, from, n int) error {
+	args := s.conn.args[:0]
+	for j, c := range rows.Columns {
+		if rows.IsSame(j) {
+			args = append(args, Dialect{}.Bind(c, rows.Value(from, j)))
 		}
 	}
-	_, err := s.conn.exec(ctx, insertText(rows, n), args)
+	for i := from; i < from+n; i++ {
+		for j, c := range rows.Columns {
+			if !rows.IsSame(j) {
+				args = append(args, Dialect{}.Bind(c, rows.Value(i, j)))
+			}
+		}
+	}
+	s.conn.args = args
+	_, err := s.conn.exec(ctx, rows.text(n), args)
+	clear(args)
 	return err
 }
 
 // insertTogether inserts the rows from the given one on with one statement: SQLite looks at references when a statement ends,
 // so that these may lead to later rows, and in a circle. before is the error of the first row by itself.
-func (s *session) insertTogether(ctx context.Context, rows db.Rows, from int, before error) error {
+func (s *session) insertTogether(ctx context.Context, rows *insertion, from int, before error) error {
 	n := rows.N - from
 	err := s.insertMany(ctx, rows, from, n)
-	s.conn.forget(insertText(rows, n)) // it may be long
+	s.conn.forget(rows.text(n)) // it may be long
 	if refers(err) {
 		return core.E("sqlite.Insert", core.At{Item: from + 1}, Dialect{}.Classify(before))
 	}
@@ -93,23 +103,46 @@ func refers(err error) bool {
 	return errors.As(err, &e) && e.Code() == lib.SQLITE_CONSTRAINT_FOREIGNKEY
 }
 
-// insertText is the statement that inserts n rows.
-func insertText(rows db.Rows, n int) string {
+// insertion is rows with the statement that inserted some of them last.
+type insertion struct {
+	db.Rows
+	n         int
+	statement string
+}
+
+// text is the statement that inserts n rows. What is the same in all of them comes first, so that only these arguments have
+// numbers: the driver looks for the name of each argument among those that have one.
+func (rows *insertion) text(n int) string {
+	if rows.n == n {
+		return rows.statement
+	}
 	b := db.New(Dialect{})
 	b.Write("INSERT INTO ").Name(rows.Table).Write(" (")
-	for i, c := range rows.Columns {
-		if i > 0 {
-			b.Write(", ")
+	var row []byte // of arguments
+	shared := 0
+	for _, same := range []bool{true, false} {
+		for i, c := range rows.Columns {
+			if rows.IsSame(i) != same {
+				continue
+			}
+			if len(row) > 0 {
+				b.Write(", ")
+				row = append(row, ", "...)
+			}
+			b.Name(c.SQL())
+			row = append(row, '?')
+			if same {
+				shared++
+				row = strconv.AppendInt(row, int64(shared), 10)
+			}
 		}
-		b.Name(c.SQL())
 	}
-	b.Write(") VALUES ")
-	row := "(" + strings.Repeat("?, ", len(rows.Columns)-1) + "?)"
-	b.Write(row)
+	b.Write(") VALUES (", string(row))
 	for range n - 1 {
-		b.Write(", ", row)
+		b.Write("), (", string(row))
 	}
-	return b.String()
+	rows.n, rows.statement = n, b.Write(")").String()
+	return rows.statement
 }
 
 // Insert implements db.Session.

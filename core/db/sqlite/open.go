@@ -63,7 +63,7 @@ func (e *engine) connect(ctx context.Context, source string, o db.Options) error
 		n = 2 * max(2, runtime.GOMAXPROCS(0))
 	}
 	var err error
-	if e.write, err = sql.Open("sqlite", dsn(source, "rwc", "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(4000)")); err != nil {
+	if e.write, err = sql.Open("sqlite", dsn(source, "rwc", "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(4000)", "cache_size(-32000)")); err != nil {
 		return err
 	}
 	e.write.SetMaxOpenConns(1)
@@ -93,7 +93,7 @@ func (e *engine) connect(ctx context.Context, source string, o db.Options) error
 
 func dsn(path, mode string, pragmas ...string) string {
 	q := url.Values{"mode": {mode}, "_txlock": {"immediate"}, "_time_format": {"sqlite"}}
-	for _, p := range append([]string{"busy_timeout(10000)", "foreign_keys(1)", "cache_size(-8000)", "mmap_size(1073741824)", "temp_store(MEMORY)", "trusted_schema(0)"}, pragmas...) {
+	for _, p := range append([]string{"busy_timeout(10000)", "foreign_keys(1)", "cache_size(-8000)", "mmap_size(1073741824)", "trusted_schema(0)"}, pragmas...) {
 		q.Add("_pragma", p)
 	}
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
