@@ -135,7 +135,7 @@ func admin(statement string) error {
 	adminConn.Lock()
 	defer adminConn.Unlock()
 	ctx := context.Background()
-	if adminConn.c == nil || adminConn.c.IsClosed() {
+	if adminConn.c == nil || adminConn.c.Ping(ctx) != nil { // tests end backends
 		c, err := pgx.Connect(ctx, os.Getenv(PostgresEnv))
 		if err != nil {
 			return err
