@@ -87,9 +87,6 @@ func Kinds() []Kind {
 // Known reports whether k is a kind.
 func (k Kind) Known() bool { _, ok := kinds[k]; return ok }
 
-// indexed reports whether values of the kind can be a key.
-func (k Kind) indexed() bool { return k != JSON && k != LongText && k != Choices }
-
 // Info returns the row of k; an unknown kind is a mistake in the program.
 func (k Kind) Info() KindInfo {
 	i, ok := kinds[k]

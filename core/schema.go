@@ -113,6 +113,7 @@ func (t Table) complete() Table {
 	for i, c := range t.Columns {
 		t.index[c.Name] = i
 	}
+	t.completeKeys()
 	return t
 }
 

@@ -97,12 +97,7 @@ type Table struct {
 	Builtin bool `json:"-"`
 
 	index map[string]int
-}
-
-// Key is an alternate key: the columns identify a record. Records with a NULL in the key are not compared.
-type Key struct {
-	Name    string   `json:"name"`
-	Columns []string `json:"columns"`
+	held  []held // what is checked of the values of keys
 }
 
 // Index makes conditions and sort orders over its columns fast. Unique columns, keys, lookups and owners have one already.
@@ -270,30 +265,8 @@ func (t *Table) check() error {
 			return E(op, at, err)
 		}
 	}
-	keys := map[string]bool{}
-	for _, k := range t.Keys {
-		if keys[k.Name] {
-			return E(op, Exists, at, "the table has two keys named "+k.Name)
-		}
-		keys[k.Name] = true
-		if err := CheckName("key", k.Name); err != nil {
-			return E(op, at, err)
-		}
-		if len(k.Columns) == 0 {
-			return E(op, Invalid, at, "key "+k.Name+" names no column")
-		}
-		for i, name := range k.Columns {
-			if slices.Contains(k.Columns[:i], name) {
-				return E(op, Invalid, At{Table: t.Name, Column: name}, "key "+k.Name+" names the column twice")
-			}
-			c, err := t.Need(name)
-			if err != nil {
-				return err
-			}
-			if c.Formula != "" || !c.Kind.indexed() {
-				return E(op, Invalid, At{Table: t.Name, Column: name}, "a calculated column, or one of several values, of JSON or of long text, cannot be part of a key")
-			}
-		}
+	if err := t.checkKeys(); err != nil {
+		return err
 	}
 	for _, x := range t.Indexes {
 		if err := CheckName("index", x.Name); err != nil {
@@ -370,8 +343,8 @@ func (c *Column) check() error {
 		problem = "a calculated column is neither required nor unique and has no default"
 	case c.Formula != "" && c.Part == "" && (c.Kind == Lookup || c.Kind == AnyLookup || c.Kind == JSON || c.Kind == UUID || c.Kind == Autonumber || c.Kind.chooses()):
 		problem = "a calculated column is a text, a number, a boolean, a date, a time or a duration"
-	case c.Unique && !c.Kind.indexed():
-		problem = "a column of several values, of JSON or of long text cannot be unique"
+	case c.Unique && noKey[c.Kind] != "":
+		problem = fmt.Sprintf("a column of the kind %s cannot be unique: %s", c.Kind, noKey[c.Kind])
 	}
 	if problem == "" {
 		problem = c.checkOptions()

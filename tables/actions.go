@@ -10,7 +10,7 @@ import (
 // Actions returns the actions that define tables.
 func (s *Store) Actions() []core.Action {
 	return append([]core.Action{
-		s.createTable(), s.addColumn(), s.addLookup(), s.addIndex(), s.putRule(), s.dropRule(),
+		s.createTable(), s.addColumn(), s.addLookup(), s.addKey(), s.addIndex(), s.putRule(), s.dropRule(),
 		s.putOptions(), s.dropOptions(), s.describeOptions(),
 		s.putSearch(), s.search(), s.addManyToMany(), s.linkRecords(), s.unlinkRecords(),
 	}, s.schemaActions()...)
@@ -63,7 +63,8 @@ var columnInput = []core.Column{
 
 var keyInput = []core.Column{
 	required(text("name", "The name of the key.")),
-	required(core.Column{Name: "columns", Kind: core.Text, List: true, Doc: "The columns that identify a record together."}),
+	required(core.Column{Name: "columns", Kind: core.Text, List: true, Doc: "The columns that identify a record together, at most 16."}),
+	text("nulls", "What a NULL in the key means: distinct (the default), the record is like no other; equal, NULL is a value like others; refuse, no record has one."),
 }
 
 var indexInput = []core.Column{
@@ -176,6 +177,18 @@ func (s *Store) addLookup() core.Action {
 		}
 		return core.AddColumn{To: table, Add: c}, err
 	}, core.Example{Doc: "Each purchase has a product.", In: core.Record{"table": "purchase", "target": "product"}})
+}
+
+func (s *Store) addKey() core.Action {
+	input := append([]core.Column{required(text("table", "The table."))}, keyInput...)
+	return s.define("add_key", "Adds an alternate key: columns that identify a record. plan_change tells which records stand in its way.", input, func(in core.Record) (core.Change, error) {
+		var k core.Key
+		table, _ := in["table"].(string)
+		in = in.Clone()
+		delete(in, "table")
+		err := decodeInput(in, &k)
+		return core.AddKey{To: table, Add: k}, err
+	}, core.Example{Doc: "No two products have the same code and size; one without a size has it alone.", In: core.Record{"table": "product", "name": "by_code", "columns": []any{"code", "size"}, "nulls": "equal"}})
 }
 
 func (s *Store) addIndex() core.Action {

@@ -122,7 +122,7 @@ type Importer struct {
 	tx    *Tx
 	in    Import
 	table *core.Table
-	key   []*core.Column
+	key   *uniqueKey // nil to create only
 }
 
 // Importer checks that the caller may import rows with these columns into the table, whatever they hold.
@@ -153,17 +153,25 @@ func (tx *Tx) Importer(ctx context.Context, in Import) (*Importer, error) {
 		if in.Key == "" {
 			continue
 		}
-		if im.key, err = w.key(in.Key); err != nil {
+		if im.key, err = keyOf(w.table, in.Key); err != nil {
 			return nil, core.E(op, err)
 		}
 	}
 	return im, im.checkKey(ctx)
 }
 
+// keyColumns are the columns by which records are found.
+func (im *Importer) keyColumns() []*core.Column {
+	if im.key == nil {
+		return nil
+	}
+	return im.key.columns
+}
+
 // checkKey checks that the rows have the key, and that the caller may ask for the values of it.
 func (im *Importer) checkKey(ctx context.Context) error {
 	const op = "tables.Importer"
-	for _, k := range im.key {
+	for _, k := range im.keyColumns() {
 		if !slices.ContainsFunc(im.in.Columns, func(c ImportColumn) bool { return c.Name == k.Name }) {
 			return core.E(op, core.Invalid, core.At{Table: im.table.Name, Column: k.Name}, "the column is part of the key by which records are found, and the file has nothing for it")
 		}
@@ -176,7 +184,7 @@ func (im *Importer) checkKey(ctx context.Context) error {
 	if err != nil {
 		return core.E(op, err)
 	}
-	for _, k := range im.key {
+	for _, k := range im.keyColumns() {
 		if _, err := n.resolve(k.Name); err != nil {
 			return core.E(op, err)
 		}
@@ -188,7 +196,7 @@ func (im *Importer) checkKey(ctx context.Context) error {
 func (im *Importer) columns(op core.Op) []string {
 	var out []string
 	for _, c := range im.in.Columns {
-		if op == core.Update && (c.Name == "id" || slices.ContainsFunc(im.key, func(k *core.Column) bool { return k.Name == c.Name })) {
+		if op == core.Update && (c.Name == "id" || slices.ContainsFunc(im.keyColumns(), func(k *core.Column) bool { return k.Name == c.Name })) {
 			continue
 		}
 		out = append(out, c.Name)
@@ -199,22 +207,15 @@ func (im *Importer) columns(op core.Op) []string {
 // Keys yields what identifies a record in the database: the key by which records are found or, of rows that are only created, each
 // unique column and key that the rows have. A key with a NULL is left out. What is yielded is valid until the next one.
 func (im *Importer) Keys(values core.Record) iter.Seq2[int, []byte] {
-	sets := [][]*core.Column{im.key}
+	keys := []*uniqueKey{im.key}
 	if im.in.Mode == ImportCreate {
-		sets = im.uniques()
+		keys = im.uniques()
 	}
 	return func(yield func(int, []byte) bool) {
-		var key []byte
-		for n, set := range sets {
-			key = key[:0]
-			for _, c := range set {
-				if values[c.Name] == nil {
-					key = nil
-					break
-				}
-				key = append(c.AppendJSON(key, values[c.Name]), 0)
-			}
-			if len(key) > 0 && !yield(n, key) {
+		var text []byte
+		for n, k := range keys {
+			var ok bool
+			if text, ok = k.appendTo(text[:0], values); ok && !yield(n, text) {
 				return
 			}
 		}
@@ -222,25 +223,25 @@ func (im *Importer) Keys(values core.Record) iter.Seq2[int, []byte] {
 }
 
 // uniques returns what is unique in the table and in the rows.
-func (im *Importer) uniques() (out [][]*core.Column) {
+func (im *Importer) uniques() (out []*uniqueKey) {
 	has := func(name string) bool {
 		return slices.ContainsFunc(im.in.Columns, func(c ImportColumn) bool { return c.Name == name && c.By == nil })
 	}
-	for i := range im.table.Columns {
-		if c := &im.table.Columns[i]; (c.Unique || c.Name == "id") && has(c.Name) {
-			out = append(out, []*core.Column{c})
+	add := func(name string, columns ...string) {
+		if slices.ContainsFunc(columns, func(c string) bool { return !has(c) }) {
+			return
+		}
+		if k, err := keyOf(im.table, name); err == nil {
+			out = append(out, k)
+		}
+	}
+	for _, c := range im.table.Columns {
+		if c.Unique || c.Name == "id" {
+			add(c.Name, c.Name)
 		}
 	}
 	for _, k := range im.table.Keys {
-		var set []*core.Column
-		for _, name := range k.Columns {
-			if c, ok := im.table.Column(name); ok && has(name) {
-				set = append(set, c)
-			}
-		}
-		if len(set) == len(k.Columns) {
-			out = append(out, set)
-		}
+		add(k.Name, k.Columns...)
 	}
 	return out
 }
@@ -281,23 +282,16 @@ func (b *importBatch) fail(row int, err error) {
 
 // distinct returns how many of the rows come before one with the key of an earlier one, which must find what that wrote.
 func (b *importBatch) distinct(rows []int) int {
-	if len(b.key) == 0 {
+	if b.key == nil {
 		return len(rows)
 	}
 	seen := make(map[string]bool, len(rows))
-	var key []byte
 	for n, i := range rows {
-		key = key[:0]
-		null := false
-		for _, c := range b.key {
-			v := b.rows[i].Values[c.Name]
-			null = null || v == nil
-			key = append(c.AppendJSON(key, v), 0)
-		}
-		if seen[string(key)] && !null {
+		key, ok := b.key.of(b.rows[i].Values)
+		if ok && seen[key] {
 			return n
 		}
-		seen[string(key)] = true
+		seen[key] = ok
 	}
 	return len(rows)
 }

@@ -149,7 +149,7 @@ func (w *writer) put(u *upsert, values core.Record, i, at int, res *Result) erro
 // upsert is what an insert with OnConflict knows of the records that exist.
 type upsert struct {
 	*OnConflict
-	columns  []*core.Column   // of the key
+	key      *uniqueKey
 	seen     map[string]int   // by key: the row that had it
 	existing []core.Record    // by row of the batch: the record that has its key, nil where there is none
 	reach    map[core.ID]bool // those of them that the caller may change
@@ -158,13 +158,13 @@ type upsert struct {
 // upsert checks what the caller wants to be done with records that exist.
 func (w *writer) upsert(in Insert) (u *upsert, err error) {
 	u = &upsert{OnConflict: in.OnConflict, seen: map[string]int{}}
-	if u.columns, err = w.key(u.Key); err != nil {
+	if u.key, err = keyOf(w.table, u.Key); err != nil {
 		return nil, err
 	}
 	if u.Exists {
 		return u, w.mustUpdate(u, in.Rows)
 	}
-	for _, c := range u.columns { // what may not be written must not be asked for either
+	for _, c := range u.key.columns { // what may not be written must not be asked for either
 		if _, err := w.parse(core.Create, core.Record{c.Name: nil}); err != nil {
 			return nil, err
 		}
@@ -195,7 +195,7 @@ func (w *writer) mustUpdate(u *upsert, rows []core.Record) error {
 	}
 	for i, r := range rows {
 		for name := range r {
-			if !slices.Contains(u.Update, name) && !slices.ContainsFunc(u.columns, func(c *core.Column) bool { return c.Name == name }) {
+			if !slices.Contains(u.Update, name) && !slices.ContainsFunc(u.key.columns, func(c *core.Column) bool { return c.Name == name }) {
 				return core.E("tables.mustUpdate", core.Invalid, core.At{Table: w.table.Name, Column: name, Item: item(len(rows), i)}, "the column is neither of the key nor to be taken over: leave it out, or name it")
 			}
 		}
@@ -225,29 +225,6 @@ func (w *writer) find(ctx context.Context, u *upsert, rows []core.Record, from, 
 	return err
 }
 
-// key returns the columns of a key by its name. Their values must be the caller's to ask for.
-func (w *writer) key(name string) ([]*core.Column, error) {
-	if name == w.table.Name+"_pkey" || name == "id" {
-		c, _ := w.table.Column("id")
-		return []*core.Column{c}, nil
-	}
-	if i := slices.IndexFunc(w.table.Keys, func(k core.Key) bool { return k.Name == name }); i >= 0 {
-		var out []*core.Column
-		for _, column := range w.table.Keys[i].Columns {
-			c, err := w.table.Need(column)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, c)
-		}
-		return out, nil
-	}
-	if c, ok := w.table.Column(name); ok && c.Unique {
-		return []*core.Column{c}, nil
-	}
-	return nil, core.E("tables.key", core.Invalid, core.At{Table: w.table.Name}, fmt.Sprintf("%q is neither the primary key nor a key nor a unique column of the table", name))
-}
-
 // maxOr is how many keys of several columns one statement looks for.
 const maxOr = 200
 
@@ -259,27 +236,27 @@ func (w *writer) existing(ctx context.Context, u *upsert, rows []core.Record, fr
 	var several []Cond
 	for i, r := range rows {
 		place := core.At{Table: w.table.Name, Item: item(n, from+i)}
-		values, err := parseKey(u.columns, r)
+		values, err := u.key.parse(r)
 		if err != nil {
 			return nil, core.E(op, place, err)
 		}
-		key, all := keyOf(u.columns, values)
-		if all == nil {
+		key, ok := u.key.of(values)
+		if !ok {
 			continue
 		}
 		if j, ok := u.seen[key]; ok {
 			return nil, core.E(op, core.Invalid, place, fmt.Sprintf("the row has the same key as row %d: send one of them", j+1))
 		}
 		u.seen[key], at[key] = from+i, i
-		if len(u.columns) == 1 {
-			single = append(single, all[0].(Compare).Value)
+		if v := values[u.key.columns[0].Name]; len(u.key.columns) == 1 && v != nil {
+			single = append(single, v)
 		} else {
-			several = append(several, all)
+			several = append(several, u.key.is(values))
 		}
 	}
 	var parts []Cond
 	if len(single) > 0 {
-		parts = append(parts, Compare{Column: u.columns[0].Name, Op: In, Value: single})
+		parts = append(parts, Compare{Column: u.key.columns[0].Name, Op: In, Value: single})
 	}
 	for part := range slices.Chunk(several, maxOr) {
 		parts = append(parts, Or(part))
@@ -295,42 +272,13 @@ func (w *writer) existing(ctx context.Context, u *upsert, rows []core.Record, fr
 			return nil, err
 		}
 		for _, r := range found {
-			key, _ := keyOf(u.columns, r)
+			key, _ := u.key.of(r)
 			if i, ok := at[key]; ok {
 				out[i] = r
 			}
 		}
 	}
 	return out, nil
-}
-
-// parseKey returns the values of the columns in their Go forms.
-func parseKey(columns []*core.Column, values core.Record) (core.Record, error) {
-	out := make(core.Record, len(columns))
-	for _, c := range columns {
-		v, err := c.Parse(values[c.Name])
-		if err != nil {
-			return nil, err
-		}
-		out[c.Name] = v
-	}
-	return out, nil
-}
-
-// keyOf returns what the record holds in the columns of a key: as one text, and as a condition. A key with a NULL is like
-// no other, and there is no condition.
-func keyOf(columns []*core.Column, r core.Record) (string, And) {
-	var key []byte
-	all := make(And, 0, len(columns))
-	for _, c := range columns {
-		v := r[c.Name]
-		if v == nil {
-			return "", nil
-		}
-		key = append(c.AppendJSON(key, v), 0)
-		all = append(all, Compare{Column: c.Name, Op: Eq, Value: v})
-	}
-	return string(key), all
 }
 
 // merge changes the record that an inserted row collides with. The caller needs the right to update it.

@@ -83,7 +83,7 @@ func (r *removal) run(ctx context.Context, t *core.Table, ids []any) error {
 	if err := r.loosen(ctx); err != nil {
 		return err
 	}
-	return r.remove(ctx)
+	return r.tx.deferring(ctx, r.web.order, func() error { return r.remove(ctx) })
 }
 
 // unbound refuses the delete when a record stands in the way. It tells no more of it than the caller may read.
@@ -163,7 +163,7 @@ func (r *removal) cut(ctx context.Context, order []string) error {
 		ids := r.web.goes[name].list
 		id, _ := t.Column("id")
 		for c := range t.Stored {
-			if c.Kind != core.Lookup || !slices.Contains(order[:i], c.Target) && (c.Target != name || len(ids) <= maxBatch) {
+			if c.Kind != core.Lookup || binds(t, c) || !slices.Contains(order[:i], c.Target) && (c.Target != name || len(ids) <= maxBatch) {
 				continue
 			}
 			b := db.New(r.tx.db.Dialect).Write("UPDATE ").Name(t.SQL()).Write(" SET ").Name(c.SQL()).Write(" = NULL WHERE ").Name(c.SQL()).Write(" IS NOT NULL AND ")

@@ -201,15 +201,8 @@ func (r *revival) run(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, name := range r.order {
-		if err := r.insert(ctx, name); err != nil {
-			return err
-		}
-	}
-	for part := range slices.Chunk(r.late, maxStatements) {
-		if err := r.tx.db.ExecAll(ctx, part...); err != nil {
-			return err
-		}
+	if err := r.tx.deferring(ctx, r.order, func() error { return r.insertAll(ctx) }); err != nil {
+		return err
 	}
 	for _, at := range went {
 		for part := range slices.Chunk(at.ids, maxBatch) {
@@ -274,6 +267,21 @@ WHERE d.deletion_id = `).Arg(deletion).Write(" AND d.table_name = ").Arg(t.SQL()
 		}
 	}
 	return out, nil
+}
+
+// insertAll puts all records back, and then what they look up among themselves.
+func (r *revival) insertAll(ctx context.Context) error {
+	for _, name := range r.order {
+		if err := r.insert(ctx, name); err != nil {
+			return err
+		}
+	}
+	for part := range slices.Chunk(r.late, maxStatements) {
+		if err := r.tx.db.ExecAll(ctx, part...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // insert puts the records of a table back.
@@ -351,7 +359,7 @@ func (r *revival) coming(table string, id any) bool {
 func (r *revival) put(ctx context.Context, w *writer) error {
 	here := slices.Index(r.order, w.table.Name)
 	waits := func(c *core.Column, v any) bool {
-		return c.Kind == core.Lookup && v != nil && slices.Index(r.order, c.Target) >= here && r.coming(c.Target, v)
+		return c.Kind == core.Lookup && v != nil && !binds(w.table, c) && slices.Index(r.order, c.Target) >= here && r.coming(c.Target, v)
 	}
 	id, _ := w.table.Column("id")
 	for _, ch := range w.batch {

@@ -22,7 +22,7 @@ type alteration struct {
 // apply does the alteration.
 func (a *alteration) apply(ctx context.Context) error {
 	steps := []func(context.Context, *core.Table) error{ // lookups when all tables are there
-		a.table, a.counters, a.dropIndexes, a.columns, a.owners, a.requirements, a.references, a.purgeColumns, a.indexes, a.search,
+		a.table, a.counters, a.dropIndexes, a.columns, a.owners, a.requirements, a.references, a.purgeColumns, a.keys, a.indexes, a.search,
 	}
 	for _, step := range steps {
 		for _, t := range a.next.Schema.Tables() {
@@ -403,97 +403,4 @@ func (a *alteration) purgeTables(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-func (a *alteration) dropIndexes(ctx context.Context, t *core.Table) error {
-	was, _ := a.before(t)
-	for _, i := range missingIndexes(t, was) { // those of was that t has not
-		if err := a.run(ctx, db.New(a.tx.db.Dialect).Write("DROP INDEX IF EXISTS ").Name(i.name())); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (a *alteration) indexes(ctx context.Context, t *core.Table) error {
-	was, isNew := a.before(t)
-	have := stored(was)
-	for _, i := range missingIndexes(was, t) {
-		if !isNew && !i.over(have) {
-			isNew = true // over a column that is being made: nothing of it can be looked at in advance
-		}
-		if err := a.index(ctx, t, i, isNew); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// over reports whether the index is over these columns only.
-func (i index) over(have map[string]*core.Column) bool {
-	for _, c := range i.columns {
-		if have[c.SQL()] == nil {
-			return false
-		}
-	}
-	return true
-}
-
-func (a *alteration) index(ctx context.Context, t *core.Table, i index, isNew bool) error {
-	first := i.columns[0].Name
-	if a.o.built[i.name()] {
-		a.done = append(a.done, i.create(a.tx.db.Dialect, a.tx.db.Online()).String())
-		return nil
-	}
-	if !isNew {
-		s := Step{What: "an index is built", Column: first, Lock: LockWrites}
-		if a.dry && a.tx.db.Online() != "" {
-			n, err := a.size(ctx, t)
-			if err != nil {
-				return err
-			}
-			if n > a.maxBlocked() {
-				s.Lock = LockNone // see buildOnline
-			}
-		}
-		if i.unique && a.dry {
-			n, err := a.duplicates(ctx, i)
-			if err != nil {
-				return err
-			}
-			if n > 0 {
-				s.What = fmt.Sprintf("%d values are there several times, which refuses the change: change them first", n)
-			}
-		}
-		if err := a.step(ctx, t, s); err != nil {
-			return err
-		}
-	}
-	err := a.run(ctx, i.create(a.tx.db.Dialect, ""))
-	if err != nil && core.KindOf(err) == core.Exists {
-		return notUnique(first, err)
-	}
-	return err
-}
-
-func notUnique(column string, err error) error {
-	return core.E("tables.alter", core.Exists, core.At{Column: column}, "the table has records with the same values in it, so it cannot be unique: change them first, or leave out the default", err)
-}
-
-// duplicates counts the values that several records have.
-func (a *alteration) duplicates(ctx context.Context, i index) (n int64, err error) {
-	b := db.New(a.tx.db.Dialect).Write("SELECT count(*) FROM (SELECT 1 FROM ").Name(i.table.SQL()).Write(" WHERE TRUE")
-	for _, c := range i.columns {
-		b.Write(" AND ").Name(c.SQL()).Write(" IS NOT NULL")
-	}
-	b.Write(" GROUP BY ")
-	for n, c := range i.columns {
-		if n > 0 {
-			b.Write(", ")
-		}
-		b.Name(c.SQL())
-	}
-	b.Write(" HAVING count(*) > 1) AS twice")
-	err = a.tx.db.Query(ctx, b, func(scan func(...any) error) error { return scan(&n) })
-	return n, err
 }

@@ -3,7 +3,11 @@ package tables
 import (
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strings"
+	"time"
+
+	"github.com/shopspring/decimal"
 
 	"colonnade/core"
 	"colonnade/core/db"
@@ -41,7 +45,7 @@ func (a *alteration) reference(b *db.Builder, t *core.Table, c *core.Column) {
 		b.Fail(err)
 		return
 	}
-	b.Write(" CONSTRAINT ").Name(foreignKey(t, c)).Write(" REFERENCES ").Name(target.SQL()).Write(" (id)")
+	b.Write(" CONSTRAINT ").Name(foreignKey(t, c)).Write(" REFERENCES ").Name(target.SQL()).Write(" (id) DEFERRABLE")
 }
 
 func defineColumn(b *db.Builder, c *core.Column) {
@@ -70,6 +74,7 @@ func (a *alteration) addColumn(t *core.Table, c *core.Column, v any) *db.Builder
 type index struct {
 	table   *core.Table
 	unique  bool
+	nulls   bool // of a unique one: it is over the records with a NULL in a column, and NULL is a value like others
 	columns []indexColumn
 }
 
@@ -109,6 +114,10 @@ func indexes(t *core.Table) []index {
 			columns[i].Column = name
 		}
 		add(true, columns...)
+		if i := out[len(out)-1]; k.Nulls == core.NullsEqual && slices.ContainsFunc(i.columns, indexColumn.nullable) {
+			i.nulls = true
+			out = append(out, i)
+		}
 	}
 	for _, x := range t.Indexes {
 		add(false, append(x.Columns[:len(x.Columns):len(x.Columns)], core.IndexColumn{Column: "id"})...) // the order of lists is total
@@ -135,7 +144,10 @@ func missingIndexes(old, t *core.Table) []index {
 // name says what the index is, so that a key or an index that is renamed keeps it.
 func (i index) name() string {
 	prefix := "ix"
-	if i.unique {
+	switch {
+	case i.nulls:
+		prefix = "un"
+	case i.unique:
 		prefix = "uq"
 	}
 	parts := []string{prefix, i.table.SQL()}
@@ -160,13 +172,55 @@ func (i index) create(d db.Dialect, online string) *db.Builder {
 		if n > 0 {
 			b.Write(", ")
 		}
+		if i.nulls && c.nullable() {
+			c.writeNull(b)
+			continue
+		}
 		b.Name(c.SQL())
 		if c.desc {
 			b.Write(" DESC")
 		}
 	}
-	return b.Write(")")
+	b.Write(")")
+	if i.nulls {
+		b.Write(" WHERE ")
+		i.holds(b)
+	}
+	return b
 }
+
+// holds writes which records a unique index compares.
+func (i index) holds(b *db.Builder) {
+	word, between := " IS NOT NULL", " AND "
+	if i.nulls {
+		word, between = " IS NULL", " OR "
+	}
+	for n, c := range i.columns {
+		if n > 0 {
+			b.Write(between)
+		}
+		b.Name(c.SQL()).Write(word)
+	}
+}
+
+// nullable reports whether a record may have no value in the column.
+func (c indexColumn) nullable() bool { return !c.Required }
+
+// writeNull writes the column as two expressions that are never NULL, and that are the same when the values are.
+func (c indexColumn) writeNull(b *db.Builder) {
+	b.Write("(coalesce(").Name(c.SQL()).Write(", ")
+	b.Dialect().Constant(b, c.Column, zeroes[c.Kind])
+	b.Write(")", b.Dialect().Collate(c.Kind), "), (").Name(c.SQL()).Write(" IS NULL)")
+}
+
+// zeroes are values of the kinds that can be part of a key.
+var zeroes = map[core.Kind]any{
+	core.Text: "", core.Choice: "", core.Status: "", core.Autonumber: "", core.Integer: int64(0), core.Decimal: decimal.Zero, core.Float: float64(0), core.Boolean: false,
+	core.Date: time.Unix(0, 0).UTC(), core.Timestamp: time.Unix(0, 0).UTC(), core.UUID: nilID, core.Lookup: nilID, core.AnyLookup: nilID,
+}
+
+// nilID is a UUID that no record has.
+const nilID = "00000000-0000-0000-0000-000000000000"
 
 // foreignKey is the name of the reference behind a lookup.
 func foreignKey(t *core.Table, c *core.Column) string { return constraintName("fk", t.SQL(), c.SQL()) }

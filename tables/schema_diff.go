@@ -150,7 +150,7 @@ func (f *tableFile) changes(t core.Table) (out []core.Change, err error) {
 	out = append(out, before...)
 	for _, k := range f.Keys {
 		i := slices.IndexFunc(t.Keys, func(o core.Key) bool { return o.Name == k.Name })
-		if i >= 0 && reflect.DeepEqual(t.Keys[i], k) {
+		if i >= 0 && t.Keys[i].Same(k) {
 			continue
 		}
 		if i >= 0 {

@@ -121,10 +121,7 @@ func (s *Store) buildOne(ctx context.Context, b build) error {
 	beating.Wait()
 	if err != nil {
 		s.abandon(ctx, []build{b}, core.AsError(err).Msg)
-		if core.KindOf(err) == core.Exists {
-			return core.E("tables.buildOne", core.At{Table: b.table.Name}, notUnique(b.columns[0].Name, err))
-		}
-		return err
+		return core.E("tables.buildOne", core.At{Table: b.table.Name}, b.refused(err))
 	}
 	return s.mark(ctx, b.id, indexBuilt, "")
 }

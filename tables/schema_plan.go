@@ -27,16 +27,18 @@ const (
 
 // Step is a part of a plan that looks at the data or changes it.
 type Step struct {
-	What     string // for people
-	Table    string
-	Column   string
-	Lock     string
-	Rows     int64  // that are written
-	Lost     int64  // values that the change cannot keep
-	Examples []Lost // the first of them
+	What   string // for people
+	Table  string
+	Column string
+	Lock   string
+	Rows   int64 // that are written
+	Lost   int64 // values that the change cannot keep
+
+	Conflicts int64  // records that stand in the way of the change
+	Examples  []Lost // the first values that are lost, or records that stand in the way
 }
 
-// Lost is a value that a change cannot keep.
+// Lost is a value that a change cannot keep, or one that stands in the way of a key.
 type Lost struct {
 	ID     core.ID
 	Value  string // empty when the caller may not read it
@@ -95,7 +97,7 @@ func (p *Plan) Record() core.Record {
 			examples = append(examples, map[string]any{"id": string(e.ID), "value": orNull(e.Value), "reason": e.Reason})
 		}
 		steps = append(steps, map[string]any{
-			"what": s.What, "table": s.Table, "column": orNull(s.Column), "lock": s.Lock, "rows": s.Rows, "lost": s.Lost, "examples": examples,
+			"what": s.What, "table": s.Table, "column": orNull(s.Column), "lock": s.Lock, "rows": s.Rows, "lost": s.Lost, "conflicts": s.Conflicts, "examples": examples,
 		})
 	}
 	for _, d := range p.Dependants {
@@ -116,8 +118,9 @@ var planOutput = []core.Column{
 		text("lock", "Who waits while it is done: none; brief: readers and writers of the table for a moment that does not depend on its size; writes: writers, as long as it takes."),
 		{Name: "rows", Kind: core.Integer, Doc: "Records that are written."},
 		{Name: "lost", Kind: core.Integer, Doc: "Values that the change cannot keep."},
-		{Name: "examples", Kind: core.Object, List: true, Doc: "The first of them.", Fields: []core.Column{
-			text("id", "The record."), text("value", "The value, when you may read it."), text("reason", "Why it cannot be kept."),
+		{Name: "conflicts", Kind: core.Integer, Doc: "Records that stand in the way of a key, and refuse the change."},
+		{Name: "examples", Kind: core.Object, List: true, Doc: "The first of them, those that you may read.", Fields: []core.Column{
+			text("id", "The record."), text("value", "The value, or the values of a key as JSON, when you may read them."), text("reason", "Why it cannot be kept, or stands in the way."),
 		}},
 	}},
 	{Name: "statements", Kind: core.Text, List: true, Doc: "What runs in the database."},

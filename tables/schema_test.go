@@ -305,7 +305,7 @@ func TestRequired(t *testing.T) {
 		wantKind(t, s.Change(ctx, core.AlterColumn{Of: "shop", Column: "city", Set: map[string]any{"unique": true}}), core.Exists, "same values")
 		p, err = s.PlanChange(ctx, core.AlterColumn{Of: "shop", Column: "city", Set: map[string]any{"unique": true}})
 		must(t, err)
-		if !strings.Contains(p.Steps[0].What, "1 values are there several times") {
+		if !strings.Contains(p.Steps[0].What, "2 records have the same values") {
 			t.Fatalf("%+v", p.Steps)
 		}
 		wantKind(t, s.Change(ctx, core.AlterColumn{Of: "shop", Column: "city", Set: map[string]any{"kind": "integer"}}), core.Invalid, "a change of its own")

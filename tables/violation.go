@@ -52,6 +52,9 @@ func (w *writer) taken(v *db.Violation, at core.At, creates []change) error {
 			columns, stored = append(columns, c.Name), append(stored, c.SQL())
 		}
 		if i.unique && (i.name() == v.Constraint || slices.Equal(stored, v.Columns)) {
+			if i.nulls {
+				v.Values = "" // those of the expressions
+			}
 			return w.takenBy(columns, v, at, creates)
 		}
 	}

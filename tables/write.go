@@ -267,7 +267,7 @@ func (w *writer) complete(r core.Record) error {
 			return core.E("tables.complete", core.Invalid, w.at(c.Name), "a value is required")
 		}
 	}
-	return nil
+	return w.table.CheckKeys(r)
 }
 
 // inReach checks that a record, as it is and as it will be, is one that the caller may touch, with the columns that have

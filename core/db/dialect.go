@@ -76,6 +76,10 @@ type Dialect interface {
 	// LockKey is what a SELECT ends with to keep its rows from being deleted until the end of the transaction.
 	LockKey() string
 
+	// Defer is the statement after which the transaction checks references only in the end, or with false at once again, which
+	// looks at what was put off where the database can: nobody else may have to answer for it.
+	Defer(on bool) string
+
 	// EventsAfter writes the query for the events behind a place in the stream, with the record before and after:
 	// tx, seq, table_name, record_id, version, op, actor, cause, cause_id, depth, at, before, after. It leaves out
 	// events before which another may still appear.

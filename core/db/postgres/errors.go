@@ -69,6 +69,9 @@ func classify(op string, pg *pgconn.PgError, err error) error {
 	case "08", "57", "58":
 		return core.E(op, core.Unavailable, "the database does not answer: try again", err)
 	case "54":
+		if strings.HasPrefix(pg.Message, "index row ") {
+			return core.E(op, core.Invalid, "a value is too long for an index of the table: shorten it, or drop the index", &db.Violation{Constraint: pg.ConstraintName, Err: err})
+		}
 		return core.E(op, core.Limit, "the request is too complex for the database", err)
 	}
 	return core.E(op, err)

@@ -372,6 +372,14 @@ func (Dialect) Lock() string { return " FOR UPDATE" }
 // LockKey implements db.Dialect: it is the lock of a reference.
 func (Dialect) LockKey() string { return " FOR KEY SHARE" }
 
+// Defer implements db.Dialect.
+func (Dialect) Defer(on bool) string {
+	if on {
+		return "SET CONSTRAINTS ALL DEFERRED"
+	}
+	return "SET CONSTRAINTS ALL IMMEDIATE"
+}
+
 // EventsAfter implements db.Dialect. Numbers are drawn before the commit, so the order is that of the transactions, and
 // only those count that are older than every running one.
 func (Dialect) EventsAfter(b *db.Builder, tx, seq int64, limit int) {

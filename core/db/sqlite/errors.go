@@ -20,7 +20,7 @@ func (Dialect) Classify(err error) error {
 	}
 	switch e.Code() {
 	case lib.SQLITE_CONSTRAINT_UNIQUE, lib.SQLITE_CONSTRAINT_PRIMARYKEY, lib.SQLITE_CONSTRAINT_ROWID:
-		return core.E(op, core.Exists, "a record with this key exists already", &db.Violation{Unique: true, Columns: violated(e.Error()), Err: err})
+		return core.E(op, core.Exists, "a record with this key exists already", &db.Violation{Unique: true, Constraint: violatedIndex(e.Error()), Columns: violated(e.Error()), Err: err})
 	case lib.SQLITE_CONSTRAINT_NOTNULL:
 		return core.E(op, core.Invalid, "a value is required", &db.Violation{Columns: violated(e.Error()), Err: err})
 	case lib.SQLITE_CONSTRAINT_CHECK:
@@ -53,12 +53,25 @@ func (Dialect) Classify(err error) error {
 // violated returns the columns that a message such as "UNIQUE constraint failed: t.a, t.b (2067)" names.
 func violated(msg string) []string {
 	var out []string
+	if violatedIndex(msg) != "" {
+		return nil
+	}
 	for name := range strings.SplitSeq(failed(msg), ", ") {
 		if _, column, ok := strings.Cut(name, "."); ok {
 			out = append(out, column)
 		}
 	}
 	return out
+}
+
+// violatedIndex returns the name of an index over expressions, in "UNIQUE constraint failed: index 'un.t.a' (2067)"; of others
+// SQLite tells the columns.
+func violatedIndex(msg string) string {
+	name, ok := strings.CutPrefix(failed(msg), "index '")
+	if !ok {
+		return ""
+	}
+	return strings.TrimSuffix(name, "'")
 }
 
 // failed returns what the message names, "t.a, t.b" in the example.

@@ -333,6 +333,14 @@ func (Dialect) Lock() string { return "" }
 // LockKey implements db.Dialect: there is one writer.
 func (Dialect) LockKey() string { return "" }
 
+// Defer implements db.Dialect. The pragma counts for all that share the transaction, so it must be taken back.
+func (Dialect) Defer(on bool) string {
+	if on {
+		return "PRAGMA defer_foreign_keys = ON"
+	}
+	return "PRAGMA defer_foreign_keys = OFF"
+}
+
 // EventsAfter implements db.Dialect. There is one writer, so numbers appear in their order.
 func (Dialect) EventsAfter(b *db.Builder, _, seq int64, limit int) {
 	b.Write(`SELECT 0, e.seq, e.table_name, e.record_id, e.version, e.op, e.actor, e.cause, e.cause_id, e.depth, e.at, o.data, n.data

@@ -1,0 +1,90 @@
+package tables
+
+import (
+	"fmt"
+	"slices"
+
+	"colonnade/core"
+)
+
+// uniqueKey is what identifies a record: the primary key, a unique column, or a key of the table.
+type uniqueKey struct {
+	table   *core.Table
+	name    string
+	columns []*core.Column
+	nulls   core.Nulls
+}
+
+// keyOf returns a key of the table by its name: "<table>_pkey", the name of a key, or a unique column. Whether its values are
+// the caller's to ask for is not checked.
+func keyOf(t *core.Table, name string) (*uniqueKey, error) {
+	k := &uniqueKey{table: t, name: name}
+	if name == t.Name+"_pkey" || name == "id" {
+		return k, k.add("id")
+	}
+	if i := slices.IndexFunc(t.Keys, func(k core.Key) bool { return k.Name == name }); i >= 0 {
+		k.nulls = t.Keys[i].Nulls
+		return k, k.add(t.Keys[i].Columns...)
+	}
+	if c, ok := t.Column(name); ok && c.Unique {
+		return k, k.add(name)
+	}
+	return nil, core.E("tables.key", core.Invalid, core.At{Table: t.Name}, fmt.Sprintf("%q is neither the primary key nor a key nor a unique column of the table", name))
+}
+
+func (k *uniqueKey) add(columns ...string) error {
+	for _, name := range columns {
+		c, err := k.table.Need(name)
+		if err != nil {
+			return err
+		}
+		k.columns = append(k.columns, c)
+	}
+	return nil
+}
+
+// parse returns the values of the key in their Go forms. A NULL that the key refuses is an error.
+func (k *uniqueKey) parse(values core.Record) (core.Record, error) {
+	out := make(core.Record, len(k.columns))
+	for _, c := range k.columns {
+		v, err := c.Parse(values[c.Name])
+		if err != nil {
+			return nil, err
+		}
+		if v == nil && k.nulls == core.NullsRefuse {
+			return nil, core.E("tables.parseKey", core.Invalid, core.At{Column: c.Name}, "a value is required: the column is part of the key "+k.name+", which takes no null")
+		}
+		out[c.Name] = v
+	}
+	return out, nil
+}
+
+// of returns what a record holds in the key as one text. ok is false when the record is like no other, whatever they hold.
+func (k *uniqueKey) of(r core.Record) (text string, ok bool) {
+	key, ok := k.appendTo(nil, r)
+	return string(key), ok
+}
+
+// appendTo appends the text of [uniqueKey.of].
+func (k *uniqueKey) appendTo(key []byte, r core.Record) ([]byte, bool) {
+	for _, c := range k.columns {
+		v := r[c.Name]
+		if v == nil && k.nulls != core.NullsEqual {
+			return nil, false
+		}
+		key = append(c.AppendJSON(key, v), 0)
+	}
+	return key, true
+}
+
+// is returns the condition that a record holds in the key what r does.
+func (k *uniqueKey) is(r core.Record) And {
+	all := make(And, len(k.columns))
+	for i, c := range k.columns {
+		all[i] = Compare{Column: c.Name, Op: Eq, Value: r[c.Name]}
+		if r[c.Name] == nil {
+			all[i] = Compare{Column: c.Name, Op: IsNull, Value: true}
+		}
+	}
+	return all
+}
