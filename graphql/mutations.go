@@ -168,7 +168,7 @@ func (b *builder) declareWrites(r *rows) error {
 	add("delete_"+n, writeDelete, r.response, "Deletes records of "+n+".", gql.FieldConfigArgument{"where": where, "at_most": atMost})
 	add("delete_"+n+"_by_pk", writeDeleteByPK, r.object, "Deletes a record of "+n+" and returns it as it was; null when there is none with that id in your reach.",
 		gql.FieldConfigArgument{"id": key, "if_version": ifVersion})
-	return nil
+	return b.declareKeyWrites(r, changing, together(dry, gql.FieldConfigArgument{"if_version": ifVersion}))
 }
 
 // updateOperators are the arguments of an update that change columns: for which they are, and what they take.

@@ -8,6 +8,7 @@ import (
 	gql "github.com/graphql-go/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"colonnade/core"
 	"colonnade/tables"
 )
 
@@ -95,7 +96,7 @@ func (u *uses) argument(f *ast.Field, arg *ast.Argument) {
 	}
 	switch v := u.variable(arg.Value); {
 	case v == nil:
-	case arg.Name == "id" && u.api.byPK(f):
+	case arg.Name == "id" && u.api.byPK(f), u.api.byKey(f, arg.Name):
 	case arg.Name == "offset" && u.api.lists(f):
 		v.skip = true
 	default:
@@ -145,6 +146,13 @@ func (u *uses) variable(v *ast.Value) *variable {
 func (a *api) byPK(f *ast.Field) bool {
 	r := a.query[f.Name]
 	return f.ObjectDefinition == a.ast.Query && r != nil && r.kind == readByPK
+}
+
+// byKey reports whether the field is a record by an alternate key, and the argument a part of the key that is never null.
+func (a *api) byKey(f *ast.Field, arg string) bool {
+	r := a.query[f.Name]
+	return f.ObjectDefinition == a.ast.Query && r != nil && r.kind == readByKey &&
+		slices.ContainsFunc(r.key.columns, func(c *core.Column) bool { return c.Name == arg && !r.key.null(c) })
 }
 
 // lists reports whether the field is a list of records, or an aggregate of one.

@@ -119,6 +119,11 @@ func (c *compiler) compileRead(store *tables.Store, f *selected) (*step, error) 
 		id, _ := args.get("id")
 		q.Form, q.Where = tables.One, tables.Compare{Column: "id", Op: tables.Eq, Value: id}
 		err = c.selectRecord(&q, r.rows, f)
+	case readByKey:
+		q.Form = tables.One
+		if q.Where, err = r.key.where(args); err == nil {
+			err = c.selectRecord(&q, r.rows, f)
+		}
 	case readAggregate:
 		q.Form = tables.Aggregate
 		if err = c.list(&q, r.rows, args); err == nil {
@@ -134,7 +139,7 @@ func (c *compiler) compileRead(store *tables.Store, f *selected) (*step, error) 
 	}
 	c.rows = saturate(c.rows + rowsOf(&q, 1))
 	s := newStep(f)
-	s.nullable, s.query = r.kind == readByPK, &q
+	s.nullable, s.query = r.kind == readByPK || r.kind == readByKey, &q
 	s.run = func(ctx context.Context, in scope, dst []byte) ([]byte, error) {
 		return store.Query(ctx, in.snap, q, dst)
 	}

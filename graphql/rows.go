@@ -23,6 +23,7 @@ type rows struct {
 	insert       *gql.InputObject
 	insertOne    *gql.InputObject // nested in a record that looks it up
 	insertMany   *gql.InputObject // nested in the record that they look up
+	alternates   []alternate
 
 	// the same maps as in the types, until these are complete
 	objectFields gql.Fields

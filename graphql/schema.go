@@ -33,6 +33,7 @@ type root struct {
 	kind   rootKind
 	rows   *rows
 	action *action
+	key    *alternate // by which the record is found; nil for the primary key
 	def    *gql.FieldDefinition
 }
 
@@ -41,6 +42,7 @@ type rootKind int
 const (
 	readList rootKind = iota
 	readByPK
+	readByKey
 	readAggregate
 	readAsOf
 	readHistory
@@ -150,6 +152,9 @@ func (b *builder) declare(actions []core.Action) error {
 			return err
 		}
 		b.declareQueries(b.rows[t.Name])
+		if err := b.declareKeyQueries(b.rows[t.Name]); err != nil {
+			return err
+		}
 		if !t.Builtin {
 			if err := b.declareWrites(b.rows[t.Name]); err != nil {
 				return err

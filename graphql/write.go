@@ -131,7 +131,7 @@ func (c *compiler) compileWrite(store *tables.Store, f *selected) (*step, error)
 	if r.kind == callAction {
 		return c.compileCall(r.action, f, args)
 	}
-	w := &write{store: store, c: c, rows: r.rows, args: args}
+	w := &write{store: store, c: c, rows: r.rows, key: r.key, args: args}
 	run, err := w.compile(r.kind, f)
 	if err != nil {
 		return nil, inField(f, err)
@@ -164,6 +164,7 @@ type write struct {
 	store *tables.Store
 	c     *compiler
 	rows  *rows
+	key   *alternate // by which the record is found; nil for the primary key
 	args  object
 
 	nesting int // of the new records being compiled
@@ -309,6 +310,10 @@ func (w *write) target(args object) (where tables.Cond, ifVersion int64, atMost 
 			where = tables.ByID(core.ID(id.(string)))
 		case "id":
 			where = tables.ByID(core.ID(a.value.(string)))
+		case keyColumns:
+			if where, err = w.key.where(a.value.(object)); err != nil {
+				return nil, 0, 0, within("."+keyColumns, err)
+			}
 		case "if_version":
 			if ifVersion = a.value.(int64); ifVersion < 1 {
 				return nil, 0, 0, within(".if_version", wrong("a version is 1 or more"))
