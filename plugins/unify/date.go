@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"colonnade/core/normal"
 )
 
 // A date in match form is "YYYYMMDD", or "YYYY" when only the year is known. Its parts need not be a day of the
@@ -16,7 +18,7 @@ const twoDigitPivot = 30
 // order given, and dates with an English month name. It answers "" when it cannot find a year.
 func matchDate(s string, order DateOrder) string {
 	s = dropTime(strings.TrimSpace(s))
-	if len(s) == 8 && digits(s) == s {
+	if len(s) == 8 && normal.Digits(s) == s {
 		return s
 	}
 	var numbers [3]string
@@ -49,7 +51,7 @@ func matchDate(s string, order DateOrder) string {
 
 // dropTime cuts a time of day, written after 'T' or a space.
 func dropTime(s string) string {
-	if len(s) > 8 && s[8] == 'T' && digits(s[:8]) == s[:8] {
+	if len(s) > 8 && s[8] == 'T' && normal.Digits(s[:8]) == s[:8] {
 		return s[:8]
 	}
 	if i := strings.IndexByte(s, ':'); i > 0 {
@@ -104,7 +106,7 @@ func pad2(s string) string {
 
 func onlyYear(words []string) string {
 	for _, w := range words {
-		if len(w) == 4 && digits(w) == w {
+		if len(w) == 4 && normal.Digits(w) == w {
 			return w
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"colonnade/core/normal"
 )
 
 // part is one key of a pass, resolved: a transform of one attribute, or of two in either order.
@@ -32,7 +34,7 @@ var transforms = map[string]func(v *value) uint64{
 	"longest":  func(v *value) uint64 { return hash(longestWord(v.text)) },
 	"sounds":   eachWord(soundex),
 	"initials": eachWord(func(w string) string { return w[:1] }),
-	"digits":   func(v *value) uint64 { return hash(digits(v.text)) },
+	"digits":   func(v *value) uint64 { return hash(normal.Digits(v.text)) },
 }
 
 // prefix hashes the first n bytes of a value that has at least that many.

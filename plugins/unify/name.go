@@ -2,37 +2,9 @@ package unify
 
 import (
 	_ "embed"
-	"slices"
 	"strings"
 	"sync"
 )
-
-// titles are words around a name that say nothing about who it is.
-var titles = wordSet("mr mrs ms miss mx dr prof professor sir dame lady lord rev reverend hon herr frau monsieur madame " +
-	"mme mlle senor senora sig sra jr sr ii iii iv phd md esq mba bsc msc dipl ing baronet")
-
-// matchName answers the words of a name in lower case without accents, punctuation and titles. A name that is nothing
-// but titles is kept: "Prince" and "Dean" are people.
-func matchName(s string) string {
-	words := strings.Fields(foldWords(s))
-	kept := words[:0:0]
-	for _, w := range words {
-		if !titles[w] {
-			kept = append(kept, w)
-		}
-	}
-	if len(kept) == 0 {
-		kept = words
-	}
-	return strings.Join(kept, " ")
-}
-
-// matchFullName also sorts the words: "Moss, Abbie" and "Abbie Moss" are one name.
-func matchFullName(s string) string {
-	words := strings.Fields(matchName(s))
-	slices.Sort(words)
-	return strings.Join(words, " ")
-}
 
 //go:embed data/nicknames.txt
 var nicknameText string
@@ -63,12 +35,4 @@ func sameFormal(a, b []uint16) bool {
 		}
 	}
 	return false
-}
-
-func wordSet(words string) map[string]bool {
-	set := map[string]bool{}
-	for _, w := range strings.Fields(words) {
-		set[w] = true
-	}
-	return set
 }

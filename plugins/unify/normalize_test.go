@@ -1,6 +1,10 @@
 package unify
 
-import "testing"
+import (
+	"testing"
+
+	"colonnade/core/normal"
+)
 
 func TestMatchForm(t *testing.T) {
 	for _, c := range []struct {
@@ -64,10 +68,10 @@ func TestMatchForm(t *testing.T) {
 	if got := matchDate("5/8/1986", DayFirst); got != "19860805" {
 		t.Errorf("day first: %q", got)
 	}
-	if got := matchEmail("a+b@x.org", true); got != "a+b@x.org" {
+	if got := normal.Email("a+b@x.org", true); got != "a+b@x.org" {
 		t.Errorf("kept tag: %q", got)
 	}
-	if got := matchPhone("030 901820", "DE"); got != "+4930901820" {
+	if got := normal.Phone("030 901820", "DE"); got != "+4930901820" {
 		t.Errorf("German phone: %q", got)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/shopspring/decimal"
+
+	"colonnade/core/normal"
 )
 
 // GoldenRecord is one record made of a cluster. Values are those of the job's attributes, in their order.
@@ -207,7 +209,7 @@ func (d *dataset) shown(r uint32, attribute int) string {
 		return ""
 	}
 	c := d.columns[attribute]
-	return tidy(c.kind.show(c.values[raw.value].text, raw.text))
+	return normal.Tidy(c.kind.show(c.values[raw.value].text, raw.text))
 }
 
 func (d *dataset) filled(r uint32, attributes []int) int {

@@ -1,6 +1,10 @@
 package unify
 
-import "strings"
+import (
+	"strings"
+
+	"colonnade/core/normal"
+)
 
 // Type is what an attribute means. It decides how values are normalised, how they are compared, and which keys find
 // candidate pairs.
@@ -57,34 +61,34 @@ func (k *kind) different() level { return level(len(k.levels)) }
 
 var kinds = map[Type]*kind{
 	Email: {
-		match: func(s string, c reading) string { return matchEmail(s, c.keepTag) }, show: showEmail,
+		match: func(s string, c reading) string { return normal.Email(s, c.keepTag) }, show: showEmail,
 		compare: compareEmail, fuzzy: 3,
 		levels: []string{"equal", "same mailbox, other domain", "up to two edits", "similar mailbox", "different"},
 		prior:  []float64{.80, .04, .06, .04, .06},
 	},
 	Phone: {
-		match: func(s string, c reading) string { return matchPhone(s, c.region) }, show: showPhone,
+		match: func(s string, c reading) string { return normal.Phone(s, c.region) }, show: showPhone,
 		compare: comparePhone, fuzzy: 2, shared: true,
 		levels: []string{"equal", "one edit or no country", "two edits", "different"},
 		prior:  []float64{.75, .06, .04, .15},
 	},
 	GivenName: {
-		match: plain(matchName), show: showTidy, words: true, compare: compareGiven, fuzzy: 3,
+		match: plain(normal.Name), show: showTidy, words: true, compare: compareGiven, fuzzy: 3,
 		levels: []string{"equal", "nickname or nearly equal", "close", "similar or initial", "swapped", "different"},
 		prior:  []float64{.75, .08, .05, .04, .03, .05},
 	},
 	FamilyName: {
-		match: plain(matchName), show: showTidy, words: true, compare: compareFamily, fuzzy: 3, shared: true,
+		match: plain(normal.Name), show: showTidy, words: true, compare: compareFamily, fuzzy: 3, shared: true,
 		levels: []string{"equal", "nearly equal", "close", "similar", "different"},
 		prior:  []float64{.80, .07, .05, .03, .05},
 	},
 	FullName: {
-		match: plain(matchFullName), show: showTidy, words: true, compare: compareFullName, fuzzy: 3,
+		match: plain(normal.FullName), show: showTidy, words: true, compare: compareFullName, fuzzy: 3,
 		levels: []string{"equal", "all words alike", "one word more", "words alike in part", "one word alike", "different"},
 		prior:  []float64{.65, .15, .06, .05, .04, .05},
 	},
 	Organisation: {
-		match: plain(matchOrganisation), show: showTidy, words: true, compare: compareText, fuzzy: 3,
+		match: plain(normal.Organisation), show: showTidy, words: true, compare: compareText, fuzzy: 3,
 		levels: textLevels, prior: []float64{.60, .15, .10, .06, .04, .05},
 	},
 	Date: {
@@ -94,12 +98,12 @@ var kinds = map[Type]*kind{
 		prior:  []float64{.80, .07, .04, .04, .02, .03},
 	},
 	Address: {
-		match: plain(matchAddress), show: showTidy, words: true, compare: compareAddress, fuzzy: 3, shared: true,
+		match: plain(normal.Address), show: showTidy, words: true, compare: compareAddress, fuzzy: 3, shared: true,
 		levels: []string{"equal", "nearly equal", "similar", "words in common", "swapped", "different"},
 		prior:  []float64{.60, .12, .08, .05, .03, .12},
 	},
 	City: {
-		match: plain(matchAddress), show: showTidy, compare: compareFamily, fuzzy: 3, shared: true,
+		match: plain(normal.Address), show: showTidy, compare: compareFamily, fuzzy: 3, shared: true,
 		levels: []string{"equal", "nearly equal", "close", "similar", "different"},
 		prior:  []float64{.75, .06, .04, .03, .12},
 	},
@@ -108,7 +112,7 @@ var kinds = map[Type]*kind{
 		levels: []string{"equal", "different"}, prior: []float64{.93, .07},
 	},
 	Postcode: {
-		match: plain(matchCode), show: showTidy, compare: comparePostcode, fuzzy: 2, shared: true,
+		match: plain(normal.Code), show: showTidy, compare: comparePostcode, fuzzy: 2, shared: true,
 		levels: []string{"equal", "one edit", "same area", "different"},
 		prior:  []float64{.75, .08, .05, .12},
 	},
@@ -117,7 +121,7 @@ var kinds = map[Type]*kind{
 		levels: []string{"equal", "different"}, prior: []float64{.97, .03},
 	},
 	Identifier: {
-		match: plain(matchCode), show: showTidy, compare: compareIdentifier, fuzzy: 2,
+		match: plain(normal.Code), show: showTidy, compare: compareIdentifier, fuzzy: 2,
 		levels: []string{"equal", "one edit", "two edits", "different"},
 		prior:  []float64{.85, .07, .03, .05},
 	},
@@ -126,7 +130,7 @@ var kinds = map[Type]*kind{
 		levels: []string{"equal", "different"}, prior: []float64{.96, .04},
 	},
 	Text: {
-		match: plain(foldWords), show: showTidy, words: true, compare: compareText, fuzzy: 3,
+		match: plain(normal.Words), show: showTidy, words: true, compare: compareText, fuzzy: 3,
 		levels: textLevels, prior: []float64{.60, .12, .10, .07, .05, .06},
 	},
 }
@@ -137,7 +141,7 @@ func plain(f func(string) string) func(string, reading) string {
 	return func(s string, _ reading) string { return f(s) }
 }
 
-func showTidy(_, raw string) string { return tidy(raw) }
+func showTidy(_, raw string) string { return normal.Tidy(raw) }
 
 // typeNames answers the names of all types, in alphabetical order.
 func typeNames() []string {

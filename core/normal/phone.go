@@ -1,4 +1,4 @@
-package unify
+package normal
 
 import (
 	"strings"
@@ -9,12 +9,12 @@ import (
 // minPhoneDigits is the length below which digits are a fragment, not a number.
 const minPhoneDigits = 6
 
-// matchPhone answers a number as "+" and digits including the country code when that can be known, as bare digits
+// Phone returns a number as "+" and digits including the country code when that can be known, as bare digits
 // otherwise, and "" for a fragment. Extensions are dropped: colleagues share a switchboard, but the level "one edit"
 // must mean a slip, not another desk.
-func matchPhone(s, region string) string {
-	s, _ = cutExtension(s)
-	d := digits(s)
+func Phone(s, region string) string {
+	s, _ = CutExtension(s)
+	d := Digits(s)
 	if len(d) < minPhoneDigits {
 		return ""
 	}
@@ -50,12 +50,12 @@ func northAmerican(d string, plus bool, region string) string {
 	return ""
 }
 
-// cutExtension splits "983.566.0706x9509" into the number and "9509".
-func cutExtension(s string) (number, extension string) {
+// CutExtension splits "983.566.0706x9509" into the number and "9509".
+func CutExtension(s string) (number, extension string) {
 	lower := strings.ToLower(s)
 	for _, mark := range []string{"extension", "ext", "x", "#", ";"} {
-		if i := strings.Index(lower, mark); i > 0 && len(digits(s[:i])) >= minPhoneDigits {
-			if ext := digits(s[i:]); ext != "" {
+		if i := strings.Index(lower, mark); i > 0 && len(Digits(s[:i])) >= minPhoneDigits {
+			if ext := Digits(s[i:]); ext != "" {
 				return s[:i], ext
 			}
 		}
@@ -63,19 +63,8 @@ func cutExtension(s string) (number, extension string) {
 	return s, ""
 }
 
-// showPhone answers the number with its extension: "+19835660706 x9509".
-func showPhone(match, raw string) string {
-	if match == "" || match[0] != '+' {
-		return raw
-	}
-	if _, ext := cutExtension(raw); ext != "" {
-		return match + " x" + ext
-	}
-	return match
-}
-
-// digits answers the ASCII digits of s.
-func digits(s string) string {
+// Digits returns the ASCII digits of s.
+func Digits(s string) string {
 	i := 0
 	for i < len(s) && s[i] >= '0' && s[i] <= '9' {
 		i++
