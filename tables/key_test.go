@@ -2,6 +2,7 @@ package tables
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -315,5 +316,34 @@ func TestPolicyOfKeyChanges(t *testing.T) {
 		wantKind(t, s.Change(root(t), core.DropColumn{Of: "price", Name: "article"}), core.Invalid, "the key one names the column: drop it first")
 		must(t, s.Change(root(t), core.DropPart{Part: core.PartKey, Of: "price", Name: "one"}, core.AddKey{To: "price", Add: core.Key{Name: "one", Columns: []string{"article", "size", "day"}}}))
 		mustInsert(t, root(t), s, "price", core.Record{"article": "a"})
+	})
+}
+
+// TestEveryKindOfKeyTakesNull makes each kind that can be unique a key for which NULL is a value like others.
+func TestEveryKindOfKeyTakesNull(t *testing.T) {
+	each(t, func(t *testing.T, s *Store) {
+		define(t, s, core.CreateTable{Define: core.Table{Name: "kind", Columns: []core.Column{{Name: "a", Kind: core.Text}}}})
+		for _, kind := range core.Kinds() {
+			c := core.Column{Name: "a", Kind: kind}
+			if err := json.Unmarshal([]byte(kind.Example().Settings), &c); err != nil {
+				t.Fatal(err)
+			}
+			c.Unique, c.Default = false, ""
+			table := core.Table{Name: "of_" + string(kind), Columns: []core.Column{c, {Name: "b", Kind: core.Integer}}, Keys: []core.Key{{Name: "k", Columns: []string{"a", "b"}, Nulls: core.NullsEqual}}}
+			if err := s.Change(root(t), core.CreateTable{Define: table}); core.KindOf(err) == core.Invalid {
+				if !strings.Contains(err.Error(), "cannot be part of a key") {
+					t.Fatal(err)
+				}
+				continue
+			} else if err != nil {
+				t.Fatal(kind, err)
+			}
+			mustInsert(t, root(t), s, table.Name, core.Record{})
+			if c.Required || kind == core.Status || kind == core.Autonumber {
+				continue // it is never NULL
+			}
+			_, err := insert(root(t), s, table.Name, core.Record{})
+			wantKind(t, err, core.Exists)
+		}
 	})
 }
