@@ -52,6 +52,9 @@ const maxOptions = 1000
 // chooses reports whether values of the kind are options.
 func (k Kind) chooses() bool { return k == Choice || k == Choices || k == Status }
 
+// HasOrder reports whether the values of c are sorted by the order of its options, and not by what they are.
+func (c *Column) HasOrder() bool { return (c.Kind == Choice || c.Kind == Status) && len(c.Options) > 0 }
+
 // Option returns the option with that value.
 func (c *Column) Option(value string) (*Option, bool) {
 	i := slices.IndexFunc(c.Options, func(o Option) bool { return o.Value == value })

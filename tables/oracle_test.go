@@ -300,7 +300,12 @@ func (o *oracle) sortKey(table string, r core.Record, t Order) any {
 		}
 		table, r = rel.Table, to[0]
 	}
-	return o.value(table, r, t.Column)
+	v := o.value(table, r, t.Column)
+	if c, ok := o.table(table).Column(t.Column); ok && v != nil && c.HasOrder() {
+		i := slices.IndexFunc(c.Options, func(o core.Option) bool { return o.Value == v })
+		return int64(i)
+	}
+	return v
 }
 
 // pick returns the records that q selects from the candidates, in order.

@@ -134,6 +134,15 @@ func (r ref) operand(b *db.Builder) {
 	}
 }
 
+// position writes the place of an option among those of the column, by which people sort them.
+func (r ref) position(b *db.Builder) {
+	values := make([]string, len(r.column.Options))
+	for i, o := range r.column.Options {
+		values[i] = o.Value
+	}
+	b.Dialect().Position(b, r.column.Kind, func() { r.write(b) }, values)
+}
+
 func (n *node) unknown(name string) error { return unknownColumn(n.table, name, n.may) }
 
 // unknownColumn is the error for a column that the caller cannot name. Its suggestion never names a hidden one.
@@ -497,7 +506,10 @@ func (n *node) order(o Order) (writeFunc, error) {
 	if !r.column.Kind.Info().Ordered && r.column.Kind != core.Boolean {
 		return nil, core.E("tables.order", core.Invalid, core.At{Table: last.table.Name, Column: o.Column}, fmt.Sprintf("a %s has no order", r.column.Kind))
 	}
-	write := r.operand
+	write, kind := r.operand, r.column.Kind
+	if r.column.HasOrder() {
+		write, kind = r.position, core.Integer
+	}
 	for i := len(links) - 1; i >= 0; i-- {
 		to, link, inner := path[i+1], links[i], write
 		write = func(b *db.Builder) {
@@ -520,6 +532,6 @@ func (n *node) order(o Order) (writeFunc, error) {
 		if never {
 			nullsFirst = b.Dialect().NullsFirst(o.Desc)
 		}
-		b.Dialect().Order(b, func() { write(b) }, r.column.Kind, o.Desc, nullsFirst)
+		b.Dialect().Order(b, func() { write(b) }, kind, o.Desc, nullsFirst)
 	}, nil
 }

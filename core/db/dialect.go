@@ -55,6 +55,9 @@ type Dialect interface {
 	// Choices writes a condition on an expression of the kind choices, for which NULL is like no value.
 	Choices(b *Builder, operator ChoicesOp, expr func(), list []string)
 
+	// Position writes the place of a text of that kind in the list, counted from any number; NULL when it is not in it.
+	Position(b *Builder, k core.Kind, text func(), list []string)
+
 	// Aggregate writes sum, avg, min or max over an expression of that kind, exact for decimals. A sum that its kind cannot
 	// hold is an error, also that of an average of floats.
 	Aggregate(b *Builder, function string, k core.Kind, expr func())

@@ -25,6 +25,7 @@ func Run(t *testing.T, open func(t *testing.T) *db.DB) {
 		{"Member", testMember},
 		{"Compare", testCompare},
 		{"AnyOf", testAnyOf},
+		{"Position", testPosition},
 		{"Like", testLike},
 		{"Aggregate", testAggregate},
 		{"Order", testOrder},
@@ -183,7 +184,12 @@ func ids(t testing.TB, d *db.DB, where func(b *db.Builder)) string {
 	t.Helper()
 	b := db.New(d.Dialect).Write("SELECT t.id FROM ").Name("thing").Write(" AS t WHERE ")
 	where(b)
-	b.Write(" ORDER BY t.id")
+	return numbers(t, d, b.Write(" ORDER BY t.id"))
+}
+
+// numbers returns the ids that the statement yields as numbers.
+func numbers(t testing.TB, d *db.DB, b *db.Builder) string {
+	t.Helper()
 	var out []string
 	err := d.Query(context.Background(), b, func(scan func(...any) error) error {
 		var id string
@@ -471,6 +477,22 @@ func orderBy(d *db.DB, c *core.Column) *db.Builder {
 	b := db.New(d.Dialect).Write("SELECT t.id FROM ").Name("thing").Write(" AS t ORDER BY ")
 	d.Order(b, field(b, c.Name), c.Kind, false, false)
 	return b
+}
+
+// testPosition sorts texts by their places in a list.
+func testPosition(t *testing.T, d *db.DB) {
+	makeThing(t, d)
+	insert(t, d, core.Record{"choice": "a"}, core.Record{"choice": "ä'\""}, core.Record{})
+	for _, test := range []struct {
+		list []string
+		want string
+	}{{[]string{"ä'\"", "x", "a"}, "2 1 3"}, {[]string{"a", "ä'\""}, "1 2 3"}, {[]string{"ä'\""}, "2 1 3"}, {nil, "1 2 3"}} {
+		b := db.New(d.Dialect).Write("SELECT t.id FROM ").Name("thing").Write(" AS t ORDER BY ")
+		d.Order(b, func() { d.Position(b, core.Choice, field(b, "choice"), test.list) }, core.Integer, false, false)
+		if got := numbers(t, d, b.Write(", t.id")); got != test.want {
+			t.Errorf("%v: the order is %s, want %s", test.list, got, test.want)
+		}
+	}
 }
 
 func testAnyOf(t *testing.T, d *db.DB) {

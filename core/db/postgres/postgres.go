@@ -298,6 +298,13 @@ func (d Dialect) Choices(b *db.Builder, operator db.ChoicesOp, expr func(), list
 	}
 }
 
+// Position implements db.Dialect.
+func (d Dialect) Position(b *db.Builder, k core.Kind, text func(), list []string) {
+	b.Write("array_position(").Arg(list).Write("::text[], ")
+	text()
+	b.Write(d.Collate(k), ")")
+}
+
 // Aggregate implements db.Dialect.
 func (Dialect) Aggregate(b *db.Builder, function string, k core.Kind, expr func()) {
 	switch {

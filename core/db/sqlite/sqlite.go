@@ -274,6 +274,13 @@ func (d Dialect) Choices(b *db.Builder, operator db.ChoicesOp, expr func(), list
 	b.Write(", ").Arg(string(core.AppendValue(nil, list))).Write(")")
 }
 
+// Position implements db.Dialect.
+func (Dialect) Position(b *db.Builder, _ core.Kind, text func(), list []string) {
+	b.Write("(SELECT key FROM json_each(").Arg(string(core.AppendValue(nil, list))).Write(") WHERE value = ")
+	text()
+	b.Write(")")
+}
+
 // Aggregate implements db.Dialect.
 func (Dialect) Aggregate(b *db.Builder, function string, k core.Kind, expr func()) {
 	switch {
