@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
@@ -11,14 +12,11 @@ import (
 	"colonnade/core/db"
 )
 
-// minCopy is from how many rows on COPY is faster than a statement, and maxCopy how many one takes: their text is in
-// memory at once.
-const (
-	minCopy = 100
-	maxCopy = 5000
-)
+// minCopy is from how many rows on COPY is faster than a statement.
+const minCopy = 100
 
-// copyRows inserts rows by COPY, in the text format: https://www.postgresql.org/docs/current/sql-copy.html.
+// copyRows inserts rows by COPY, in the text format: https://www.postgresql.org/docs/current/sql-copy.html. The server reads
+// rows while the next ones are written.
 func copyRows(ctx context.Context, c *pgx.Conn, rows db.Rows) error {
 	b := db.New(Dialect{}).Write("COPY ").Name(rows.Table).Write(" (")
 	for i, c := range rows.Columns {
@@ -28,34 +26,61 @@ func copyRows(ctx context.Context, c *pgx.Conn, rows db.Rows) error {
 		b.Name(c.SQL())
 	}
 	b.Write(") FROM STDIN")
-	text := make([]byte, 0, 32*len(rows.Columns)*min(rows.N, maxCopy))
-	same := make([][]byte, len(rows.Columns))
-	for from := 0; from < rows.N; from += maxCopy {
-		text = text[:0]
-		for i := from; i < min(from+maxCopy, rows.N); i++ {
-			for j, c := range rows.Columns {
-				if j > 0 {
-					text = append(text, '\t')
-				}
-				if same[j] != nil {
-					text = append(text, same[j]...)
-					continue
-				}
-				var err error
-				start := len(text)
-				if text, err = appendCopy(text, Dialect{}.Bind(c, rows.Value(i, j))); err != nil {
-					return err
-				}
-				if rows.IsSame(j) {
-					same[j] = bytes.Clone(text[start:])
-				}
+	_, err := c.PgConn().CopyFrom(ctx, &copyReader{rows: rows, same: make([][]byte, len(rows.Columns))}, b.String())
+	return err
+}
+
+// copyReader is the text of rows.
+type copyReader struct {
+	rows db.Rows
+	next int      // the row that comes next
+	same [][]byte // by column: what all rows have in it, when the first row was written
+	text []byte   // of the row under way
+	rest []byte   // of it, what was not read yet
+}
+
+// Read implements io.Reader.
+func (r *copyReader) Read(p []byte) (n int, err error) {
+	for n < len(p) {
+		if len(r.rest) == 0 {
+			if r.next == r.rows.N {
+				break
 			}
-			text = append(text, '\n')
+			if err := r.write(r.next); err != nil {
+				return n, err
+			}
+			r.next++
 		}
-		if _, err := c.PgConn().CopyFrom(ctx, bytes.NewReader(text), b.String()); err != nil {
+		done := copy(p[n:], r.rest)
+		n, r.rest = n+done, r.rest[done:]
+	}
+	if n == 0 && len(p) > 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// write makes the text of a row.
+func (r *copyReader) write(row int) (err error) {
+	r.text = r.text[:0]
+	for j, c := range r.rows.Columns {
+		if j > 0 {
+			r.text = append(r.text, '\t')
+		}
+		if r.same[j] != nil {
+			r.text = append(r.text, r.same[j]...)
+			continue
+		}
+		start := len(r.text)
+		if r.text, err = appendCopy(r.text, Dialect{}.Bind(c, r.rows.Value(row, j))); err != nil {
 			return err
 		}
+		if r.rows.IsSame(j) {
+			r.same[j] = bytes.Clone(r.text[start:])
+		}
 	}
+	r.text = append(r.text, '\n')
+	r.rest = r.text
 	return nil
 }
 
