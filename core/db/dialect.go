@@ -73,7 +73,8 @@ type Dialect interface {
 
 	Searcher
 
-	// Lock is what a SELECT ends with to lock its rows until the end of the transaction.
+	// Lock is what a SELECT ends with to lock its rows until the end of the transaction. It is empty where transactions that
+	// write run one after the other, so that none comes between what another one has read and what it writes.
 	Lock() string
 
 	// LockKey is what a SELECT ends with to keep its rows from being deleted until the end of the transaction.

@@ -128,7 +128,7 @@ func (w *writer) group(j *job) (next *job) {
 	}()
 	begun := time.Now()
 	for {
-		cause, lost := w.member(tx, j)
+		cause, lost := w.member(tx, j, len(members) == 0)
 		if lost {
 			_ = tx.Rollback()
 			err = errLost(cause)
@@ -195,30 +195,38 @@ func (w *writer) begin(ctx context.Context) (*sql.Tx, error) {
 
 func (w *writer) release() { _ = w.conn.sql.Close() }
 
-// member gives one job its turn, in a savepoint, and returns its error. It reports whether SQLite has lost the whole
-// transaction.
-func (w *writer) member(tx *sql.Tx, j *job) (err error, lost bool) {
+// member gives one job its turn, and returns its error. The first needs no savepoint, whose pages SQLite would keep a copy of:
+// there is nothing else to lose. It reports whether SQLite has lost the whole transaction.
+func (w *writer) member(tx *sql.Tx, j *job, first bool) (err error, lost bool) {
 	if err := j.ctx.Err(); err != nil {
 		return err, false
 	}
-	ctx := context.Background()
-	if _, err := w.conn.exec(ctx, "SAVEPOINT member", nil); err != nil {
+	begin, undo, end := "SAVEPOINT member", []string{"ROLLBACK TO member", "RELEASE member"}, "RELEASE member"
+	if first {
+		begin, undo, end = "", []string{"ROLLBACK", "BEGIN IMMEDIATE"}, ""
+	}
+	if err := w.run(begin); err != nil {
 		return err, true
 	}
 	j.turn <- &session{conn: w.conn, base: w.engine.gorm, tx: tx}
-	err = <-j.ran
-	if err != nil {
-		if _, bad := w.conn.exec(ctx, "ROLLBACK TO member", nil); bad != nil {
-			return err, true
+	if err := <-j.ran; err != nil {
+		return err, w.run(undo...) != nil
+	}
+	err = w.run(end)
+	return err, err != nil
+}
+
+// run executes statements, of which empty ones are left out.
+func (w *writer) run(statements ...string) error {
+	for _, s := range statements {
+		if s == "" {
+			continue
+		}
+		if _, err := w.conn.exec(context.Background(), s, nil); err != nil {
+			return err
 		}
 	}
-	if _, bad := w.conn.exec(ctx, "RELEASE member", nil); bad != nil {
-		if err == nil {
-			err = bad
-		}
-		return err, true
-	}
-	return err, false
+	return nil
 }
 
 // session is one transaction.
