@@ -37,6 +37,7 @@ func commands() []command {
 		{"apply", "make the schema of a running server that of the files of a folder", runApply},
 		{"import", "send files to a table of a server: CSV, NDJSON, Parquet or XLSX", runImport},
 		{"export-data", "write a table of a server to a file: CSV, NDJSON or Parquet", runExportData},
+		{"verify", "compare the history of a database with its seals, and tell what was changed past Colonnade", runVerify},
 		{"version", "print the version", func(_ context.Context, _ []string, out io.Writer) error {
 			_, err := fmt.Fprintln(out, "colonnade", version())
 			return err

@@ -45,6 +45,7 @@ var Actions = []ActionPrivilege{
 	{"run_flows", "Start flows."},
 	{"import_data", "Import files."},
 	{"manage_models", "Train models."},
+	{"verify_history", "Read the audit, and compare the history with its seals."},
 }
 
 // Level is how far a privilege reaches. Each level includes the ones below it.

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -140,6 +141,9 @@ func (tx *Tx) record(ctx context.Context, a *alteration) error {
 	if err := tx.recordChange(ctx, a.next.Schema.Version(), a.done); err != nil {
 		return err
 	}
+	if err := tx.auditChange(ctx, a); err != nil {
+		return err
+	}
 	if len(a.grants) > 0 {
 		if err := authz.SaveMoved(tx.db.Gorm(ctx), a.grants); err != nil {
 			return err
@@ -158,31 +162,44 @@ func (tx *Tx) record(ctx context.Context, a *alteration) error {
 
 // recordDefinitions keeps the definitions that differ.
 func (tx *Tx) recordDefinitions(ctx context.Context, from, to *core.Schema) error {
+	changed, err := definitionsThatDiffer(from, to)
+	if err != nil {
+		return err
+	}
 	at := core.Column{Kind: core.Timestamp}
-	for _, t := range slices.Concat(to.Tables(), to.Dropped()) {
-		if t.Builtin {
-			continue
-		}
-		definition, err := json.Marshal(core.Definition(t))
-		if err != nil {
-			return err
-		}
-		if was, ok := from.At(t.SQL()); ok {
-			before, err := json.Marshal(core.Definition(was))
-			if err != nil {
-				return err
-			}
-			if bytes.Equal(before, definition) {
-				continue
-			}
-		}
-		b := db.New(tx.db.Dialect).Write(`INSERT INTO "_table" (name, definition, created_at) VALUES (`).Arg(t.SQL()).Write(", ").Arg(string(definition)).Write(", ").Value(&at, tx.now).
+	for _, name := range slices.Sorted(maps.Keys(changed)) {
+		b := db.New(tx.db.Dialect).Write(`INSERT INTO "_table" (name, definition, created_at) VALUES (`).Arg(name).Write(", ").Arg(string(changed[name])).Write(", ").Value(&at, tx.now).
 			Write(") ON CONFLICT (name) DO UPDATE SET definition = excluded.definition")
 		if _, err := tx.db.Exec(ctx, b); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// definitionsThatDiffer returns the definitions of to that from does not have, by their physical names.
+func definitionsThatDiffer(from, to *core.Schema) (map[string]json.RawMessage, error) {
+	out := map[string]json.RawMessage{}
+	for _, t := range slices.Concat(to.Tables(), to.Dropped()) {
+		if t.Builtin {
+			continue
+		}
+		definition, err := json.Marshal(core.Definition(t))
+		if err != nil {
+			return nil, err
+		}
+		if was, ok := from.At(t.SQL()); ok {
+			before, err := json.Marshal(core.Definition(was))
+			if err != nil {
+				return nil, err
+			}
+			if bytes.Equal(before, definition) {
+				continue
+			}
+		}
+		out[t.SQL()] = definition
+	}
+	return out, nil
 }
 
 // recordOptions keeps the option sets that changed.

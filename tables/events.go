@@ -134,37 +134,83 @@ func (tx *Tx) MoveCursor(ctx context.Context, name string, from, to Cursor) erro
 	return core.E(op, err)
 }
 
-// DropEvents deletes events that every reader has passed and that are older than the given age. History stays. Feeds of
-// changes begin behind them from now on.
+// droppedEvents is what the audit says of events that were dropped: the place behind them, and how many they were.
+type droppedEvents struct {
+	Tx      int64 `json:"tx"`
+	Seq     int64 `json:"seq"`
+	Dropped int64 `json:"dropped"`
+}
+
+// maxDropped is how many events are dropped in one transaction.
+const maxDropped = 5000
+
+// DropEvents deletes events that are older than the given age, as far as they are sealed and every reader has passed them.
+// History stays. Feeds of changes begin behind them from now on.
 func (s *Store) DropEvents(ctx context.Context, age time.Duration) (n int64, err error) {
 	const op = "tables.DropEvents"
-	behind, read, err := s.slowest(ctx)
-	if err != nil {
+	if _, err := s.Seal(ctx); err != nil {
 		return 0, core.E(op, err)
 	}
-	at := core.Column{Kind: core.Timestamp}
-	old := db.New(s.db.Dialect).Write("SELECT ", s.db.EventTx(), `, e.seq FROM "_event" AS e WHERE e.at < `).Value(&at, time.Now().UTC().Add(-age))
-	if read {
-		old.Write(" AND ")
-		s.db.EventsBetween(old, 0, 0, behind.Tx, behind.Seq)
+	for {
+		var some int64
+		err := s.Tx(ctx, TxOptions{}, func(ctx context.Context, tx *Tx) (err error) {
+			some, err = tx.dropEvents(ctx, tx.now.Add(-age))
+			return err
+		})
+		if err != nil || some == 0 {
+			return n, core.E(op, err)
+		}
+		n += some
 	}
-	old.Write(" ORDER BY ", s.db.EventOrder(true), " LIMIT 1")
-	err = s.db.Tx(ctx, db.TxOptions{}, func(tx *db.Tx) error {
-		floor := Cursor{}
-		if err := tx.Query(ctx, old, func(scan func(...any) error) error { return scan(&floor.Tx, &floor.Seq) }); err != nil || floor == (Cursor{}) {
+}
+
+// dropEvents drops the next events, and reports how many.
+func (tx *Tx) dropEvents(ctx context.Context, before time.Time) (int64, error) {
+	if err := tx.lockAudit(ctx); err != nil {
+		return 0, err
+	}
+	floor, err := tx.passed(ctx, before)
+	if err != nil || floor == (Cursor{}) {
+		return 0, err
+	}
+	b := db.New(tx.db.Dialect).Write(`DELETE FROM "_event" AS e WHERE `)
+	tx.db.EventsBetween(b, 0, 0, floor.Tx, floor.Seq)
+	n, err := tx.db.Exec(ctx, b)
+	if err != nil || n == 0 {
+		return 0, err
+	}
+	keep := db.New(tx.db.Dialect).Write(`INSERT INTO "_meta" (key, value) VALUES ('feed_floor', `).Arg(fmt.Sprintf("%d %d", floor.Tx, floor.Seq)).
+		Write(") ON CONFLICT (key) DO UPDATE SET value = excluded.value")
+	if _, err := tx.db.Exec(ctx, keep); err != nil {
+		return 0, err
+	}
+	return n, tx.audit(ctx, auditEvents, 0, droppedEvents{floor.Tx, floor.Seq, n})
+}
+
+// passed returns the place of the last of the next events that are older than the moment and that every reader has passed; the
+// zero Cursor when there is none.
+func (tx *Tx) passed(ctx context.Context, before time.Time) (floor Cursor, err error) {
+	behind, _, err := tx.store.slowest(ctx)
+	if err != nil {
+		return Cursor{}, err
+	}
+	at := &core.Column{Kind: core.Timestamp}
+	b := db.New(tx.db.Dialect).Write("SELECT ", tx.db.EventTx(), ", e.seq, e.at < ").Value(at, before).Write(` FROM "_event" AS e WHERE `)
+	tx.db.EventsBetween(b, 0, 0, behind.Tx, behind.Seq)
+	b.Write(" ORDER BY ", tx.db.EventOrder(false), " LIMIT ").Arg(int64(maxDropped))
+	old := true
+	err = tx.db.Query(ctx, b, func(scan func(...any) error) error {
+		var place Cursor
+		var is bool
+		if err := scan(&place.Tx, &place.Seq, &is); err != nil {
 			return err
 		}
-		keep := db.New(tx.Dialect).Write(`INSERT INTO "_meta" (key, value) VALUES ('feed_floor', `).Arg(fmt.Sprintf("%d %d", floor.Tx, floor.Seq)).
-			Write(") ON CONFLICT (key) DO UPDATE SET value = excluded.value")
-		if _, err := tx.Exec(ctx, keep); err != nil {
-			return err
+		if old = old && is; old {
+			floor = place
 		}
-		b := db.New(tx.Dialect).Write(`DELETE FROM "_event" AS e WHERE `)
-		tx.EventsBetween(b, 0, 0, floor.Tx, floor.Seq)
-		n, err = tx.Exec(ctx, b)
-		return err
+		return nil
 	})
-	return n, core.E(op, err)
+	return floor, err
 }
 
 // slowest returns where the last of the readers stands, if there is any.

@@ -102,8 +102,8 @@ func counters(t *testing.T, s *Store) {
 	}
 }
 
-// TestKill kills a process that writes. What it had acknowledged is there, with history and events; what it had begun is
-// sent again by its key; and nothing is there in part or twice.
+// TestKill kills a process that writes and seals. What it had acknowledged is there, with history and events; what it had begun
+// is sent again by its key; nothing is there in part or twice; and all is as it was sealed.
 func TestKill(t *testing.T) {
 	if source := os.Getenv(killEnv); source != "" {
 		writeUntilKilled(t, source)
@@ -178,7 +178,12 @@ func kill(t *testing.T, source string, n int) (begun map[string]string, acked ma
 func writeUntilKilled(t *testing.T, source string) {
 	fmt.Println("starts")
 	s := open(t, openSource(t, source), Options{})
-	run(t, killWriters, func(i int) error {
+	run(t, killWriters+1, func(i int) error {
+		for i == killWriters {
+			if _, err := s.Seal(t.Context()); err != nil {
+				return err
+			}
+		}
 		for {
 			key := string(core.NewID())[6:]
 			fmt.Println("begun", i, key)

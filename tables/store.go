@@ -194,7 +194,8 @@ func (s *Store) publish(n *Snapshot) {
 // pollEvery is how long another process may serve an old snapshot when a notification was lost.
 const pollEvery = time.Second
 
-// Watch keeps the snapshot as new as the database, where other processes may change it, until ctx ends.
+// Watch keeps the snapshot as new as the database, where other processes may change it, and does what has to be done from time
+// to time, until ctx ends.
 func (s *Store) Watch(ctx context.Context) {
 	changed := make(chan struct{}, 1)
 	var listening sync.WaitGroup
@@ -208,6 +209,7 @@ func (s *Store) Watch(ctx context.Context) {
 	})
 	defer listening.Wait()
 	listening.Go(func() { s.tidy(ctx) })
+	listening.Go(func() { s.sealAll(ctx) })
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {

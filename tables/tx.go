@@ -220,6 +220,9 @@ func (tx *Tx) ChangePolicy(ctx context.Context, f func() error) error {
 	if err := tx.bump(ctx, "policy_version", next.policyVersion); err != nil {
 		return tx.keep(core.E(op, err))
 	}
+	if err := tx.auditRights(ctx, tx.snap, next); err != nil {
+		return tx.keep(core.E(op, err))
+	}
 	return core.E(op, tx.keep(tx.adopt(next)))
 }
 

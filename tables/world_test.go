@@ -179,6 +179,7 @@ func mustBeSound(t testing.TB, s *Store) {
 	if problems := unsound(t, s); len(problems) > 0 {
 		t.Fatalf("the store is not sound:\n%s", strings.Join(problems, "\n"))
 	}
+	mustVerify(t, s)
 }
 
 // entry is a row of the history.

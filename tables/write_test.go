@@ -486,7 +486,7 @@ func waitEvents(t *testing.T, s *Store, after Cursor, n int) ([]core.Event, Curs
 // restoreEvents makes up for events that were dropped, so that the store is sound.
 func restoreEvents(t *testing.T, s *Store) {
 	t.Helper()
-	b := newBuilder(s).Write(`INSERT INTO "_event" (table_name, record_id, version, op, actor, cause, depth, at) SELECT h.table_name, h.record_id, h.version, h.op, h.actor, h.cause, 0, h.at FROM "_history" AS h WHERE NOT EXISTS (SELECT 1 FROM "_event" AS e WHERE e.record_id = h.record_id AND e.version = h.version)`)
+	b := newBuilder(s).Write(`INSERT INTO "_event" (table_name, record_id, version, op, actor, cause, cause_id, depth, at) SELECT h.table_name, h.record_id, h.version, h.op, h.actor, h.cause, h.cause_id, 0, h.at FROM "_history" AS h WHERE NOT EXISTS (SELECT 1 FROM "_event" AS e WHERE e.record_id = h.record_id AND e.version = h.version)`)
 	_, err := s.db.Exec(t.Context(), b)
 	must(t, err)
 }
