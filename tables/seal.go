@@ -162,8 +162,11 @@ func (tx *Tx) putSeal(ctx context.Context, s *seal) error {
 	b := db.New(tx.db.Dialect).Write(`INSERT INTO "_seal" (number, at, from_tx, from_seq, to_tx, to_seq, leaf_count, first_at, last_at, audit_seq, audit_head, head, tables, leaves, salts) VALUES (`).
 		Arg(s.number).Write(", ").Value(at, time.UnixMicro(s.at).UTC()).Write(", ").Arg(s.from.Tx).Write(", ").Arg(s.from.Seq).Write(", ").Arg(s.to.Tx).Write(", ").Arg(s.to.Seq).
 		Write(", ").Arg(s.count).Write(", ").Value(at, first).Write(", ").Value(at, last).Write(", ").Arg(s.auditSeq).Write(", ").Arg(s.auditHead[:]).Write(", ").Arg(s.head[:]).
-		Write(", ").Arg(string(tables)).Write(", ").Arg(bytesOf(s.packed)).Write(", ").Arg(bytesOf(s.salts)).Write(")")
-	_, err = tx.db.Exec(ctx, b)
+		Write(", ").Arg(string(tables)).Write(", ").Arg(bytesOf(s.packed)).Write(", ").Arg(bytesOf(s.salts)).Write(") ON CONFLICT (number) DO NOTHING")
+	n, err := tx.db.Exec(ctx, b)
+	if err == nil && n == 0 { // one of the audit alone, which does not move the cursor
+		return core.E("tables.putSeal", core.Conflict, "another process has made the seal")
+	}
 	return err
 }
 
