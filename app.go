@@ -2,13 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"path/filepath"
 	"slices"
 	"sync"
 
 	"colonnade/authz"
 	"colonnade/core"
 	"colonnade/core/db"
+	"colonnade/files"
 	"colonnade/flows"
 	"colonnade/graphql"
 	"colonnade/plugins"
@@ -24,6 +27,8 @@ type app struct {
 	logins *authz.Logins
 	flows  *flows.Service
 	data   *transfer.Service
+	disk   *files.Disk
+	files  *files.Service
 	api    *graphql.Engine
 	web    *web.Server
 
@@ -41,7 +46,7 @@ func newApp(ctx context.Context, c *config, log *slog.Logger) (*app, error) {
 	}
 	a := &app{db: database}
 	if err := a.wire(ctx, c, log); err != nil {
-		_ = database.Close()
+		_ = a.close()
 		return nil, err
 	}
 	return a, nil
@@ -61,6 +66,9 @@ func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error)
 	actions = append(actions, plugins.Builtin(a.store)...)
 	a.data = transfer.New(a.store, transfer.Options{Log: log, Version: version()})
 	actions = append(actions, a.data.Actions()...)
+	if err := a.openFiles(c, log); err != nil {
+		return err
+	}
 	if a.flows, err = flows.New(ctx, a.store, actions, flows.Options{Log: log}); err != nil {
 		return err
 	}
@@ -84,9 +92,21 @@ func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error)
 	a.web = web.New(web.Options{
 		Engine: a.api, Logins: a.logins, Log: log, Dev: c.Dev, Public: c.Public, Hosts: split(c.Hosts), Proxies: proxies,
 		Policy: func() *authz.Policy { return a.store.Snapshot().Policy },
-		Reload: a.store.Load, Ping: a.db.Ping, Data: a.data,
+		Reload: a.store.Load, Ping: a.db.Ping, Data: a.data, Files: a.files,
 	})
 	return nil
+}
+
+// openFiles opens the folder where the contents of files are.
+func (a *app) openFiles(c *config, log *slog.Logger) (err error) {
+	folder := c.filesFolder()
+	if a.disk, err = files.OpenDisk(folder); err != nil {
+		return err
+	}
+	a.files, err = files.New(a.store, files.Options{
+		Contents: a.disk, Cache: filepath.Join(folder, "thumbnails"), MaxSize: c.MaxFile << 20, Keep: c.KeepUploads, Log: log,
+	})
+	return err
 }
 
 // start begins to work and to listen.
@@ -95,6 +115,7 @@ func (a *app) start(ctx context.Context, addr string) error {
 	a.stopWatch = stop
 	a.background.Go(func() { a.store.Watch(watching) })
 	a.background.Go(func() { a.store.Sweep(watching) })
+	a.background.Go(func() { a.files.Sweep(watching) })
 	if err := a.flows.Start(ctx); err != nil {
 		return err
 	}
@@ -111,8 +132,19 @@ func (a *app) stop(ctx context.Context) error {
 		a.stopWatch()
 	}
 	a.background.Wait()
-	if bad := a.db.Close(); err == nil {
+	if bad := a.close(); err == nil {
 		err = bad
 	}
 	return core.E("main.stop", err)
+}
+
+// close ends the use of the files and of the database.
+func (a *app) close() (err error) {
+	if a.files != nil {
+		err = a.files.Close()
+	}
+	if a.disk != nil {
+		err = errors.Join(err, a.disk.Close())
+	}
+	return errors.Join(err, a.db.Close())
 }

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,22 +16,26 @@ import (
 	"colonnade/core/db"
 	"colonnade/core/db/postgres"
 	"colonnade/core/db/sqlite"
+	"colonnade/files"
 	"colonnade/tables"
 )
 
 // config is everything that an operator sets. A flag comes before its environment variable.
 type config struct {
-	Data     string        // COLONNADE_DATA: the folder of the embedded database
-	Database string        // COLONNADE_DATABASE: a PostgreSQL URL; the embedded database when empty
-	Addr     string        // COLONNADE_ADDR
-	Hosts    string        // COLONNADE_HOSTS: names that the server is reached by, separated by commas
-	Proxies  string        // COLONNADE_PROXIES: networks of trusted proxies, separated by commas
-	Public   bool          // COLONNADE_PUBLIC=1: may listen beyond the loopback address
-	Keep     time.Duration // COLONNADE_KEEP_DROPPED: how long what was dropped can be brought back
-	LogLevel string        // COLONNADE_LOG: debug, info, warn, error
-	Dev      bool
-	AddrFile string
-	KeyFile  string
+	Data        string        // COLONNADE_DATA: the folder of the embedded database
+	Database    string        // COLONNADE_DATABASE: a PostgreSQL URL; the embedded database when empty
+	Addr        string        // COLONNADE_ADDR
+	Hosts       string        // COLONNADE_HOSTS: names that the server is reached by, separated by commas
+	Proxies     string        // COLONNADE_PROXIES: networks of trusted proxies, separated by commas
+	Public      bool          // COLONNADE_PUBLIC=1: may listen beyond the loopback address
+	Keep        time.Duration // COLONNADE_KEEP_DROPPED: how long what was dropped can be brought back
+	Files       string        // COLONNADE_FILES: the folder of the contents of files; the folder files in that of the database when empty
+	MaxFile     int64         // COLONNADE_MAX_FILE: of one upload, in megabytes; 100 when 0
+	KeepUploads time.Duration // COLONNADE_KEEP_UPLOADS: how long a file waits for a record that names it; a day when 0
+	LogLevel    string        // COLONNADE_LOG: debug, info, warn, error
+	Dev         bool
+	AddrFile    string
+	KeyFile     string
 }
 
 // databaseFlags declares the options of a command that works on a database without serving it.
@@ -51,6 +56,9 @@ func (c *config) flags(name string, out io.Writer) *flag.FlagSet {
 	f.StringVar(&c.Proxies, "proxies", env("COLONNADE_PROXIES", ""), "networks of proxies to trust, such as 10.0.0.0/8, separated by commas (COLONNADE_PROXIES)")
 	f.BoolVar(&c.Public, "public", env("COLONNADE_PUBLIC", "") == "1", "may listen beyond the loopback address (COLONNADE_PUBLIC=1)")
 	f.DurationVar(&c.Keep, "keep-dropped", duration("COLONNADE_KEEP_DROPPED", tables.KeepDropped), "how long dropped tables and columns can be brought back (COLONNADE_KEEP_DROPPED)")
+	f.StringVar(&c.Files, "files", env("COLONNADE_FILES", ""), "folder of uploaded files; the folder files in that of the database when left out (COLONNADE_FILES)")
+	f.Int64Var(&c.MaxFile, "max-file", number("COLONNADE_MAX_FILE", files.MaxSize>>20), "largest upload, in megabytes (COLONNADE_MAX_FILE)")
+	f.DurationVar(&c.KeepUploads, "keep-uploads", duration("COLONNADE_KEEP_UPLOADS", files.KeepUploads), "how long a file waits for a record that names it (COLONNADE_KEEP_UPLOADS)")
 	f.StringVar(&c.LogLevel, "log", env("COLONNADE_LOG", "warn"), "debug, info, warn or error (COLONNADE_LOG)")
 	f.BoolVar(&c.Dev, "dev", false, "for development: make an administrator and an API key when there is no user, show internal errors")
 	f.StringVar(&c.AddrFile, "addr-file", "", "write the address to this file once the server listens")
@@ -78,6 +86,19 @@ func duration(name string, otherwise time.Duration) time.Duration {
 	return d
 }
 
+// number reads a number from the environment; one that cannot be read is refused when the options are checked.
+func number(name string, otherwise int64) int64 {
+	v, ok := os.LookupEnv(name)
+	if !ok {
+		return otherwise
+	}
+	n, err := strconv.ParseInt(v, 10, 64)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
 // parse reads the options and checks them together.
 func (c *config) parse(f *flag.FlagSet, args []string) error {
 	const op = "main.parse"
@@ -92,6 +113,12 @@ func (c *config) parse(f *flag.FlagSet, args []string) error {
 	}
 	if c.Keep <= 0 {
 		return core.E(op, core.Invalid, "--keep-dropped and COLONNADE_KEEP_DROPPED take a time such as 720h")
+	}
+	if c.MaxFile <= 0 || c.MaxFile > maxFile {
+		return core.E(op, core.Invalid, fmt.Sprintf("--max-file and COLONNADE_MAX_FILE take a number of megabytes from 1 to %d", maxFile))
+	}
+	if c.KeepUploads <= 0 {
+		return core.E(op, core.Invalid, "--keep-uploads and COLONNADE_KEEP_UPLOADS take a time such as 24h")
 	}
 	if c.Dev && c.Public {
 		return core.E(op, core.Invalid, "--dev is for this machine only: leave out --public")
@@ -131,6 +158,17 @@ func split(list string) []string {
 		}
 	}
 	return out
+}
+
+// maxFile is the largest upload that can be allowed, in megabytes.
+const maxFile = 1 << 20
+
+// filesFolder is where the contents of files are.
+func (c *config) filesFolder() string {
+	if c.Files != "" {
+		return c.Files
+	}
+	return filepath.Join(c.Data, "files")
 }
 
 // database returns the dialect and the source of the database.

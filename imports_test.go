@@ -30,7 +30,8 @@ var arrows = map[string]string{
 	"transfer/format":  "core",
 	"transfer":         "core core/db tables transfer/format",
 	"graphql":          "core tables",
-	"web":              "core authz graphql transfer transfer/format",
+	"files":            "core tables",
+	"web":              "core authz files graphql transfer transfer/format",
 	"examples/coffee":  "",
 	"bench":            "core",
 }

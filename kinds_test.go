@@ -4,6 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"image"
+	"image/png"
+	"maps"
+	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -39,14 +44,28 @@ func TestKinds(t *testing.T) {
 				column += ", " + settings
 			}
 			columns = append(columns, column+"}")
-			names = append(names, "x_"+string(k))
-			if x.In != "" {
-				values = append(values, "x_"+string(k)+": "+literal(t, x.In))
-			}
 		}
 		ask(`mutation { create_table(name: "kind", columns: [` + strings.Join(columns, ", ") + `]) { version } }`)
+		for _, k := range core.Kinds() {
+			x := k.Example()
+			names = append(names, "x_"+string(k))
+			in := x.In
+			if k.Info().File {
+				in = s.example(t, k)
+				names[len(names)-1] += " { " + strings.Join(slices.Collect(maps.Keys(members(t, x.Out))), " ") + " }"
+			}
+			if in != "" {
+				values = append(values, "x_"+string(k)+": "+literal(t, in))
+			}
+		}
 		row := ask(`mutation { insert_kind_one(object: {id: "0190a3c1-7c1e-7a3e-9d0b-0c5f8e6f1a2b", ` + strings.Join(values, ", ") + `}) { ` + strings.Join(names, " ") + ` } }`)["insert_kind_one"].(map[string]any)
 		for _, k := range core.Kinds() {
+			if k.Info().File {
+				if got, want := row["x_"+string(k)], members(t, k.Example().Out); !reflect.DeepEqual(got, any(want)) {
+					t.Errorf("%s: got %v, want %v", k, got, want)
+				}
+				continue
+			}
 			if got := string(core.AppendValue(nil, row["x_"+string(k)])); got != k.Example().Out {
 				t.Errorf("%s: got %s, want %s", k, got, k.Example().Out)
 			}
@@ -62,6 +81,34 @@ func TestKinds(t *testing.T) {
 		}
 		golden(t, "docs/reference/kinds.md", kindPage(operators))
 	})
+}
+
+// example uploads the file that the example of the kind shows, and returns its id as JSON.
+func (s *scenario) example(t *testing.T, k core.Kind) string {
+	name, content := "note.txt", []byte("Hello")
+	if k == core.Image {
+		var b bytes.Buffer
+		if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, 1, 1))); err != nil {
+			t.Fatal(err)
+		}
+		name, content = "dot.png", b.Bytes()
+	}
+	id, ok := members(t, string(s.call(t, "admin", http.MethodPost, "/data/file?name="+name, content, nil)))["id"].(string)
+	if !ok {
+		t.Fatalf("%s was not uploaded", name)
+	}
+	return string(core.AppendString(nil, id))
+}
+
+func members(t *testing.T, raw string) map[string]any {
+	t.Helper()
+	d := json.NewDecoder(strings.NewReader(raw))
+	d.UseNumber()
+	var out map[string]any
+	if err := d.Decode(&out); err != nil {
+		t.Fatalf("%s: %v", raw, err)
+	}
+	return out
 }
 
 // literal writes JSON as GraphQL does: names without quotes.

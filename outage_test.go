@@ -21,7 +21,7 @@ func TestOutage(t *testing.T) {
 		return
 	}
 	source := dbtest.PostgresDSN(t)
-	s := newScenario(t, &config{Database: source})
+	s := newScenario(t, &config{Data: t.TempDir(), Database: source})
 	ask := func(query string) (data map[string]any, kind string) {
 		var answer struct {
 			Data   map[string]any

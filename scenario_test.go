@@ -3,17 +3,20 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/tools/txtar"
 
@@ -29,6 +32,8 @@ import (
 //	answer            what comes back; every uuid is written <id 1>, <id 2> ... by first appearance, every moment <time>
 //	absent            lines that the answer must not contain
 //	drain             waits until no flow has anything to do
+//	upload NAME FILE  uploads what follows as a file of that name; upload64 takes base64
+//	get NAME PATH     asks for an address of the server, with the headers that follow; the answer is status, headers and body
 //
 // A document may name <id 1> too. -update writes the answers of this run into the files.
 func TestScenarios(t *testing.T) {
@@ -55,7 +60,7 @@ type scenario struct {
 func eachDatabase(t *testing.T, f func(t *testing.T, c *config)) {
 	t.Run("sqlite", func(t *testing.T) { f(t, &config{Dev: true, Data: t.TempDir()}) })
 	if dbtest.HasPostgres() {
-		t.Run("postgres", func(t *testing.T) { f(t, &config{Dev: true, Database: dbtest.PostgresDSN(t)}) })
+		t.Run("postgres", func(t *testing.T) { f(t, &config{Dev: true, Data: t.TempDir(), Database: dbtest.PostgresDSN(t)}) })
 	}
 }
 
@@ -118,6 +123,21 @@ func (s *scenario) run(t *testing.T, file string) {
 					t.Errorf("%s, file %d: the answer contains %q:\n%s", file, i+1, line, answer)
 				}
 			}
+		case "upload", "upload64":
+			send()
+			s.sure(t, words[1], nil)
+			content := f.Data
+			if words[0] == "upload64" {
+				var err error
+				if content, err = base64.StdEncoding.DecodeString(strings.TrimSpace(string(f.Data))); err != nil {
+					t.Fatalf("%s, file %d: %v", file, i+1, err)
+				}
+			}
+			answer = s.mask(s.call(t, words[1], http.MethodPost, "/data/file?name="+url.QueryEscape(words[2]), content, nil))
+		case "get":
+			send()
+			s.sure(t, words[1], nil)
+			answer = s.mask(s.call(t, words[1], http.MethodGet, s.unmask(strings.Join(words[2:], " ")), nil, f.Data))
 		case "drain":
 			send()
 			if err := s.app.flows.Drain(t.Context()); err != nil {
@@ -187,6 +207,57 @@ func (s *scenario) send(t *testing.T, user, query string, variables json.RawMess
 	return out
 }
 
+// shownHeaders are those that a scenario shows of an answer that is no JSON.
+var shownHeaders = []string{"Content-Type", "Content-Length", "Content-Range", "Content-Disposition", "Content-Security-Policy", "X-Content-Type-Options", "Cache-Control", "Etag"}
+
+// call sends a request that is no GraphQL, with headers as lines, and returns the answer: a JSON body as it is, anything else with
+// status and headers.
+func (s *scenario) call(t *testing.T, user, method, path string, body, headers []byte) []byte {
+	t.Helper()
+	res, out := s.request(t, user, method, path, body, headers)
+	if strings.HasPrefix(res.Header.Get("Content-Type"), "application/json") {
+		return out
+	}
+	var b bytes.Buffer
+	fmt.Fprintln(&b, res.Status)
+	for _, name := range shownHeaders {
+		if v := res.Header.Get(name); v != "" {
+			fmt.Fprintf(&b, "%s: %s\n", name, v)
+		}
+	}
+	if !utf8.Valid(out) {
+		out = fmt.Appendf(nil, "(%d bytes)", len(out))
+	}
+	return append(append(b.Bytes(), '\n'), out...)
+}
+
+func (s *scenario) request(t *testing.T, user, method, path string, body, headers []byte) (*http.Response, []byte) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, strings.TrimSuffix(s.url, "/graphql")+path, bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if user != "nobody" {
+		req.Header.Set("Authorization", "Bearer "+s.keys[user])
+	}
+	for line := range strings.Lines(string(headers)) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), ": "); ok {
+			req.Header.Set(name, value)
+		}
+	}
+	client := http.Client{Timeout: time.Minute}
+	res, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	out, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res, out
+}
+
 var (
 	uuidPattern = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 	timePattern = regexp.MustCompile(`"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00"`)
@@ -197,7 +268,8 @@ var (
 func (s *scenario) mask(raw []byte) []byte {
 	var out bytes.Buffer
 	if err := json.Indent(&out, raw, "", "  "); err != nil {
-		return raw
+		out.Reset()
+		out.Write(bytes.TrimSuffix(raw, []byte("\n")))
 	}
 	text := uuidPattern.ReplaceAllStringFunc(out.String(), func(id string) string {
 		if id == string(core.SystemID) || id == string(core.RootUnit) {

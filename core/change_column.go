@@ -270,6 +270,9 @@ func (c RetypeColumn) apply(d *draft) error {
 	if was.Of != "" || was.Kind == AnyLookup || c.To.Kind == AnyLookup {
 		return E(op, Invalid, at, "a lookup of several tables is two columns and is not converted: add a new one")
 	}
+	if !Convertible(&was, &c.To) && (was.Kind.Info().File || c.To.Kind.Info().File) {
+		return E(op, Invalid, at, fmt.Sprintf("a %s cannot become a %s: add a column, and write into it the files that it shall have", was.Kind, c.To.Kind))
+	}
 	if !Convertible(&was, &c.To) {
 		return E(op, Invalid, at, fmt.Sprintf("a %s cannot become a %s: make it a text first", was.Kind, c.To.Kind))
 	}

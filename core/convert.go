@@ -35,6 +35,9 @@ func Convertible(from, to *Column) bool {
 	if to.Kind == Autonumber { // whose values come from its sequence
 		return false
 	}
+	if from.Kind.Info().File || to.Kind.Info().File { // who may define tables may not read every file
+		return from.Kind == to.Kind || from.Kind == Image && to.Kind == File
+	}
 	return isText(from.Kind) || isText(to.Kind) || from.Kind == to.Kind || from.Kind == JSON || slices.Contains(conversions[from.Kind], to.Kind)
 }
 

@@ -38,6 +38,8 @@ const (
 var noKey = map[Kind]string{
 	JSON:     "one JSON value can be written in several ways",
 	LongText: "its values are longer than an index can hold; choose the kind text",
+	File:     "one content can be uploaded as several files",
+	Image:    "one content can be uploaded as several files",
 	Choices:  "it has several values; link the records by many to many, and make that unique",
 }
 

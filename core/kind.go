@@ -32,6 +32,8 @@ const (
 	Autonumber Kind = "autonumber" // string: made by the template of its column when a record is created
 	Lookup     Kind = "lookup"     // string: the [ID] of a record of the target table
 	AnyLookup  Kind = "any_lookup" // string: the [ID] of a record of one of the target tables
+	File       Kind = "file"       // string: the [ID] of a file that was uploaded
+	Image      Kind = "image"      // string: the [ID] of a file that was uploaded and is an image
 	JSON       Kind = "json"       // json.RawMessage in the canonical form of [CanonicalJSON]
 	Object     Kind = "object"     // map[string]any; only in the description of an [Action]
 )
@@ -46,6 +48,7 @@ type KindInfo struct {
 	Like    bool   // has the text operators
 	Many    bool   // a value is a list of the scalar
 	Table   bool   // only of a table: no kind of an argument
+	File    bool   // a value names a file: the API answers with what is known of it
 	parse   func(c *Column, v any) (any, string)
 	append  func(b []byte, v any) []byte // as JSON
 }
@@ -68,6 +71,8 @@ var kinds = map[Kind]KindInfo{
 	Autonumber: {Doc: "A number that each new record gets, made by a template. No two are equal, and nobody writes it.", CEL: "string", GraphQL: "String", Ordered: true, Like: true, Table: true, parse: parseNumber, append: appendString},
 	Lookup:     {Doc: "A link to one record of another table.", CEL: "string", GraphQL: "uuid", Ordered: true, Table: true, parse: parseUUID, append: appendString},
 	AnyLookup:  {Doc: "A link to one record of one of several tables. A second column says which.", CEL: "string", GraphQL: "uuid", Ordered: true, Table: true, parse: parseAnyLookup, append: appendString},
+	File:       {Doc: "A file of any type, kept beside the database. A record names a file that was uploaded before.", CEL: "string", GraphQL: "uuid", Table: true, File: true, parse: parseUUID, append: appendString},
+	Image:      {Doc: "A file that is a picture: PNG, JPEG, GIF or WebP. It has thumbnails.", CEL: "string", GraphQL: "uuid", Table: true, File: true, parse: parseUUID, append: appendString},
 	JSON:       {Doc: "Any JSON value.", CEL: "json", GraphQL: "jsonb", parse: parseJSON, append: appendJSON},
 	Object:     {Doc: "A group of named values.", CEL: "map", append: appendAny},
 }

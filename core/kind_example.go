@@ -28,6 +28,8 @@ var kindExamples = map[Kind]KindExample{
 	Autonumber: {"The number; only of records that are taken over as they are.", `{"template": "INV-{SEQ:5}", "seed": 1000}`, ``, `"INV-01000"`},
 	Lookup:     {"The id of the record; an import also finds it by a unique column of the target.", `{"target": "kind"}`, exampleID, exampleID},
 	AnyLookup:  {"The table and the id of the record, such as account:0190a3c1-7c1e-7a3e-9d0b-0c5f8e6f1a2b.", `{"targets": ["kind"]}`, ``, `null`},
+	File:       {"The id of a file that was uploaded.", `{"max_size": 1000000, "media_types": ["application/pdf", "text/*"]}`, exampleID, `{"name":"note.txt","size":5,"media_type":"text/plain"}`},
+	Image:      {"The id of a file that was uploaded.", `{"max_pixels": 1000000}`, exampleID, `{"name":"dot.png","media_type":"image/png","width":1}`},
 	JSON:       {"JSON.", `{}`, `{"list": [1, 2.50], "a": null}`, `{"a":null,"list":[1,2.50]}`},
 }
 

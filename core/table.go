@@ -16,32 +16,35 @@ type Column struct {
 	Doc   string `json:"doc,omitempty"`
 	Kind  Kind   `json:"kind"`
 
-	Required  bool             `json:"required,omitempty"`
-	Unique    bool             `json:"unique,omitempty"`
-	Default   string           `json:"default,omitempty"`    // an expression, evaluated when a record is created without the column
-	Formula   string           `json:"formula,omitempty"`    // an expression; the column is calculated when it is not empty
-	MinLength int              `json:"min_length,omitempty"` // of a text, in characters
-	MaxLength int              `json:"max_length,omitempty"` // of a text, in characters; [MaxText] when 0
-	Format    Format           `json:"format,omitempty"`     // of a text
-	Region    string           `json:"region,omitempty"`     // of a telephone number: the country of numbers without one, such as DE
-	Pattern   string           `json:"pattern,omitempty"`    // of a text: the regular expression (RE2) that the whole text matches
-	Message   string           `json:"message,omitempty"`    // of a pattern: what the writer of another text reads
-	Min       *decimal.Decimal `json:"min,omitempty"`        // of a number
-	Max       *decimal.Decimal `json:"max,omitempty"`        // of a number
-	Precision int              `json:"precision,omitempty"`  // of a decimal, in digits; at most 38
-	Scale     int              `json:"scale,omitempty"`      // of a decimal, digits after the point
-	Options   []Option         `json:"options,omitempty"`    // of a choice, of choices, of a status
-	OptionSet string           `json:"option_set,omitempty"` // of a choice or choices: the [OptionSet] that the options are taken from
-	Template  string           `json:"template,omitempty"`   // of an autonumber, such as INV-{DATE:yyyy}-{SEQ:5}; {SEQ} when empty
-	Seed      int64            `json:"seed,omitempty"`       // of an autonumber: the first number; 1 when 0
-	Step      int64            `json:"step,omitempty"`       // of an autonumber: from one number to the next; 1 when 0
-	Gapless   bool             `json:"gapless,omitempty"`    // of an autonumber: numbers are given back by what fails, and are drawn one transaction after the other
-	Target    string           `json:"target,omitempty"`     // of a lookup: the table
-	Targets   []string         `json:"targets,omitempty"`    // of a lookup of several tables: the tables
-	Of        string           `json:"of,omitempty"`         // the lookup of several tables whose table the column holds
-	Relation  string           `json:"relation,omitempty"`   // of a lookup: the field that leads to the record
-	Inverse   string           `json:"inverse,omitempty"`    // of a lookup: the field of the target that leads back
-	OnDelete  OnDelete         `json:"on_delete,omitempty"`  // of a lookup: what happens when the target goes
+	Required   bool             `json:"required,omitempty"`
+	Unique     bool             `json:"unique,omitempty"`
+	Default    string           `json:"default,omitempty"`     // an expression, evaluated when a record is created without the column
+	Formula    string           `json:"formula,omitempty"`     // an expression; the column is calculated when it is not empty
+	MinLength  int              `json:"min_length,omitempty"`  // of a text, in characters
+	MaxLength  int              `json:"max_length,omitempty"`  // of a text, in characters; [MaxText] when 0
+	Format     Format           `json:"format,omitempty"`      // of a text
+	Region     string           `json:"region,omitempty"`      // of a telephone number: the country of numbers without one, such as DE
+	Pattern    string           `json:"pattern,omitempty"`     // of a text: the regular expression (RE2) that the whole text matches
+	Message    string           `json:"message,omitempty"`     // of a pattern: what the writer of another text reads
+	Min        *decimal.Decimal `json:"min,omitempty"`         // of a number
+	Max        *decimal.Decimal `json:"max,omitempty"`         // of a number
+	Precision  int              `json:"precision,omitempty"`   // of a decimal, in digits; at most 38
+	Scale      int              `json:"scale,omitempty"`       // of a decimal, digits after the point
+	Options    []Option         `json:"options,omitempty"`     // of a choice, of choices, of a status
+	OptionSet  string           `json:"option_set,omitempty"`  // of a choice or choices: the [OptionSet] that the options are taken from
+	Template   string           `json:"template,omitempty"`    // of an autonumber, such as INV-{DATE:yyyy}-{SEQ:5}; {SEQ} when empty
+	Seed       int64            `json:"seed,omitempty"`        // of an autonumber: the first number; 1 when 0
+	Step       int64            `json:"step,omitempty"`        // of an autonumber: from one number to the next; 1 when 0
+	Gapless    bool             `json:"gapless,omitempty"`     // of an autonumber: numbers are given back by what fails, and are drawn one transaction after the other
+	MaxSize    int64            `json:"max_size,omitempty"`    // of a file or an image, in bytes; what the server takes when 0
+	MediaTypes []string         `json:"media_types,omitempty"` // of a file or an image: those that are taken, such as application/pdf or image/*; all when empty
+	MaxPixels  int64            `json:"max_pixels,omitempty"`  // of an image: width times height; [DefaultPixels] when 0
+	Target     string           `json:"target,omitempty"`      // of a lookup: the table
+	Targets    []string         `json:"targets,omitempty"`     // of a lookup of several tables: the tables
+	Of         string           `json:"of,omitempty"`          // the lookup of several tables whose table the column holds
+	Relation   string           `json:"relation,omitempty"`    // of a lookup: the field that leads to the record
+	Inverse    string           `json:"inverse,omitempty"`     // of a lookup: the field of the target that leads back
+	OnDelete   OnDelete         `json:"on_delete,omitempty"`   // of a lookup: what happens when the target goes
 
 	Physical string `json:"physical,omitempty"` // see [Column.SQL]; the name when empty
 
@@ -277,8 +280,8 @@ func (t *Table) check() error {
 			if err != nil {
 				return err
 			}
-			if c.Formula != "" || c.Kind == JSON || c.Kind == Choices {
-				return E(op, Invalid, At{Table: t.Name, Column: c.Name}, "a calculated column, or one of several values or of JSON, cannot be part of an index")
+			if c.Formula != "" || c.Kind == JSON || c.Kind == Choices || c.Kind == File || c.Kind == Image {
+				return E(op, Invalid, At{Table: t.Name, Column: c.Name}, "a calculated column, or one of several values, of files or of JSON, cannot be part of an index")
 			}
 		}
 		if len(x.Columns) == 0 {
@@ -341,10 +344,13 @@ func (c *Column) check() error {
 		problem = "a required lookup cannot be set to null: choose restrict or cascade"
 	case c.Formula != "" && (c.Required || c.Unique || c.Default != ""):
 		problem = "a calculated column is neither required nor unique and has no default"
-	case c.Formula != "" && c.Part == "" && (c.Kind == Lookup || c.Kind == AnyLookup || c.Kind == JSON || c.Kind == UUID || c.Kind == Autonumber || c.Kind.chooses()):
+	case c.Formula != "" && c.Part == "" && (c.Kind == Lookup || c.Kind == AnyLookup || c.Kind == JSON || c.Kind == UUID || c.Kind == Autonumber || c.Kind.Info().File || c.Kind.chooses()):
 		problem = "a calculated column is a text, a number, a boolean, a date, a time or a duration"
 	case c.Unique && noKey[c.Kind] != "":
 		problem = fmt.Sprintf("a column of the kind %s cannot be unique: %s", c.Kind, noKey[c.Kind])
+	}
+	if problem == "" {
+		problem = c.checkFile()
 	}
 	if problem == "" {
 		problem = c.checkOptions()

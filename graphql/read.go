@@ -197,6 +197,12 @@ func (c *compiler) selectRecord(q *tables.Query, r *rows, of *selected) error {
 			continue
 		}
 		f := r.fields[s.name]
+		if f.column != nil && f.column.Kind.Info().File {
+			if err := c.selectFile(to, f.column, s); err != nil {
+				return nested(s, err)
+			}
+			continue
+		}
 		if f.column != nil {
 			to.Column = f.column.Name
 			continue

@@ -90,6 +90,9 @@ func (b *builder) declareRows(t *core.Table) error {
 		}
 		r.objectFields[c.Name] = &gql.Field{Type: typ, Description: columnDoc(c)}
 		r.whereFields[c.Name] = &gql.InputObjectFieldConfig{Type: b.compares[comparedType(c.Kind.Info())]}
+		if c.Kind.Info().File {
+			r.objectFields[c.Name].Type, r.whereFields[c.Name].Type = b.file.object, b.file.where
+		}
 		if c.Kind.Info().Ordered || c.Kind == core.Boolean {
 			r.orderFields[c.Name] = &gql.InputObjectFieldConfig{Type: b.orderBy}
 		}

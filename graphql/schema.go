@@ -74,6 +74,7 @@ type builder struct {
 	compares map[string]*gql.InputObject // by scalar
 	rows     map[string]*rows            // by table
 	past     pasts
+	file     fileTypes
 
 	query, mutation           gql.Fields
 	queryRoots, mutationRoots map[string]*root
@@ -133,6 +134,9 @@ func (b *builder) declare(actions []core.Action) error {
 	b.declareCommon()
 	b.declareCommonWrites()
 	if err := b.declarePasts(); err != nil {
+		return err
+	}
+	if err := b.declareFiles(); err != nil {
 		return err
 	}
 	for _, t := range b.schema.Tables() {

@@ -57,6 +57,9 @@ func (c *compiler) term(r *rows, m member) (tables.Cond, error) {
 		inner, err := c.condition(f.to, m.value.(object))
 		return tables.Related{Relation: f.relation, Where: inner}, err
 	}
+	if f.column.Kind.Info().File {
+		return c.files(f.column.Name, m.value.(object))
+	}
 	return c.comparisons(f.column.Name, m.value.(object))
 }
 

@@ -51,12 +51,14 @@ var dialects = map[string]*dialect{
 		cast: map[string]string{
 			"string": "::text", "int": "::bigint", "double": "::float8", "bool": "::boolean", "timestamp": "::timestamptz", "datetime": "::timestamp", "duration": "::bigint", "decimal": "::numeric", "choices": "::jsonb",
 		},
-		loadBefore: map[core.Kind]string{core.Date: "(", core.UUID: "(", core.Lookup: "(", core.AnyLookup: "("},
+		loadBefore: map[core.Kind]string{core.Date: "(", core.UUID: "(", core.Lookup: "(", core.AnyLookup: "(", core.File: "(", core.Image: "("},
 		loadAfter: map[core.Kind]string{
-			core.Date: "::timestamp AT TIME ZONE 'UTC')", core.UUID: "::text)", core.Lookup: "::text)", core.AnyLookup: "::text)",
+			core.Date: "::timestamp AT TIME ZONE 'UTC')", core.UUID: "::text)", core.Lookup: "::text)", core.AnyLookup: "::text)", core.File: "::text)", core.Image: "::text)",
 		},
-		kindCast: map[core.Kind]string{core.Date: "::date", core.UUID: "::uuid", core.Lookup: "::uuid", core.AnyLookup: "::uuid"},
-		order:    map[string]string{"string": ` COLLATE "C"`},
+		kindCast: map[core.Kind]string{
+			core.Date: "::date", core.UUID: "::uuid", core.Lookup: "::uuid", core.AnyLookup: "::uuid", core.File: "::uuid", core.Image: "::uuid",
+		},
+		order: map[string]string{"string": ` COLLATE "C"`},
 	},
 }
 

@@ -25,6 +25,9 @@ func (w *writer) flush(ctx context.Context) error {
 	if err := w.targets(ctx); err != nil {
 		return err
 	}
+	if err := w.files(ctx); err != nil {
+		return err
+	}
 	creates, err := w.creates(ctx)
 	if err != nil {
 		return err

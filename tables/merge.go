@@ -222,7 +222,7 @@ func (j *joining) win(ctx context.Context, take core.Record) error {
 		}
 	}
 	if len(take) > 0 {
-		if _, err := j.tx.update(ctx, Update{Table: j.Table, Where: ByID(j.Winner), Set: take}); err != nil {
+		if _, err := j.tx.update(ctx, Update{Table: j.Table, Where: ByID(j.Winner), Set: take, trusted: trustedFiles(j.table, take)}); err != nil {
 			return err
 		}
 	}
@@ -342,7 +342,7 @@ func (a authority) giveBack(ctx context.Context, w *writer, winner core.Record) 
 	if len(set) == 0 {
 		return kept, nil
 	}
-	_, err = a.tx.update(ctx, Update{Table: w.table.Name, Where: ByID(id), Set: set})
+	_, err = a.tx.update(ctx, Update{Table: w.table.Name, Where: ByID(id), Set: set, trusted: trustedFiles(w.table, set)})
 	return kept, err
 }
 

@@ -57,12 +57,17 @@ func (p *planner) node(table string, priv core.Op) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &node{p: p, table: t, alias: "t" + strconv.Itoa(p.n), may: may}
-	p.n++
+	n := p.alias(t, may)
 	if !p.at.IsZero() && !t.Builtin {
 		n.past = pastAt(t, p.at)
 	}
 	return n, nil
+}
+
+// alias returns a node of the table with an alias of its own.
+func (p *planner) alias(t *core.Table, may *authz.Decision) *node {
+	p.n++
+	return &node{p: p, table: t, alias: "t" + strconv.Itoa(p.n-1), may: may}
 }
 
 // from writes where the rows of n come from, under its alias.
@@ -270,6 +275,8 @@ func (n *node) where(c Cond) (writeFunc, error) {
 		return n.compare(c)
 	case Search:
 		return n.search(c)
+	case HasFile:
+		return n.holdsFile(c)
 	}
 	return nil, core.E("tables.where", fmt.Errorf("unknown condition %T", c))
 }

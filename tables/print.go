@@ -193,6 +193,8 @@ func (p *planner) field(n *node, f *Field, s *selection) error {
 			return err
 		}
 		s.add(db.ShapeField{Key: f.As, JSON: true}, sub.nest)
+	case f.Group != nil && f.Column != "":
+		return p.fieldFile(n, f, s)
 	case f.Group != nil:
 		g := &selection{shape: &db.Shape{}, from: func(*db.Builder) {}}
 		for i := range f.Group {

@@ -36,7 +36,8 @@ const (
 	NoLimit      = -1
 )
 
-// Field is one key of an answer. Exactly one of Column, Text, Rank, Union, Query, Group, Func is set.
+// Field is one key of an answer. Exactly one of Column, Text, Rank, Union, Query, Group, Func is set; Column and Group together
+// ask for what is known of a file.
 type Field struct {
 	As string // the key
 
@@ -48,7 +49,7 @@ type Field struct {
 	Union    []Query // with Relation, that leads to one of several tables: what is asked of each
 	Query    *Query  // nested records; without Relation, in an aggregate: the rows themselves ("nodes")
 
-	Group []Field // an object made from the same row, or in an aggregate from the same functions
+	Group []Field // an object made from the same row, or in an aggregate from the same functions; with Column: members of [FileColumns]
 
 	Func     string   // in an aggregate: count, sum, avg, min, max
 	Columns  []string // of count: rows count where one of them is not null; with Func other than count, use Column
@@ -65,7 +66,7 @@ type Order struct {
 	NullsSet   bool // NullsFirst was asked for
 }
 
-// Cond is a condition on a record: [And], [Or], [Not], [Compare], [Related] or [Search].
+// Cond is a condition on a record: [And], [Or], [Not], [Compare], [Related], [Search] or [HasFile].
 type Cond interface{ cond() }
 
 // And holds when all hold; when empty it holds.
@@ -120,12 +121,19 @@ type Related struct {
 // Search holds when the words of the text are found in the searched columns that the caller may read: see [search.Parse].
 type Search struct{ Text string }
 
+// HasFile holds when the column has a file whose row of the table "_file" meets the condition.
+type HasFile struct {
+	Column string
+	Where  Cond
+}
+
 func (And) cond()     {}
 func (Or) cond()      {}
 func (Not) cond()     {}
 func (Compare) cond() {}
 func (Related) cond() {}
 func (Search) cond()  {}
+func (HasFile) cond() {}
 
 // ByID returns the condition that a record has one of the ids.
 func ByID(ids ...core.ID) Cond {

@@ -2,6 +2,7 @@ package tables
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"colonnade/core"
@@ -184,7 +185,7 @@ func (u *undo) remove(ctx context.Context, which []int) error {
 }
 
 func (u *undo) restore(ctx context.Context, which []int) error {
-	rows := make([]RowUpdate, 0, len(which))
+	rows, files := make([]RowUpdate, 0, len(which)), map[any]bool{}
 	for _, i := range which {
 		r := &u.did[i]
 		set := core.Record{}
@@ -194,8 +195,9 @@ func (u *undo) restore(ctx context.Context, which []int) error {
 			}
 		}
 		rows = append(rows, RowUpdate{ID: r.id, Set: set})
+		maps.Copy(files, trustedFiles(u.table, set))
 	}
-	res, err := u.tx.UpdateRows(ctx, u.table.Name, rows)
+	res, err := u.tx.updateRows(ctx, u.table.Name, rows, files)
 	if err != nil {
 		return err
 	}

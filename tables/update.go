@@ -19,6 +19,8 @@ type Update struct {
 	Edit      []Edit      // of JSON values
 	IfVersion int64       // the version that the record must have; 0 for any
 	AtMost    int         // refuse to change more records; 0 for no limit
+
+	trusted map[any]bool // files that the record, or one merged into it, has had before
 }
 
 // Update runs an update in a unit of work.
@@ -32,6 +34,7 @@ func (tx *Tx) update(ctx context.Context, u Update) (res Result, err error) {
 	if err != nil {
 		return Result{}, err
 	}
+	w.trusted = u.trusted
 	set, err := w.parse(core.Update, u.Set)
 	if err != nil {
 		return Result{}, err
@@ -197,15 +200,16 @@ type RowUpdate struct {
 
 // UpdateRows changes records, each in its own way. Records that are gone or out of reach are left out.
 func (tx *Tx) UpdateRows(ctx context.Context, table string, rows []RowUpdate) (Result, error) {
-	res, err := tx.updateRows(ctx, table, rows)
+	res, err := tx.updateRows(ctx, table, rows, nil)
 	return res, core.E("tables.UpdateRows", tx.keep(err))
 }
 
-func (tx *Tx) updateRows(ctx context.Context, table string, rows []RowUpdate) (res Result, err error) {
+func (tx *Tx) updateRows(ctx context.Context, table string, rows []RowUpdate, trusted map[any]bool) (res Result, err error) {
 	w, err := tx.writer(ctx, table, core.Update)
 	if err != nil {
 		return Result{}, err
 	}
+	w.trusted = trusted
 	at := make(map[core.ID]int, len(rows))
 	for i, r := range rows {
 		if j, ok := at[r.ID]; ok {

@@ -306,7 +306,7 @@ func (tx *Tx) restoreVersion(ctx context.Context, table string, id core.ID, vers
 		}
 	}
 	caller.Cause.Kind, caller.Cause.ID = "restore", fmt.Sprintf("version %d", version)
-	return tx.update(core.WithCaller(ctx, caller), Update{Table: table, Where: ByID(id), Set: set, IfVersion: ifVersion})
+	return tx.update(core.WithCaller(ctx, caller), Update{Table: table, Where: ByID(id), Set: set, IfVersion: ifVersion, trusted: trustedFiles(w.table, set)})
 }
 
 // version reads a version of a record; nil when the history has none.

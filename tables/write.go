@@ -28,7 +28,7 @@ type writer struct {
 	numbers map[string][]int64 // of each autonumber, those that were drawn for the batch
 	asIs    bool               // the records are taken over from another system: see [Insert.AsIs]
 
-	trusted map[any]bool // ids that the caller has just created, and may look up unseen
+	trusted map[any]bool // ids that the caller has just created or read in an old version, and may name unseen
 	defined bool         // what the records look up need not be in reach: they are changed by the definition of the tables
 }
 

@@ -34,7 +34,7 @@ func (s *Server) dataRoutes() []route {
 
 // streamed are the routes that take their body as a stream.
 func streamed(r route) bool {
-	return r.path == "/data/import/:table" || r.path == "/data/suggest/:table"
+	return r.path == "/data/import/:table" || r.path == "/data/suggest/:table" || r.path == filePath
 }
 
 // plainBody refuses what a form of another site could send, and what would have to be unpacked.

@@ -7,6 +7,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"colonnade/core"
+	"colonnade/files"
 )
 
 // statuses say what HTTP calls a kind of error.
@@ -81,5 +82,9 @@ func (s *Server) tell(c *fiber.Ctx, err error) (status int, kind core.ErrKind, m
 	}
 	s.o.Log.Log(c.UserContext(), level, "web: the request was refused",
 		"method", c.Method(), "path", c.Path(), "err", err, "request_id", RequestID(c.UserContext()))
-	return statuses[e.Kind], e.Kind, e.Public()
+	status = statuses[e.Kind]
+	if errors.Is(err, files.ErrTooLarge) {
+		status = fiber.StatusRequestEntityTooLarge
+	}
+	return status, e.Kind, e.Public()
 }

@@ -39,6 +39,7 @@ func (s *Server) routes() []route {
 		{"GET", "/health/ready", anyone, s.ready},
 	}
 	routes = append(routes, s.dataRoutes()...)
+	routes = append(routes, s.fileRoutes()...)
 	if s.o.Dev {
 		routes = append(routes, route{"GET", profilesPath + "/*", session, s.profile})
 	}

@@ -16,6 +16,7 @@ import (
 
 	"colonnade/authz"
 	"colonnade/core"
+	"colonnade/files"
 	"colonnade/graphql"
 	"colonnade/transfer"
 )
@@ -28,6 +29,7 @@ type Options struct {
 	Reload func(ctx context.Context) error // called after the first administrator was made
 	Ping   func(ctx context.Context) error // whether requests can be served
 	Data   *transfer.Service               // imports and exports; none when nil
+	Files  *files.Service                  // files of records; none when nil
 	Log    *slog.Logger                    // slog.Default when nil
 
 	Dev    bool // the access log at level info instead of debug

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -31,7 +33,14 @@ const tooLarge = "X-Body-Too-Large"
 
 // received looks at the headers of a request before its body: fasthttp would wait for the beginning of one that is refused.
 func (s *Server) received(h *fasthttp.RequestHeader) (none fasthttp.RequestConfig) {
-	if h.ContentLength() > s.o.BodyLimit && !bytes.HasPrefix(h.RequestURI(), []byte(streamPath)) {
+	limit := int64(s.o.BodyLimit)
+	switch uri := h.RequestURI(); {
+	case s.o.Files != nil && bytes.HasPrefix(uri, []byte(filePath)):
+		limit = max(limit, s.o.Files.MaxSize())
+	case bytes.HasPrefix(uri, []byte(streamPath)):
+		limit = math.MaxInt64
+	}
+	if int64(h.ContentLength()) > limit {
 		h.SetContentLength(0)
 		h.SetConnectionClose() // what follows is no request
 		h.Set(tooLarge, "1")
@@ -120,6 +129,38 @@ func (s *Server) outgoing(c *fiber.Ctx, write func(ctx context.Context, w io.Wri
 		_ = to.CloseWithError(err)
 	}()
 	c.Context().SetBodyStream(from, -1)
+}
+
+// sendStream answers with n bytes of r, as they are read, and closes what they come from.
+func (s *Server) sendStream(c *fiber.Ctx, r io.Reader, from io.Closer, n int) {
+	s.streams.Add(1)
+	c.Context().SetBodyStream(&sending{r: r, from: from, conn: c.Context().Conn(), wait: s.o.WriteTimeout, done: s.streams.Done}, n)
+}
+
+// sending gives each part of an answer the time that a whole answer has: fasthttp writes what it has read.
+type sending struct {
+	r    io.Reader
+	from io.Closer
+	conn net.Conn
+	wait time.Duration
+	done func()
+	once sync.Once
+}
+
+func (b *sending) Read(p []byte) (int, error) {
+	if err := b.conn.SetWriteDeadline(time.Now().Add(b.wait)); err != nil {
+		return 0, err
+	}
+	return b.r.Read(p)
+}
+
+// Close is called when the answer was sent, and when it could not be.
+func (b *sending) Close() (err error) {
+	b.once.Do(func() {
+		defer b.done()
+		err = b.from.Close()
+	})
+	return err
 }
 
 func safely(f func() error) (err error) {

@@ -249,7 +249,7 @@ func encoder(c *core.Column) (parquet.Node, func(json.RawMessage) (parquet.Value
 				return parquet.Int64Value(t.UnixMicro()), err
 			})
 		}
-	case core.UUID, core.Lookup:
+	case core.UUID, core.Lookup, core.File, core.Image:
 		return parquet.UUID(), func(raw json.RawMessage) (parquet.Value, error) {
 			return text(raw, func(s string) (parquet.Value, error) {
 				id, err := uuid.Parse(s)

@@ -44,7 +44,8 @@ func (Dialect) AppendPlaceholder(b []byte, n int) []byte {
 var storage = map[core.Kind]string{
 	core.Text: "text", core.LongText: "text", core.Integer: "bigint", core.Decimal: "numeric", core.Float: "float8",
 	core.Boolean: "boolean", core.Date: "date", core.Timestamp: "timestamptz", core.DateTime: "timestamp", core.Duration: "bigint", core.UUID: "uuid", core.Choice: "text",
-	core.Choices: "jsonb", core.Status: "text", core.Autonumber: "text", core.Lookup: "uuid", core.AnyLookup: "uuid", core.JSON: "jsonb",
+	core.Choices: "jsonb", core.Status: "text", core.Autonumber: "text", core.Lookup: "uuid", core.AnyLookup: "uuid",
+	core.File: "uuid", core.Image: "uuid", core.JSON: "jsonb",
 }
 
 // ColumnType implements db.Dialect.

@@ -42,7 +42,8 @@ func (Dialect) AppendPlaceholder(b []byte, _ int) []byte { return append(b, '?')
 var storage = map[core.Kind]string{
 	core.Text: "TEXT", core.LongText: "TEXT", core.Integer: "INTEGER", core.Decimal: "TEXT COLLATE " + decimalCollation,
 	core.Float: "REAL", core.Boolean: "INTEGER", core.Date: "TEXT", core.Timestamp: "TEXT", core.DateTime: "TEXT", core.Duration: "INTEGER", core.UUID: "TEXT",
-	core.Choice: "TEXT", core.Choices: "TEXT", core.Status: "TEXT", core.Autonumber: "TEXT", core.Lookup: "TEXT", core.AnyLookup: "TEXT", core.JSON: "TEXT",
+	core.Choice: "TEXT", core.Choices: "TEXT", core.Status: "TEXT", core.Autonumber: "TEXT", core.Lookup: "TEXT", core.AnyLookup: "TEXT",
+	core.File: "TEXT", core.Image: "TEXT", core.JSON: "TEXT",
 }
 
 // ColumnType implements db.Dialect.
