@@ -63,7 +63,7 @@ func (e *engine) connect(ctx context.Context, source string, o db.Options) error
 		n = 2 * max(2, runtime.GOMAXPROCS(0))
 	}
 	var err error
-	if e.write, err = sql.Open("sqlite", dsn(source, "rwc", "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(4000)", "cache_size(-32000)")); err != nil {
+	if e.write, err = sql.Open("sqlite", dsn(source, "rwc", "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(4000)", "cache_size(-16000)")); err != nil {
 		return err
 	}
 	e.write.SetMaxOpenConns(1)
