@@ -66,7 +66,7 @@ func runImport(ctx context.Context, args []string, out io.Writer) error {
 	f.BoolVar(&im.suggest, "suggest", false, "tell where the columns of the file could go, and do nothing")
 	f.StringVar(&im.refused, "refused", "", "write the rows that are refused to this file, with the reasons")
 	for name, doc := range map[string]string{
-		"mode": "create, update or upsert", "key-column": "the unique column or key by which records are found", "on-error": "stop: all or nothing (the default, up to 16 MB); skip: leave out rows that fail",
+		"mode": "create, update or upsert", "key-column": "the unique column or key by which records are found", "on-error": "stop: all or nothing (the default, up to 64 MB); skip: leave out rows that fail",
 		"max-errors": "with skip: stop after more refused rows", "batch": "go on with an import that was cut off", "format": "csv, ndjson, parquet or xlsx; by the content when left out",
 		"charset": "such as windows-1252; by the content when left out", "delimiter": "of CSV; by the content when left out", "quote": "of CSV; by the content when left out",
 		"header": "yes or no; by the content when left out", "sheet": "of XLSX; the first when left out", "quoted-empty": "text: a quoted empty cell of CSV is an empty text, not NULL",

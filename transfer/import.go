@@ -45,7 +45,7 @@ type Mode = tables.ImportMode
 const (
 	MaxErrors = 1000     // failures after which an import stops, unless it says otherwise
 	maxErrors = 100_000  // what it may say
-	MaxWhole  = 16 << 20 // bytes of a file that is imported whole or not at all
+	MaxWhole  = 64 << 20 // bytes of a file that is imported whole or not at all; nobody else writes on SQLite meanwhile
 	maxHeld   = 32 << 20 // bytes of a file that must be in memory
 	part      = 1000     // rows that are written together
 	partBytes = 4 << 20  // bytes of the cells that are written together
@@ -87,11 +87,15 @@ func (s *Service) Import(ctx context.Context, r Request, body io.Reader) (*Repor
 		return nil, err
 	}
 	if !r.Skip && !r.Plan && !s.store.InTx(ctx) { // nobody waits for a slow sender within a transaction
-		data, err := all(body, MaxWhole, "a file that is imported whole or not at all; send it with on_error=skip, and undo what is not as it should be")
+		if err := s.mayImport(ctx); err != nil { // before anything is kept
+			return nil, within(r.Table, err)
+		}
+		file, err := spool(body, MaxWhole, "a file that is imported whole or not at all; send it with on_error=skip, and undo what is not as it should be")
 		if err != nil {
 			return nil, within(r.Table, err)
 		}
-		body = bytes.NewReader(data)
+		defer func() { _ = file.Close() }()
+		body = file
 	}
 	in := &input{r: &r, body: &counter{r: body}}
 	if err := s.open(ctx, in); err != nil {
