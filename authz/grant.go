@@ -45,6 +45,7 @@ var Actions = []ActionPrivilege{
 	{"run_flows", "Start flows."},
 	{"import_data", "Import files."},
 	{"manage_models", "Train models."},
+	{"purge_records", "Delete records for good that are in the recycle bin."},
 	{"verify_history", "Read the audit, and compare the history with its seals."},
 }
 

@@ -42,6 +42,12 @@ var (
 			number("count", "How many records."),
 		}},
 	}}
+	purgedOutput = output{name: "_purged", columns: []core.Column{
+		{Name: "id", Kind: core.UUID, Doc: "The purge, as the audit has it; null of a dry run."},
+		{Name: "tables", Kind: core.Object, List: true, Required: true, Doc: "What is gone, as far as you may read it.", Fields: []core.Column{
+			text("table", "The table."), number("records", "How many records."), number("versions", "How many versions of them."),
+		}},
+	}}
 	mergedOutput = output{name: "_merged", columns: []core.Column{
 		{Name: "id", Kind: core.UUID, Required: true, Doc: "The merge, to undo it."}, number("moved", "The lookups that lead to the winner now."),
 	}}
@@ -56,12 +62,12 @@ var (
 )
 
 // pasts are the outputs as the types of one API.
-type pasts struct{ version, deleted, changes, preview, merged, unmerged *gql.Object }
+type pasts struct{ version, deleted, changes, preview, purged, merged, unmerged *gql.Object }
 
 func (b *builder) declarePasts() (err error) {
 	for o, to := range map[*output]**gql.Object{
 		&versionOutput: &b.past.version, &deletedOutput: &b.past.deleted, &changesOutput: &b.past.changes, &previewOutput: &b.past.preview,
-		&mergedOutput: &b.past.merged, &unmergedOutput: &b.past.unmerged,
+		&purgedOutput: &b.past.purged, &mergedOutput: &b.past.merged, &unmergedOutput: &b.past.unmerged,
 	} {
 		if *to, err = b.outputObject("a type of every API", o.name, o.columns); err != nil {
 			return err
@@ -74,7 +80,7 @@ func (b *builder) declarePasts() (err error) {
 func (b *builder) declarePast(r *rows) error {
 	n, at := r.table.Name, core.At{Table: r.table.Name}
 	if err := claim(b.roots, "field", "the table "+n, at, n+"_as_of", n+"_history", n+"_deleted", n+"_changes", n+"_delete_preview",
-		"restore_"+n, "restore_"+n+"_version", "merge_"+n, "unmerge_"+n); err != nil {
+		"restore_"+n, "purge_"+n, "restore_"+n+"_version", "merge_"+n, "unmerge_"+n); err != nil {
 		return err
 	}
 	uuid, bigint := scalars["uuid"].Scalar, scalars["bigint"].Scalar
@@ -101,6 +107,9 @@ func (b *builder) declarePast(r *rows) error {
 		b.mutationRoots[name] = &root{kind: kind, rows: r}
 	}
 	write("restore_"+n, writeRestore, r.response, "Brings deleted records of "+n+" back, with what went with them.", ids)
+	write("purge_"+n, writePurge, required(b.past.purged), "Deletes records of "+n+" for good that were deleted, with all of their versions and with what went with them.", gql.FieldConfigArgument{
+		"ids": ids["ids"], "dry_run": {Type: gql.Boolean, Description: "Whether only to tell what would go."},
+	})
 	write("restore_"+n+"_version", writeRestoreVersion, r.object, "Gives a record of "+n+" the values of an earlier version; null when there is none with that id in your reach.", gql.FieldConfigArgument{
 		"id": id, "version": {Type: required(bigint), Description: "The version."}, "if_version": {Type: bigint, Description: "Fail when the record has another version."},
 	})

@@ -3,6 +3,8 @@ package graphql
 import (
 	"context"
 	"encoding/json"
+	"maps"
+	"slices"
 
 	"colonnade/core"
 	"colonnade/tables"
@@ -16,6 +18,14 @@ func (w *write) compilePast(kind rootKind, f *selected) (runFunc, error) {
 		ids := w.ids("ids")
 		return w.respond(f, len(ids), func(ctx context.Context, tx *tables.Tx, _ func([]core.ID) error) (tables.Result, error) {
 			return tx.Restore(ctx, table, ids...)
+		})
+	case writePurge:
+		p := tables.Purge{Table: table, IDs: w.ids("ids")}
+		dry, _ := w.args.get("dry_run")
+		p.DryRun, _ = dry.(bool)
+		return w.output(f, &purgedOutput, func(ctx context.Context, tx *tables.Tx) (core.Record, error) {
+			out, err := tx.Purge(ctx, p)
+			return purged(out), err
 		})
 	case writeRestoreVersion:
 		id, _ := w.args.get("id")
@@ -87,6 +97,18 @@ func unmerged(u tables.Unmerged) core.Record {
 		columns = append(columns, c)
 	}
 	return core.Record{"restored": restored, "moved": int64(u.Moved), "kept": kept, "kept_columns": columns}
+}
+
+func purged(p tables.Purged) core.Record {
+	list := []any{}
+	for _, name := range slices.Sorted(maps.Keys(p.Tables)) {
+		list = append(list, map[string]any{"table": name, "records": p.Tables[name].Records, "versions": p.Tables[name].Versions})
+	}
+	out := core.Record{"id": nil, "tables": list}
+	if p.ID != "" {
+		out["id"] = string(p.ID)
+	}
+	return out
 }
 
 // output answers a mutation with one object.

@@ -57,6 +57,7 @@ const (
 	writeDelete
 	writeDeleteByPK
 	writeRestore
+	writePurge
 	writeRestoreVersion
 	writeMerge
 	writeUnmerge

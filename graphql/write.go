@@ -217,7 +217,7 @@ func (w *write) compile(kind rootKind, f *selected) (runFunc, error) {
 			return w.respondOne(f, run)
 		}
 		return w.respond(f, guess(d.AtMost), run)
-	case writeRestore, writeRestoreVersion, writeMerge, writeUnmerge:
+	case writeRestore, writePurge, writeRestoreVersion, writeMerge, writeUnmerge:
 		return w.compilePast(kind, f)
 	}
 	return nil, wrong("there is no such write")

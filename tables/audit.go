@@ -16,6 +16,7 @@ const (
 	auditSchema auditKind = "schema" // the schema was changed
 	auditRights auditKind = "rights" // users, teams, units, roles or grants were changed
 	auditEvents auditKind = "events" // old events were dropped
+	auditPurge  auditKind = "purge"  // records were deleted for good
 )
 
 // auditEntry is a row of the audit: what was done to definitions, to rights, and to the history itself. Rows are numbered

@@ -179,12 +179,20 @@ func (tx *Tx) dropEvents(ctx context.Context, before time.Time) (int64, error) {
 	if err != nil || n == 0 {
 		return 0, err
 	}
-	keep := db.New(tx.db.Dialect).Write(`INSERT INTO "_meta" (key, value) VALUES ('feed_floor', `).Arg(fmt.Sprintf("%d %d", floor.Tx, floor.Seq)).
-		Write(") ON CONFLICT (key) DO UPDATE SET value = excluded.value")
-	if _, err := tx.db.Exec(ctx, keep); err != nil {
+	if err := tx.raiseFloor(ctx, feedFloor, floor); err != nil {
 		return 0, err
 	}
 	return n, tx.audit(ctx, auditEvents, 0, droppedEvents{floor.Tx, floor.Seq, n})
+}
+
+// feedFloor is the key of the place behind which feeds begin: of all tables, or with a colon and its name of one.
+const feedFloor = "feed_floor"
+
+func (tx *Tx) raiseFloor(ctx context.Context, key string, to Cursor) error {
+	b := db.New(tx.db.Dialect).Write(`INSERT INTO "_meta" (key, value) VALUES (`).Arg(key).Write(", ").Arg(fmt.Sprintf("%d %d", to.Tx, to.Seq)).
+		Write(") ON CONFLICT (key) DO UPDATE SET value = excluded.value")
+	_, err := tx.db.Exec(ctx, b)
+	return err
 }
 
 // passed returns the place of the last of the next events that are older than the moment and that every reader has passed; the

@@ -63,26 +63,26 @@ func (s *Store) Changes(ctx context.Context, snap *Snapshot, f Feed) (page FeedP
 	if err := checkLimit(snap, f.Table, f.Limit); err != nil {
 		return page, core.E(op, err)
 	}
-	floor, key, err := s.feedState(ctx)
+	table := pair.after.table
+	state, err := s.feedState(ctx, table)
 	if err != nil {
 		return page, core.E(op, err)
 	}
-	table := pair.after.table
-	since := floor
+	since, known := state.floor, state.purged
 	if f.Since != FeedStart && f.Since != "" {
-		if since, err = key.open(table, f.Since); err != nil {
+		if since, known, err = state.key.open(table, f.Since); err != nil {
 			return page, core.E(op, err)
 		}
-		if since.before(floor) {
-			return page, core.E(op, core.Invalid, core.At{Table: f.Table}, "the feed does not reach back to this cursor any more: read the table anew, and go on from a new cursor")
-		}
+	}
+	if err := state.reaches(table, since, known); err != nil {
+		return page, core.E(op, err)
 	}
 	end, err := s.LastEvent(ctx, since)
 	if err != nil {
 		return page, core.E(op, err)
 	}
 	if f.Since == "" {
-		page.Cursor, err = key.seal(table, end)
+		page.Cursor, err = state.key.seal(table, end, state.purged)
 		return page, core.E(op, err)
 	}
 	sel, err := pair.feed(f, since, end)
@@ -90,6 +90,12 @@ func (s *Store) Changes(ctx context.Context, snap *Snapshot, f Feed) (page FeedP
 		return page, core.E(op, err)
 	}
 	rows, err := pair.rows(ctx, s, sel)
+	if err != nil {
+		return page, core.E(op, err)
+	}
+	if state, err = s.feedState(ctx, table); err == nil { // what went meanwhile is missing in the page
+		err = state.reaches(table, since, known)
+	}
 	if err != nil {
 		return page, core.E(op, err)
 	}
@@ -103,7 +109,7 @@ func (s *Store) Changes(ctx context.Context, snap *Snapshot, f Feed) (page FeedP
 	for i := range rows {
 		page.Changes = append(page.Changes, rows[i].change())
 	}
-	page.Cursor, err = key.seal(table, end)
+	page.Cursor, err = state.key.seal(table, end, state.purged)
 	return page, core.E(op, err)
 }
 
@@ -205,26 +211,48 @@ func (c Cursor) before(other Cursor) bool {
 	return c.Tx < other.Tx || c.Tx == other.Tx && c.Seq < other.Seq
 }
 
-// feedState returns the place in front of which events were dropped, and the key of cursors.
-func (s *Store) feedState(ctx context.Context) (floor Cursor, key cursorKey, err error) {
-	b := db.New(s.db.Dialect).Write(`SELECT key, value FROM "_meta" WHERE key IN ('cursor_key', 'feed_floor')`)
+// feedState is what a feed of a table depends on, besides events.
+type feedState struct {
+	floor  Cursor // events up to here were dropped
+	purged Cursor // records were purged that events up to here tell of
+	key    cursorKey
+}
+
+// reaches returns an error when the feed does not have everything behind the place any more, for a reader who knows of the
+// purges up to known.
+func (f *feedState) reaches(t *core.Table, since, known Cursor) error {
+	if since.before(f.floor) || since.before(f.purged) && known != f.purged {
+		return core.E("tables.reaches", core.Invalid, core.At{Table: t.Name}, "the feed does not reach back to this cursor any more: read the table anew, and go on from a new cursor")
+	}
+	return nil
+}
+
+func (s *Store) feedState(ctx context.Context, t *core.Table) (f feedState, err error) {
+	b := db.New(s.db.Dialect).Write(`SELECT key, value FROM "_meta" WHERE key IN ('cursor_key', `).Arg(feedFloor).Write(", ").Arg(feedFloor + ":" + t.SQL()).Write(")")
 	err = s.conn(ctx).Query(ctx, b, func(scan func(...any) error) error {
 		var name, value string
 		if err := scan(&name, &value); err != nil {
 			return err
 		}
-		if name == "feed_floor" {
-			_, err := fmt.Sscanf(value, "%d %d", &floor.Tx, &floor.Seq)
+		switch name {
+		case "cursor_key":
+			raw, err := hex.DecodeString(value)
+			if err != nil {
+				return err
+			}
+			f.key, err = newCursorKey(raw)
 			return err
+		case feedFloor:
+			return f.floor.parse(value)
 		}
-		raw, err := hex.DecodeString(value)
-		if err != nil {
-			return err
-		}
-		key, err = newCursorKey(raw)
-		return err
+		return f.purged.parse(value)
 	})
-	return floor, key, err
+	return f, err
+}
+
+func (c *Cursor) parse(s string) error {
+	_, err := fmt.Sscanf(s, "%d %d", &c.Tx, &c.Seq)
+	return err
 }
 
 // cursorKey seals cursors: AES-GCM, with the table as associated data.
@@ -239,22 +267,27 @@ func newCursorKey(raw []byte) (cursorKey, error) {
 	return cursorKey{aead}, err
 }
 
-func (k cursorKey) seal(t *core.Table, c Cursor) (string, error) {
-	nonce := make([]byte, k.NonceSize(), k.NonceSize()+16+k.Overhead())
+// seal makes a cursor of a place and of the purges that its reader knows of.
+func (k cursorKey) seal(t *core.Table, c, purged Cursor) (string, error) {
+	nonce := make([]byte, k.NonceSize(), k.NonceSize()+32+k.Overhead())
 	if _, err := rand.Read(nonce); err != nil {
 		return "", err
 	}
-	place := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, uint64(c.Tx)), uint64(c.Seq))
+	var place []byte
+	for _, n := range []int64{c.Tx, c.Seq, purged.Tx, purged.Seq} {
+		place = binary.BigEndian.AppendUint64(place, uint64(n))
+	}
 	return base64.RawURLEncoding.EncodeToString(k.Seal(nonce, nonce, place, []byte(t.SQL()))), nil
 }
 
-func (k cursorKey) open(t *core.Table, cursor string) (Cursor, error) {
+func (k cursorKey) open(t *core.Table, cursor string) (c, purged Cursor, err error) {
 	raw, err := base64.RawURLEncoding.DecodeString(cursor)
 	if err == nil && len(raw) > k.NonceSize() {
 		var place []byte
-		if place, err = k.Open(nil, raw[:k.NonceSize()], raw[k.NonceSize():], []byte(t.SQL())); err == nil && len(place) == 16 {
-			return Cursor{int64(binary.BigEndian.Uint64(place)), int64(binary.BigEndian.Uint64(place[8:]))}, nil
+		if place, err = k.Open(nil, raw[:k.NonceSize()], raw[k.NonceSize():], []byte(t.SQL())); err == nil && len(place) == 32 {
+			at := func(i int) int64 { return int64(binary.BigEndian.Uint64(place[8*i:])) }
+			return Cursor{at(0), at(1)}, Cursor{at(2), at(3)}, nil
 		}
 	}
-	return Cursor{}, core.E("tables.cursor", core.Invalid, core.At{Table: t.Name}, "this is no cursor of the changes of this table: take it from an earlier answer, or leave it out")
+	return c, purged, core.E("tables.cursor", core.Invalid, core.At{Table: t.Name}, "this is no cursor of the changes of this table: take it from an earlier answer, or leave it out")
 }

@@ -191,15 +191,23 @@ func (r *revival) add(t *core.Table, deletion string, ids ...any) {
 	r.next = append(r.next, revived{t, deletion, fresh})
 }
 
-func (r *revival) run(ctx context.Context) error {
-	var went []revived
+// gather adds the records that went with those that were added, and returns all by their deletions.
+func (r *revival) gather(ctx context.Context) (went []revived, err error) {
 	for len(r.next) > 0 {
 		at := r.next[0]
 		r.next = r.next[1:]
 		went = append(went, at)
 		if err := r.followers(ctx, at); err != nil {
-			return err
+			return nil, err
 		}
+	}
+	return went, nil
+}
+
+func (r *revival) run(ctx context.Context) error {
+	went, err := r.gather(ctx)
+	if err != nil {
+		return err
 	}
 	if err := r.tx.deferring(ctx, r.order, func() error { return r.insertAll(ctx) }); err != nil {
 		return err

@@ -23,16 +23,19 @@ const (
 // that was. Any number of processes may do so at once: one of them makes each seal.
 func (s *Store) Seal(ctx context.Context) (n int, err error) {
 	const op = "tables.Seal"
+	outer := s.txFrom(ctx)
 	for {
 		next, err := s.nextSeal(ctx, s.conn(ctx))
 		if err != nil || next == nil {
 			return n, core.E(op, err)
 		}
-		err = s.Tx(ctx, TxOptions{}, func(ctx context.Context, tx *Tx) error {
-			return tx.Savepoint(ctx, func() error { return tx.putSeal(ctx, next) })
-		})
+		if outer != nil {
+			err = outer.Savepoint(ctx, func() error { return outer.putSeal(ctx, next) })
+		} else {
+			err = s.Tx(ctx, TxOptions{}, func(ctx context.Context, tx *Tx) error { return tx.putSeal(ctx, next) })
+		}
 		switch {
-		case core.KindOf(err) == core.Conflict && s.txFrom(ctx) != nil:
+		case core.KindOf(err) == core.Conflict && outer != nil:
 			continue // another process was faster: go on behind its seal
 		case core.KindOf(err) == core.Conflict:
 			return n, nil // another process is at it

@@ -120,7 +120,7 @@ func (v *verifier) acquit(ctx context.Context, suspects map[versionKey]bool) err
 			return err
 		}
 		for _, s := range page {
-			erased, err := v.erasures(ctx, v.db, s)
+			erased, err := erasedOf(ctx, v.db, v.db.Dialect, s)
 			if err != nil {
 				return err
 			}

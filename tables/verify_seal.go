@@ -64,7 +64,7 @@ func (v *verifier) compare(ctx context.Context, conn db.Conn, s *seal) (c compar
 	if len(s.leaves) == 0 {
 		return c, nil
 	}
-	erased, err := v.erasures(ctx, conn, s)
+	erased, err := erasedOf(ctx, conn, v.db.Dialect, s)
 	if err != nil {
 		return c, err
 	}
@@ -100,16 +100,16 @@ func (v *verifier) compare(ctx context.Context, conn db.Conn, s *seal) (c compar
 	return c, nil
 }
 
-// erasures returns which leaves of the seal were erased, as the audit says.
-func (v *verifier) erasures(ctx context.Context, conn db.Conn, s *seal) ([]bool, error) {
+// erasedOf returns which leaves of the seal were erased, as the audit says.
+func erasedOf(ctx context.Context, conn db.Conn, d db.Dialect, s *seal) ([]bool, error) {
 	out := make([]bool, len(s.leaves))
-	b := db.New(v.db.Dialect).Write(`SELECT data FROM "_audit" WHERE seal = `).Arg(s.number)
+	b := db.New(d).Write(`SELECT data FROM "_audit" WHERE seal = `).Arg(s.number)
 	err := conn.Query(ctx, b, func(scan func(...any) error) error {
 		var raw []byte
 		if err := scan(&raw); err != nil {
 			return err
 		}
-		var data struct{ Positions []int }
+		var data erasedLeaves
 		if json.Unmarshal(raw, &data) != nil {
 			return nil // the chain of the audit tells
 		}

@@ -17,7 +17,7 @@ CREATE TABLE "_seal" (
   leaves BLOB NOT NULL,
   salts BLOB NOT NULL
 );
-CREATE INDEX "_seal_at" ON "_seal" (last_at, first_at);
+CREATE INDEX "_seal_at" ON "_seal" (last_at, first_at, number);
 
 -- What was done to definitions, rights and the history itself. Each row holds a hash of itself and of the one before. seal is the
 -- seal some of whose versions were erased.
