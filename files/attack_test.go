@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -135,7 +136,7 @@ func TestBombs(t *testing.T) {
 		wantKind(t, err, core.Invalid, "60000 by 60000 pixels")
 		var none bytes.Buffer
 		err = thumbnail(t.Context(), "image/png", &memory{bytes.NewReader([]byte(claiming(onePicture(2, 2), 60_000, 60_000)))}, 64, &none)
-		wantKind(t, err, core.Invalid, "cannot be decoded")
+		wantKind(t, err, core.Invalid, "too large to be decoded")
 	})
 }
 
@@ -162,6 +163,43 @@ func riff(chunks ...[]byte) []byte {
 type memory struct{ *bytes.Reader }
 
 func (memory) Close() error { return nil }
+
+// TestMemory refuses images that take more memory than a thumbnail is worth, by what their headers say, and decodes others in
+// what was foreseen.
+func TestMemory(t *testing.T) {
+	var b bytes.Buffer
+	must(t, jpeg.Encode(&b, image.NewYCbCr(image.Rect(0, 0, 16, 16), image.YCbCrSubsampleRatio420), nil))
+	frame := bytes.Index(b.Bytes(), []byte{0xFF, 0xC0})
+	sized := func(marker byte, side uint16) []byte {
+		out := bytes.Clone(b.Bytes())
+		out[frame+1] = marker
+		binary.BigEndian.PutUint16(out[frame+5:], side)
+		binary.BigEndian.PutUint16(out[frame+7:], side)
+		return out
+	}
+	for _, x := range []struct {
+		file     []byte
+		weight   float64
+		tooLarge bool
+	}{
+		{sized(0xC0, 6000), 1.5, false}, {sized(0xC2, 6000), 7.5, true}, {sized(0xC2, 4000), 7.5, false}, {sized(0xC0, 60000), 1.5, true},
+		{[]byte("\xff\xd8\xff\xc0\x00\x02"), 20, false}, {nil, 20, false},
+	} {
+		if got := jpegWeight(x.file); got != x.weight {
+			t.Errorf("weight %v, want %v", got, x.weight)
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		err := thumbnail(t.Context(), "image/jpeg", &memory{bytes.NewReader(x.file)}, 64, io.Discard)
+		runtime.ReadMemStats(&after)
+		if got := err != nil && strings.Contains(err.Error(), "too large"); got != x.tooLarge {
+			t.Errorf("%v, too large %t", err, x.tooLarge)
+		}
+		if took := after.TotalAlloc - before.TotalAlloc; took > maxMemory+8<<20 {
+			t.Errorf("%d bytes were allocated", took)
+		}
+	}
+}
 
 // TestSlowImage ends a decoding whose caller is gone.
 func TestSlowImage(t *testing.T) {

@@ -22,13 +22,26 @@ import (
 type format struct {
 	config func(io.Reader) (image.Config, error)
 	decode func(io.Reader) (image.Image, error)
+	weight func(c image.Config, head []byte) float64 // bytes of memory that decoding takes for a pixel, at most
 }
 
 var formats = map[string]format{
-	"image/gif":  {gif.DecodeConfig, gif.Decode}, // the first picture
-	"image/jpeg": {jpeg.DecodeConfig, jpeg.Decode},
-	"image/png":  {png.DecodeConfig, png.Decode},
-	"image/webp": {webp.DecodeConfig, webp.Decode},
+	"image/gif":  {gif.DecodeConfig, gif.Decode, func(image.Config, []byte) float64 { return 2 }}, // the first picture
+	"image/jpeg": {jpeg.DecodeConfig, jpeg.Decode, func(_ image.Config, head []byte) float64 { return jpegWeight(head) }},
+	"image/png":  {png.DecodeConfig, png.Decode, func(c image.Config, _ []byte) float64 { return 1.5 * pngWeight(c.ColorModel) }}, // passes are read beside the picture
+	"image/webp": {webp.DecodeConfig, webp.Decode, func(image.Config, []byte) float64 { return 8 }},
+}
+
+func pngWeight(m color.Model) float64 {
+	switch m {
+	case color.GrayModel:
+		return 1
+	case color.Gray16Model:
+		return 2
+	case color.RGBA64Model, color.NRGBA64Model:
+		return 8
+	}
+	return 4
 }
 
 // size returns the width and the height of an image as people see it; zeros when the content is not read as one.
@@ -44,18 +57,21 @@ func size(mediaType string, c Content) (width, height int64, err error) {
 	if bad != nil || header.Width <= 0 || header.Height <= 0 {
 		return 0, 0, nil
 	}
-	o, err := orientationOf(mediaType, c)
+	head, err := headOf(c)
 	if err != nil {
 		return 0, 0, err
 	}
-	if o.turned() {
+	if orientationOf(mediaType, head).turned() {
 		return int64(header.Height), int64(header.Width), nil
 	}
 	return int64(header.Width), int64(header.Height), nil
 }
 
-// maxDecode is how long an image may take to be decoded: a small file can hold much work.
-const maxDecode = 10 * time.Second
+// What decoding may take: a small file can hold much work.
+const (
+	maxDecode = 10 * time.Second
+	maxMemory = 192 << 20 // bytes
+)
 
 // thumbnail makes the square picture of that side: the middle of the image, upright.
 func thumbnail(ctx context.Context, mediaType string, c Content, side int, w io.Writer) error {
@@ -65,7 +81,7 @@ func thumbnail(ctx context.Context, mediaType string, c Content, side int, w io.
 	if !ok {
 		return broken
 	}
-	o, err := orientationOf(mediaType, c)
+	head, err := headOf(c)
 	if err != nil {
 		return core.E(op, err)
 	}
@@ -75,8 +91,11 @@ func thumbnail(ctx context.Context, mediaType string, c Content, side int, w io.
 		return core.E(op, err)
 	}
 	header, err := f.config(bufio.NewReader(&patient{ctx, c}))
-	if err != nil || int64(header.Width)*int64(header.Height) > core.MaxPixels {
+	if err != nil {
 		return broken
+	}
+	if float64(header.Width)*float64(header.Height)*f.weight(header, head) > maxMemory {
+		return core.E(op, core.Invalid, "the image is too large to be decoded, so it has no thumbnail")
 	}
 	if _, err := c.Seek(0, io.SeekStart); err != nil {
 		return core.E(op, err)
@@ -90,7 +109,7 @@ func thumbnail(ctx context.Context, mediaType string, c Content, side int, w io.
 	case err != nil:
 		return broken
 	}
-	return core.E(op, encode(o.upright(square(img, side)), w))
+	return core.E(op, encode(orientationOf(mediaType, head).upright(square(img, side)), w))
 }
 
 // patient ends the reading, and with it the decoding, when ctx ends.
@@ -111,6 +130,11 @@ func square(img image.Image, side int) *image.NRGBA {
 	b := img.Bounds()
 	n := min(b.Dx(), b.Dy())
 	from := image.Rect(0, 0, n, n).Add(b.Min).Add(image.Pt((b.Dx()-n)/2, (b.Dy()-n)/2))
+	if n > 2*side { // in two steps: the exact scaler takes 32 bytes for each row of the source and column of the picture
+		half := image.NewNRGBA(image.Rect(0, 0, 2*side, 2*side))
+		draw.ApproxBiLinear.Scale(half, half.Bounds(), img, from, draw.Src, nil)
+		img, from = half, half.Bounds()
+	}
 	out := image.NewNRGBA(image.Rect(0, 0, side, side))
 	draw.CatmullRom.Scale(out, out.Bounds(), img, from, draw.Src, nil)
 	return out
