@@ -67,7 +67,8 @@ func runImport(ctx context.Context, args []string, out io.Writer) error {
 	f.StringVar(&im.refused, "refused", "", "write the rows that are refused to this file, with the reasons")
 	for name, doc := range map[string]string{
 		"mode": "create, update or upsert", "key-column": "the unique column or key by which records are found", "on-error": "stop: all or nothing (the default, up to 64 MB); skip: leave out rows that fail",
-		"max-errors": "with skip: stop after more refused rows", "batch": "go on with an import that was cut off", "format": "csv, ndjson, parquet or xlsx; by the content when left out",
+		"on-duplicate": "warn (the default): count the rows that are like other records; refuse, or allow them",
+		"max-errors":   "with skip: stop after more refused rows", "batch": "go on with an import that was cut off", "format": "csv, ndjson, parquet or xlsx; by the content when left out",
 		"charset": "such as windows-1252; by the content when left out", "delimiter": "of CSV; by the content when left out", "quote": "of CSV; by the content when left out",
 		"header": "yes or no; by the content when left out", "sheet": "of XLSX; the first when left out", "quoted-empty": "text: a quoted empty cell of CSV is an empty text, not NULL",
 	} {
@@ -201,6 +202,9 @@ func (im *importing) report(ctx context.Context, name string, res *http.Response
 		verb = "would be imported"
 	}
 	say(im.out, "%s: %d rows read, %s: %d created, %d changed, %d unchanged, %d refused\n", name, r.Rows, verb, r.Created, r.Changed, r.Unchanged, r.Refused)
+	if r.Duplicates > 0 {
+		say(im.out, "  %d like other records\n", r.Duplicates)
+	}
 	for _, why := range r.Reasons {
 		say(im.out, "  %d rows: %s", why.Rows, strings.TrimSpace(string(why.Kind)+" "+why.Column))
 		for _, e := range why.Examples {

@@ -44,6 +44,7 @@ var Actions = []ActionPrivilege{
 	{"manage_flows", "Create and change flows."},
 	{"run_flows", "Start flows."},
 	{"import_data", "Import files."},
+	{"allow_duplicates", "Write records that a duplicate rule blocks."},
 	{"manage_models", "Train models."},
 	{"purge_records", "Delete records for good that are in the recycle bin."},
 	{"verify_history", "Read the audit, and compare the history with its seals."},

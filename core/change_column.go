@@ -137,6 +137,7 @@ func (t *Table) renameMentions(to map[string]string, rename func(string, map[str
 			named(&t.Rules[i].Do[j].Column)
 		}
 	}
+	t.renameDuplicates(named)
 	t.Search = slices.Clone(t.Search)
 	for i := range t.Search {
 		named(&t.Search[i].Column)
@@ -188,6 +189,11 @@ func (t *Table) Expressions(yield func(what string, source *string) bool) {
 			continue // it is made anew
 		}
 		if c.Formula != "" && !yield("the formula of "+c.Name, &c.Formula) || c.Default != "" && !yield("the default of "+c.Name, &c.Default) {
+			return
+		}
+	}
+	for i := range t.Duplicates {
+		if r := &t.Duplicates[i]; r.When != "" && !yield("the duplicate rule "+r.Name, &r.When) {
 			return
 		}
 	}
@@ -313,6 +319,11 @@ func (c DropColumn) apply(d *draft) error {
 	}
 	if slices.ContainsFunc(t.Search, func(s SearchColumn) bool { return s.Column == c.Name }) {
 		return E("core.DropColumn", Invalid, at, "full-text search looks at the column: take it out first, in the same plan")
+	}
+	if k := slices.IndexFunc(t.Duplicates, func(r DuplicateRule) bool {
+		return slices.ContainsFunc(r.Columns, func(dc DuplicateColumn) bool { return dc.Column == c.Name })
+	}); k >= 0 {
+		return E("core.DropColumn", Invalid, at, fmt.Sprintf("the duplicate rule %q names the column: drop it first, in the same plan", t.Duplicates[k].Name))
 	}
 	if of := t.Columns[i].Of; of != "" {
 		return E("core.DropColumn", Invalid, at, "the column holds the table of "+of+": drop that one, which takes this one along")

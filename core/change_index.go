@@ -54,6 +54,8 @@ const (
 	PartKey   Part = "key"
 	PartIndex Part = "index"
 	PartRule  Part = "rule"
+
+	PartDuplicate Part = "duplicate rule"
 )
 
 // RenamePart gives a key, an index or a rule another name.
@@ -85,6 +87,9 @@ func (c RenamePart) apply(d *draft) error {
 		t.Indexes[i].Name = c.To
 	case PartRule:
 		t.Rules[i].Name = c.To
+	case PartDuplicate:
+		t.Duplicates = slices.Clone(t.Duplicates)
+		t.Duplicates[i].Name = c.To
 	}
 	d.tables[c.Of] = t
 	return nil
@@ -106,19 +111,23 @@ func (t *Table) part(p Part, name string) (int, []string) {
 		for _, r := range t.Rules {
 			names = append(names, r.Name)
 		}
+	case PartDuplicate:
+		for _, r := range t.Duplicates {
+			names = append(names, r.Name)
+		}
 	}
 	return slices.Index(names, name), names
 }
 
 func noPart(op, table string, p Part, name string) error {
 	at := At{Table: table}
-	if p == PartRule {
+	if p == PartRule || p == PartDuplicate {
 		at.Rule = name
 	}
 	return E(op, NotFound, at, fmt.Sprintf("the table has no %s %q", p, name))
 }
 
-// DropPart takes a key, an index or a rule from a table; [UndoPart] brings a key or an index back.
+// DropPart takes a key, an index or a rule of either kind from a table; [UndoPart] brings a key or an index back.
 type DropPart struct {
 	Part     Part
 	Of, Name string
@@ -147,6 +156,8 @@ func (c DropPart) apply(d *draft) error {
 		t.Dropped = append(slices.Clone(t.Dropped), Dropped{At: d.Now, Index: &x})
 	case PartRule:
 		t.Rules = slices.Delete(slices.Clone(t.Rules), i, i+1)
+	case PartDuplicate:
+		t.Duplicates = slices.Delete(slices.Clone(t.Duplicates), i, i+1)
 	}
 	d.tables[c.Of] = t
 	return nil

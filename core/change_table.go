@@ -42,7 +42,7 @@ func (c AlterTable) apply(d *draft) error {
 	if err != nil {
 		return err
 	}
-	to, err := overlay(t, c.Set, "name", "physical", "ownership", "columns", "keys", "indexes", "rules", "search", "dropped", "dropped_at", "purged", "spent", "had_owners")
+	to, err := overlay(t, c.Set, "name", "physical", "ownership", "columns", "keys", "indexes", "rules", "search", "duplicates", "dropped", "dropped_at", "purged", "spent", "had_owners")
 	if err != nil {
 		return E("core.AlterTable", At{Table: c.Of}, err)
 	}

@@ -114,6 +114,7 @@ func (t Table) complete() Table {
 		t.index[c.Name] = i
 	}
 	t.completeKeys()
+	t.completeDuplicates()
 	return t
 }
 

@@ -77,17 +77,18 @@ const (
 
 // Table describes one table.
 type Table struct {
-	Name      string         `json:"name"`
-	Label     string         `json:"label,omitempty"`
-	Doc       string         `json:"doc,omitempty"`
-	Ownership Ownership      `json:"ownership,omitempty"` // UserOwned when empty
-	Columns   []Column       `json:"columns"`             // without the system columns in a definition, with them in a schema
-	Keys      []Key          `json:"keys,omitempty"`
-	Indexes   []Index        `json:"indexes,omitempty"`
-	Rules     []Rule         `json:"rules,omitempty"`
-	Search    []SearchColumn `json:"search,omitempty"`   // what full-text search looks at
-	Link      *Link          `json:"link,omitempty"`     // of a table that joins two others
-	Physical  string         `json:"physical,omitempty"` // see [Table.SQL]; the name when empty
+	Name       string          `json:"name"`
+	Label      string          `json:"label,omitempty"`
+	Doc        string          `json:"doc,omitempty"`
+	Ownership  Ownership       `json:"ownership,omitempty"` // UserOwned when empty
+	Columns    []Column        `json:"columns"`             // without the system columns in a definition, with them in a schema
+	Keys       []Key           `json:"keys,omitempty"`
+	Indexes    []Index         `json:"indexes,omitempty"`
+	Rules      []Rule          `json:"rules,omitempty"`
+	Search     []SearchColumn  `json:"search,omitempty"` // what full-text search looks at
+	Duplicates []DuplicateRule `json:"duplicates,omitempty"`
+	Link       *Link           `json:"link,omitempty"`     // of a table that joins two others
+	Physical   string          `json:"physical,omitempty"` // see [Table.SQL]; the name when empty
 
 	Dropped   []Dropped  `json:"dropped,omitempty"`    // what of the table can be brought back
 	DroppedAt *time.Time `json:"dropped_at,omitempty"` // of a table that was dropped; it is in no schema but to be brought back
@@ -294,6 +295,9 @@ func (t *Table) check() error {
 			return E(op, Invalid, At{Table: t.Name, Rule: r.Name}, "a rule needs a name of its own")
 		}
 		names[r.Name] = true
+	}
+	if err := t.checkDuplicates(); err != nil {
+		return err
 	}
 	if err := t.checkTargets(); err != nil {
 		return err

@@ -17,7 +17,7 @@ func inserter(in tables.Insert) doFunc {
 // insert compiles new records with what is nested in them; args says what to do with those that exist, and place where
 // the i-th is in them.
 func (w *write) insert(r *rows, args object, objects []any, place func(i int) string) (tables.Insert, error) {
-	in := tables.Insert{Table: r.table.Name, Rows: make([]core.Record, len(objects))}
+	in := tables.Insert{Table: r.table.Name, OnDuplicate: w.onDuplicate, Rows: make([]core.Record, len(objects))}
 	if len(objects) > 0 {
 		if w.nesting++; w.nesting > w.c.limits.Depth {
 			return in, &inputError{kind: core.Limit, msg: "records are nested in more than " + strconv.Itoa(w.c.limits.Depth) + " others"}
@@ -105,7 +105,7 @@ func (c *compiler) resultFields(f *selected) ([]*selected, error) {
 		return nil, err
 	}
 	for _, s := range fields {
-		if s.name == "error" {
+		if s.name == "error" || s.name == "duplicates" {
 			if s.inner, err = c.collect(s.sets); err != nil {
 				return nil, err
 			}
@@ -142,11 +142,33 @@ func appendResult(dst []byte, fields []*selected, i int, it tables.Item, path st
 			dst = appendText(dst, string(it.ID))
 		case "action":
 			dst = core.AppendString(dst, string(it.Outcome))
+		case "duplicates":
+			dst = appendDuplicates(dst, s.inner, it.Duplicates)
 		case "error":
 			dst = appendFailure(dst, s.inner, it.Err, path)
 		}
 	}
 	return append(dst, '}')
+}
+
+// appendDuplicates appends the mutation_duplicates of a record.
+func appendDuplicates(dst []byte, fields []*selected, list []tables.Duplicate) []byte {
+	dst = append(dst, '[')
+	for i, d := range list {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		values := map[string]string{typename: "mutation_duplicate", "rule": d.Rule, "record": string(d.Record)}
+		dst = append(dst, '{')
+		for n, s := range fields {
+			if n > 0 {
+				dst = append(dst, ',')
+			}
+			dst = core.AppendString(append(core.AppendString(dst, s.key), ':'), values[s.name])
+		}
+		dst = append(dst, '}')
+	}
+	return append(dst, ']')
 }
 
 // appendFailure appends the mutation_error of a record that was refused, null for one that was not.

@@ -9,7 +9,7 @@ import (
 
 // commonWrites are the types that the mutations of every table use.
 type commonWrites struct {
-	result, mode, onError gql.Type
+	result, mode, onError, onDuplicate gql.Type
 }
 
 // The values of conflict_mode and on_error.
@@ -30,12 +30,21 @@ func (b *builder) declareCommonWrites() {
 		"path":    {Type: required(gql.String), Description: "To the input that is wrong."},
 		"table":   {Type: gql.String}, "column": {Type: gql.String}, "rule": {Type: gql.String},
 	}})
-	b.writes.result = gql.NewObject(gql.ObjectConfig{Name: "mutation_result", Description: "What became of one record.", Fields: gql.Fields{
-		"index":  {Type: required(gql.Int), Description: "Its place in the input, from 0."},
-		"id":     {Type: scalars["uuid"].Scalar, Description: "Its id; null when it was ignored or rejected."},
-		"action": {Type: required(gql.String), Description: "created, updated, unchanged (it had the values already), ignored (its key was taken, and on_conflict left the record as it was), deleted or rejected."},
-		"error":  {Type: failure, Description: "Of a record that was rejected."},
+	like := gql.NewObject(gql.ObjectConfig{Name: "mutation_duplicate", Description: "A record that another is like.", Fields: gql.Fields{
+		"rule":   {Type: required(gql.String), Description: "The duplicate rule."},
+		"record": {Type: required(scalars["uuid"].Scalar), Description: "The id of the record."},
 	}})
+	b.writes.result = gql.NewObject(gql.ObjectConfig{Name: "mutation_result", Description: "What became of one record.", Fields: gql.Fields{
+		"index":      {Type: required(gql.Int), Description: "Its place in the input, from 0."},
+		"id":         {Type: scalars["uuid"].Scalar, Description: "Its id; null when it was ignored or rejected."},
+		"action":     {Type: required(gql.String), Description: "created, updated, unchanged (it had the values already), ignored (its key was taken, and on_conflict left the record as it was), deleted or rejected."},
+		"error":      {Type: failure, Description: "Of a record that was rejected."},
+		"duplicates": {Type: required(listOf(like)), Description: "Records that it is like by a duplicate rule, as far as you may read them; at most 5 for each rule."},
+	}})
+	b.writes.onDuplicate = enum("on_duplicate", "What happens with a record that is like another by a duplicate rule. A rule that blocks refuses it in any case, but for who may allow_duplicates.", map[string]string{
+		string(tables.DuplicatesWarn): "It is written, and the results tell which others it is like.", string(tables.DuplicatesRefuse): "It is an error.",
+		string(tables.DuplicatesAllow): "It is written; rules that warn are not asked.",
+	})
 	b.writes.mode = enum("conflict_mode", "Which records an insert with on_conflict writes.", map[string]string{
 		modeUpsert: "Records that exist are changed, others created.", modeCreateOnly: "A record that exists is an error.", modeUpdateOnly: "A record that does not exist is an error.",
 	})
@@ -133,6 +142,11 @@ func (b *builder) declareWrites(r *rows) error {
 		return err
 	}
 	inserting := gql.FieldConfigArgument{}
+	likeness := &gql.ArgumentConfig{Type: b.writes.onDuplicate, DefaultValue: string(tables.DuplicatesWarn), Description: "What happens with a record that is like another by a duplicate rule."}
+	inserting["on_duplicate"] = likeness
+	if len(changing) > 0 {
+		changing["on_duplicate"] = likeness
+	}
 	if r.conflict != nil {
 		inserting["on_conflict"] = &gql.ArgumentConfig{Type: r.conflict, Description: conflictDoc}
 	}
@@ -156,7 +170,7 @@ func (b *builder) declareWrites(r *rows) error {
 		pk := gql.NewInputObject(gql.InputObjectConfig{Name: n + "_pk_columns_input", Fields: gql.InputObjectConfigFieldMap{"id": {Type: key.Type}}})
 		many := gql.InputObjectConfigFieldMap{"where": {Type: where.Type, Description: where.Description}, "at_most": {Type: atMost.Type, Description: atMost.Description}}
 		for name, a := range changing {
-			many[name] = &gql.InputObjectFieldConfig{Type: a.Type, Description: a.Description}
+			many[name] = &gql.InputObjectFieldConfig{Type: a.Type, DefaultValue: a.DefaultValue, Description: a.Description}
 		}
 		updates := gql.NewInputObject(gql.InputObjectConfig{Name: n + "_updates", Fields: many, Description: "One of several updates."})
 		add("update_"+n, writeUpdate, r.response, "Changes records of "+n+".", changing, gql.FieldConfigArgument{"where": where, "at_most": atMost})

@@ -126,7 +126,7 @@ func (b *builder) declare(actions []core.Action) error {
 	for name := range scalars {
 		b.names[name] = "a scalar"
 	}
-	for _, name := range []string{"query_root", "mutation_root", "subscription_root", "order_by", "ID", "mutation_result", "mutation_error", "conflict_mode", "on_error"} {
+	for _, name := range []string{"query_root", "mutation_root", "subscription_root", "order_by", "ID", "mutation_result", "mutation_error", "mutation_duplicate", "conflict_mode", "on_error", "on_duplicate"} {
 		b.names[name] = "a type of every API"
 	}
 	for _, name := range comparedTypes {

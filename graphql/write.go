@@ -131,7 +131,7 @@ func (c *compiler) compileWrite(store *tables.Store, f *selected) (*step, error)
 	if r.kind == callAction {
 		return c.compileCall(r.action, f, args)
 	}
-	w := &write{store: store, c: c, rows: r.rows, key: r.key, args: args}
+	w := &write{store: store, c: c, rows: r.rows, key: r.key, args: args, onDuplicate: onDuplicate(args)}
 	run, err := w.compile(r.kind, f)
 	if err != nil {
 		return nil, inField(f, err)
@@ -167,7 +167,8 @@ type write struct {
 	key   *alternate // by which the record is found; nil for the primary key
 	args  object
 
-	nesting int // of the new records being compiled
+	onDuplicate tables.Duplicates // of an insert, and all that is nested in it
+	nesting     int               // of the new records being compiled
 }
 
 func (w *write) compile(kind rootKind, f *selected) (runFunc, error) {
@@ -223,6 +224,13 @@ func (w *write) compile(kind rootKind, f *selected) (runFunc, error) {
 	return nil, wrong("there is no such write")
 }
 
+// onDuplicate reads what is to happen with records that are like others.
+func onDuplicate(args object) tables.Duplicates {
+	v, _ := args.get("on_duplicate")
+	word, _ := v.(string)
+	return tables.Duplicates(word)
+}
+
 // guess is how many records a write is taken to be about when its answer is estimated.
 func guess(atMost int) int {
 	if atMost > 0 {
@@ -253,7 +261,7 @@ func record(v any) core.Record {
 }
 
 func (w *write) update(args object) (tables.Update, error) {
-	u := tables.Update{Table: w.rows.table.Name}
+	u := tables.Update{Table: w.rows.table.Name, OnDuplicate: onDuplicate(args)}
 	var err error
 	if u.Where, u.IfVersion, u.AtMost, err = w.target(args); err != nil {
 		return u, err

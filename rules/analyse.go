@@ -87,6 +87,7 @@ func (a *analysis) ident(n ast.Expr, times int) shape {
 	column, old := strings.CutPrefix(name, oldPrefix)
 	c, ok := a.e.table.Column(column)
 	if !ok {
+		a.e.Outside = true
 		return shape{free: true, depth: 1} // of the caller, or the time
 	}
 	a.e.vars[name] = variable{column: c, old: old}

@@ -24,6 +24,7 @@ type Expr struct {
 	Type       string   // of the result, as in core.KindInfo.CEL
 	Columns    []string // of the row that it reads, sorted
 	OldColumns []string // of the record before the change, sorted
+	Outside    bool     // it reads the caller or the time, too
 
 	table     *core.Table
 	env       *cel.Env

@@ -10,7 +10,7 @@ import (
 // Actions returns the actions that define tables.
 func (s *Store) Actions() []core.Action {
 	return append([]core.Action{
-		s.createTable(), s.addColumn(), s.addLookup(), s.addKey(), s.addIndex(), s.putRule(), s.dropRule(),
+		s.createTable(), s.addColumn(), s.addLookup(), s.addKey(), s.addIndex(), s.putRule(), s.dropRule(), s.putDuplicateRule(), s.dropDuplicateRule(), s.findDuplicates(),
 		s.putOptions(), s.dropOptions(), s.describeOptions(),
 		s.putSearch(), s.search(), s.addManyToMany(), s.linkRecords(), s.unlinkRecords(),
 		s.verifyHistory(), s.historyHead(), s.readAudit(),
@@ -131,6 +131,7 @@ func (s *Store) createTable() core.Action {
 		{Name: "keys", Kind: core.Object, List: true, Fields: keyInput, Doc: "Alternate keys."},
 		{Name: "indexes", Kind: core.Object, List: true, Fields: indexInput, Doc: "Indexes."},
 		{Name: "rules", Kind: core.Object, List: true, Fields: ruleInput, Doc: "Business rules."},
+		{Name: "duplicates", Kind: core.Object, List: true, Fields: duplicateInput, Doc: "Duplicate rules."},
 	}
 	return s.define("create_table", "Creates a table.", input, func(in core.Record) (core.Change, error) {
 		var t core.Table

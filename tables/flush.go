@@ -32,7 +32,11 @@ func (w *writer) flush(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	sets := make([]db.Rows, 0, 3)
+	marks, err := w.marks(ctx)
+	if err != nil {
+		return err
+	}
+	sets := make([]db.Rows, 0, 4)
 	if len(creates) > 0 {
 		sets = append(sets, w.created(creates))
 	}
@@ -48,12 +52,15 @@ func (w *writer) flush(ctx context.Context) error {
 	if err := w.index(ctx); err != nil {
 		return err
 	}
+	if len(marks) > 0 {
+		sets = append(sets, markRows(marks))
+	}
 	if !w.table.Builtin {
 		sets = append(sets, w.history(), w.events())
 		w.tx.events = true
 	}
 	creates = slices.Clone(creates) // the batch is used again before a late error comes
-	err = w.tx.db.InsertLater(ctx, func(err error) error { return w.explain(ctx, err, creates) }, sets...)
+	err = w.tx.db.InsertLater(ctx, func(err error) error { return w.explainMarks(ctx, err, marks, creates) }, sets...)
 	if err != nil {
 		return err
 	}

@@ -30,6 +30,8 @@ type Import struct {
 	Key     string         // "<table>_pkey", a unique column or the name of a key; empty to create only
 	Columns []ImportColumn // what the rows hold
 	AsIs    bool           // see [Insert.AsIs]
+
+	OnDuplicate Duplicates
 }
 
 // ImportColumn is a column that rows of a file have values for.
@@ -108,6 +110,7 @@ type ImportResult struct {
 	Created   int
 	Changed   int
 	Unchanged int // records that had the values already
+	Like      int // records that were created or changed, and that are like others by a duplicate rule
 	Failed    []ImportFailure
 }
 
@@ -371,6 +374,7 @@ func (b *importBatch) write(ctx context.Context, rows []int) error {
 			b.res.Created += res.Created
 			b.res.Changed += res.Changed
 			b.res.Unchanged += res.Unchanged
+			b.res.Like += res.Like
 			for _, f := range wrong {
 				b.fail(f.Row, f.Err)
 			}
@@ -424,7 +428,9 @@ func (b *importBatch) try(ctx context.Context, rows []int) (res ImportResult, wr
 			return res, nil, err
 		}
 	}
-	return res, wrong, w.flush(ctx)
+	err = w.flush(ctx)
+	res.Like = len(w.likened)
+	return res, wrong, err
 }
 
 // row prepares the n-th row of a batch.
@@ -444,7 +450,7 @@ func (b *importBatch) row(w *writer, u *upsert, n int, values core.Record, res *
 
 // writer returns the writer of the rows and, with a key, the records that have their keys.
 func (b *importBatch) writer(ctx context.Context, rows []int) (*writer, *upsert, error) {
-	in := Insert{Table: b.table.Name, Rows: make([]core.Record, len(rows)), AsIs: b.in.AsIs}
+	in := Insert{Table: b.table.Name, Rows: make([]core.Record, len(rows)), AsIs: b.in.AsIs, OnDuplicate: b.in.OnDuplicate}
 	for n, i := range rows {
 		in.Rows[n] = b.rows[i].Values
 	}

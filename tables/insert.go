@@ -10,12 +10,13 @@ import (
 
 // Insert creates records, or changes those that exist already when OnConflict says so.
 type Insert struct {
-	Table      string
-	Rows       []core.Record // values as they came from the client
-	OnConflict *OnConflict
-	With       []Nest // what is inserted together with the rows
-	Report     bool   // rows that are refused are left out, and their errors are in the items of the result
-	AsIs       bool   // records of another system, as they are: their numbers, any status, retired options; needs the right import_data
+	Table       string
+	Rows        []core.Record // values as they came from the client
+	OnConflict  *OnConflict
+	With        []Nest // what is inserted together with the rows
+	Report      bool   // rows that are refused are left out, and their errors are in the items of the result
+	OnDuplicate Duplicates
+	AsIs        bool // records of another system, as they are: their numbers, any status, retired options; needs the right import_data
 
 	trusted map[any]bool // ids that the same insert created, which may be looked up unseen
 }
@@ -97,6 +98,7 @@ func (tx *Tx) insert(ctx context.Context, in Insert) (res Result, err error) {
 			return Result{}, err
 		}
 	}
+	res.like(w.likened)
 	return res, nil
 }
 
@@ -109,7 +111,7 @@ func (tx *Tx) inserter(ctx context.Context, in Insert) (w *writer, u *upsert, er
 	if w, err = tx.writer(ctx, in.Table, priv); err != nil {
 		return nil, nil, err
 	}
-	w.trusted, w.asIs = in.trusted, in.AsIs
+	w.trusted, w.asIs, w.onDuplicate = in.trusted, in.AsIs, in.OnDuplicate
 	if w.asIs {
 		if err := tx.snap.Policy.May(w.caller, "import_data"); err != nil {
 			return nil, nil, err

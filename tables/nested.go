@@ -85,7 +85,7 @@ func bundles(with []Nest) (out []*bundle) {
 		same := byRelation[n.Relation]
 		i := slices.IndexFunc(same, func(b *bundle) bool { return reflect.DeepEqual(b.insert.OnConflict, n.Insert.OnConflict) })
 		if i < 0 {
-			b := &bundle{relation: n.Relation, insert: Insert{OnConflict: n.Insert.OnConflict}}
+			b := &bundle{relation: n.Relation, insert: Insert{OnConflict: n.Insert.OnConflict, OnDuplicate: n.Insert.OnDuplicate}}
 			out, same = append(out, b), append(same, b)
 			byRelation[n.Relation] = same
 			i = len(same) - 1

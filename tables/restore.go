@@ -378,14 +378,25 @@ func (r *revival) put(ctx context.Context, w *writer) error {
 			}
 		}
 	}
+	marks, err := w.marks(ctx)
+	if err != nil {
+		return err
+	}
 	rows := db.Rows{Table: w.table.SQL(), Columns: w.stored, N: len(w.batch), Value: func(row, column int) any {
 		if v := w.batch[row].after[w.stored[column].Name]; !waits(w.stored[column], v) {
 			return v
 		}
 		return nil
 	}}
-	if err := r.tx.db.Insert(ctx, rows, w.history(), w.events()); err != nil {
-		return w.explain(ctx, err, w.batch)
+	sets := []db.Rows{rows, w.history(), w.events()}
+	if len(marks) > 0 {
+		sets = append(sets, markRows(marks))
+	}
+	if err := r.tx.db.Insert(ctx, sets...); err != nil {
+		return w.explainMarks(ctx, err, marks, w.batch)
+	}
+	if err := w.index(ctx); err != nil {
+		return err
 	}
 	w.tx.events = true
 	w.tx.remember(w)

@@ -34,6 +34,8 @@ type Item struct {
 	Outcome Outcome
 	Err     error
 
+	Duplicates []Duplicate // records that it is like, as far as the writer may read them
+
 	held core.ID // of an ignored one: the record that has the key, which its writer may not be able to read
 }
 
@@ -54,6 +56,18 @@ func (r *Result) created(id core.ID) {
 	r.IDs = append(r.IDs, id)
 	r.Items = append(r.Items, Item{ID: id, Outcome: Created})
 	r.Inserted++
+}
+
+// like notes which records the records of the write are like.
+func (r *Result) like(likened map[core.ID][]Duplicate) {
+	if len(likened) == 0 {
+		return
+	}
+	for i := range r.Items {
+		if it := &r.Items[i]; it.ID != "" {
+			it.Duplicates = likened[it.ID]
+		}
+	}
 }
 
 // updated notes a record that was found, and whether the update made it another.

@@ -9,12 +9,12 @@ import (
 // changeInput describes a change as an argument.
 var changeInput = []core.Column{
 	required(text("change", "create_table, alter_table, rename_table, drop_table, undo_table, purge_table, set_ownership, add_column, alter_column, rename_column, retype_column, drop_column, undo_column, purge_column, "+
-		"add_key, rename_key, drop_key, undo_key, add_index, rename_index, drop_index, undo_index, put_rule, rename_rule, drop_rule or put_search.")),
+		"add_key, rename_key, drop_key, undo_key, add_index, rename_index, drop_index, undo_index, put_rule, rename_rule, drop_rule, put_duplicate_rule, rename_duplicate_rule, drop_duplicate_rule or put_search.")),
 	text("table", "The table; of purge_table its physical name."),
-	text("name", "The column, key, index or rule; of purge_column its physical name."),
+	text("name", "The column, key, index or rule of either kind; of purge_column its physical name."),
 	text("to", "Of a rename: the new name; of set_ownership: user or organization."),
 	text("as", "Of undo_table and undo_column: the name from now on, when the old one is taken."),
-	{Name: "define", Kind: core.JSON, Doc: "What create_table, the add changes, put_rule, put_search and retype_column define: an object as for the actions create_table, add_column, add_index, put_rule."},
+	{Name: "define", Kind: core.JSON, Doc: "What create_table, the add changes, put_rule, put_duplicate_rule, put_search and retype_column define: an object as for the actions create_table, add_column, add_index, put_rule."},
 	{Name: "set", Kind: core.JSON, Doc: "Of alter_table and alter_column: settings and their values; null takes one away."},
 	text("on_loss", "Of retype_column: refuse (the default), or null to empty values that cannot be converted."),
 	text("backfill", "Of alter_column that makes a column required: what records without a value get."),

@@ -22,7 +22,7 @@ type alteration struct {
 // apply does the alteration.
 func (a *alteration) apply(ctx context.Context) error {
 	steps := []func(context.Context, *core.Table) error{ // lookups when all tables are there
-		a.table, a.counters, a.dropIndexes, a.columns, a.owners, a.requirements, a.references, a.purgeColumns, a.keys, a.indexes, a.search,
+		a.table, a.counters, a.dropIndexes, a.columns, a.owners, a.requirements, a.references, a.purgeColumns, a.keys, a.indexes, a.search, a.duplicates,
 	}
 	for _, step := range steps {
 		for _, t := range a.next.Schema.Tables() {
@@ -389,6 +389,9 @@ func (a *alteration) purgeTables(ctx context.Context) error {
 		}
 		if was.Purged {
 			continue
+		}
+		if err := a.purgeDuplicates(ctx, was); err != nil {
+			return err
 		}
 		if err := a.step(ctx, t, Step{What: "the table is deleted for good", Lock: LockBrief}); err != nil {
 			return err

@@ -43,7 +43,7 @@ func (b *codeFiles) renames(s *core.Schema) []core.Change {
 		if len(columns) > 0 {
 			out = append(out, core.RenameColumns{Of: f.Name, To: columns})
 		}
-		for _, part := range []core.Part{core.PartKey, core.PartIndex, core.PartRule} {
+		for _, part := range []core.Part{core.PartKey, core.PartIndex, core.PartRule, core.PartDuplicate} {
 			have := partNames(t, part)
 			for _, name := range slices.Sorted(maps.Keys(f.parts[part])) {
 				if was := f.parts[part][name]; !slices.Contains(have, name) && slices.Contains(have, was) {
@@ -84,6 +84,10 @@ func partNames(t *core.Table, p core.Part) (names []string) {
 		}
 	case core.PartRule:
 		for _, r := range t.Rules {
+			names = append(names, r.Name)
+		}
+	case core.PartDuplicate:
+		for _, r := range t.Duplicates {
 			names = append(names, r.Name)
 		}
 	}
@@ -127,7 +131,7 @@ func (f *tableFile) changes(t core.Table) (out []core.Change, err error) {
 	if f.Ownership != "" && f.Ownership != t.Ownership {
 		out = append(out, core.SetOwnership{Of: f.Name, To: f.Ownership})
 	}
-	set, err := difference(t, f.Table, "name", "ownership", "columns", "keys", "indexes", "rules", "search")
+	set, err := difference(t, f.Table, "name", "ownership", "columns", "keys", "indexes", "rules", "search", "duplicates")
 	if err != nil {
 		return nil, err
 	}
@@ -172,6 +176,12 @@ func (f *tableFile) changes(t core.Table) (out []core.Change, err error) {
 		i := slices.IndexFunc(t.Rules, func(o core.Rule) bool { return o.Name == r.Name })
 		if i < 0 || !reflect.DeepEqual(t.Rules[i], r) {
 			out = append(out, core.PutRule{On: f.Name, Put: r})
+		}
+	}
+	for _, r := range f.Duplicates {
+		i := slices.IndexFunc(t.Duplicates, func(o core.DuplicateRule) bool { return o.Name == r.Name })
+		if i < 0 || !t.Duplicates[i].Same(r) {
+			out = append(out, core.PutDuplicateRule{On: f.Name, Put: r})
 		}
 	}
 	if f.search && !slices.Equal(t.Search, f.Search) {
@@ -267,6 +277,9 @@ func (d dropList) drops(s *core.Schema) ([]core.Change, error) {
 	if err := part(d.Rules, core.PartRule); err != nil {
 		return nil, err
 	}
+	if err := part(d.Duplicates, core.PartDuplicate); err != nil {
+		return nil, err
+	}
 	if err := part(d.Keys, core.PartKey); err != nil {
 		return nil, err
 	}
@@ -320,6 +333,8 @@ func describe(c core.Change) string {
 		return fmt.Sprintf("add index %s.%s", c.To, c.Add.Name)
 	case core.PutRule:
 		return fmt.Sprintf("put rule %s.%s", c.On, c.Put.Name)
+	case core.PutDuplicateRule:
+		return fmt.Sprintf("put duplicate rule %s.%s", c.On, c.Put.Name)
 	case core.PutSearch:
 		return "set what is searched in " + c.On
 	case core.PutOptions:

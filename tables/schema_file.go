@@ -161,7 +161,7 @@ func readTable(f File) (*tableFile, error) {
 		name, _ := c["name"].(string)
 		out.columns[name] = columnNote{take(c, "was"), take(c, "on_loss"), take(c, "backfill")}
 	}
-	for part, key := range map[core.Part]string{core.PartKey: "keys", core.PartIndex: "indexes", core.PartRule: "rules"} {
+	for part, key := range map[core.Part]string{core.PartKey: "keys", core.PartIndex: "indexes", core.PartRule: "rules", core.PartDuplicate: "duplicates"} {
 		out.parts[part] = map[string]string{}
 		for p := range objects(m[key]) {
 			name, _ := p["name"].(string)
@@ -263,15 +263,16 @@ func exportTables(s *core.Schema) ([]File, error) {
 	return out, nil
 }
 
-// dropList is what is dropped: columns, keys, indexes and rules as table.name.
+// dropList is what is dropped: columns, keys, indexes and rules of either kind as table.name.
 type dropList struct {
-	Tables  []string `json:"tables,omitempty"`
-	Columns []string `json:"columns,omitempty"`
-	Keys    []string `json:"keys,omitempty"`
-	Indexes []string `json:"indexes,omitempty"`
-	Rules   []string `json:"rules,omitempty"`
-	Roles   []string `json:"roles,omitempty"`
-	Options []string `json:"options,omitempty"`
+	Tables     []string `json:"tables,omitempty"`
+	Columns    []string `json:"columns,omitempty"`
+	Keys       []string `json:"keys,omitempty"`
+	Indexes    []string `json:"indexes,omitempty"`
+	Rules      []string `json:"rules,omitempty"`
+	Duplicates []string `json:"duplicates,omitempty"`
+	Roles      []string `json:"roles,omitempty"`
+	Options    []string `json:"options,omitempty"`
 }
 
 // codeFiles is a schema as code, read.

@@ -109,6 +109,11 @@ func (c *candidate) renamed(t *core.Table) {
 				add("key", k.Name)
 			}
 		}
+		for _, r := range t.Duplicates {
+			if slices.ContainsFunc(r.Columns, func(dc core.DuplicateColumn) bool { return dc.Column == from }) {
+				add("duplicate rule", r.Name)
+			}
+		}
 		for _, x := range t.Indexes {
 			if slices.ContainsFunc(x.Columns, func(ic core.IndexColumn) bool { return ic.Column == from }) {
 				add("index", x.Name)

@@ -73,6 +73,11 @@ var changeSpecs = map[string]func(c *changeSpec) (core.Change, error){
 		r, err := defined[core.Rule](c)
 		return core.PutRule{On: c.Table, Put: r}, err
 	},
+	"put_duplicate_rule": func(c *changeSpec) (core.Change, error) {
+		r, err := defined[core.DuplicateRule](c)
+		return core.PutDuplicateRule{On: c.Table, Put: r}, err
+	},
+	"rename_duplicate_rule": renamePart(core.PartDuplicate), "drop_duplicate_rule": dropPart(core.PartDuplicate),
 	"put_search": func(c *changeSpec) (core.Change, error) {
 		columns, err := defined[[]core.SearchColumn](c)
 		return core.PutSearch{On: c.Table, Columns: columns}, err

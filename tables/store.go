@@ -25,7 +25,8 @@ type Snapshot struct {
 
 	policyVersion int64
 	access        *authz.Data
-	owners        map[core.ID]core.ID // the unit of each user and team
+	owners        map[core.ID]core.ID         // the unit of each user and team
+	duplicates    map[string][]*duplicateRule // by table
 	maxLimit      int
 	derived       []any
 
@@ -67,6 +68,8 @@ type Store struct {
 	followers   []Follower
 	definitions map[string]Definitions // by folder
 
+	filling chan struct{} // records wait to be compared under a duplicate rule
+
 	publishing sync.Mutex
 	current    atomic.Pointer[Snapshot]
 }
@@ -92,7 +95,7 @@ func New(d *db.DB, o Options) *Store {
 		o.Log = slog.Default()
 	}
 	o.Builtin = slices.Concat(authz.Tables(), builtinTables(), o.Builtin)
-	return &Store{db: d, o: o}
+	return &Store{db: d, o: o, filling: make(chan struct{}, 1)}
 }
 
 // DB returns the database, for the system tables of the package that owns them.
@@ -155,6 +158,12 @@ func (n *Snapshot) compile() (err error) {
 	if n.Rules, err = rules.NewSet(n.Schema); err != nil {
 		return err
 	}
+	n.duplicates = map[string][]*duplicateRule{}
+	for _, t := range n.Schema.Tables() {
+		if n.duplicates[t.Name], err = compileDuplicates(t); err != nil {
+			return err
+		}
+	}
 	n.owners = make(map[core.ID]core.ID, len(n.access.Users)+len(n.access.Teams))
 	for _, u := range n.access.Users {
 		n.owners[u.ID] = u.UnitID
@@ -210,6 +219,7 @@ func (s *Store) Watch(ctx context.Context) {
 	defer listening.Wait()
 	listening.Go(func() { s.tidy(ctx) })
 	listening.Go(func() { s.sealAll(ctx) })
+	listening.Go(func() { s.fillWhenWoken(ctx) })
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {

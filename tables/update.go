@@ -12,13 +12,14 @@ import (
 
 // Update changes records.
 type Update struct {
-	Table     string
-	Where     Cond
-	Set       core.Record
-	Inc       core.Record // to add to numbers
-	Edit      []Edit      // of JSON values
-	IfVersion int64       // the version that the record must have; 0 for any
-	AtMost    int         // refuse to change more records; 0 for no limit
+	Table       string
+	Where       Cond
+	Set         core.Record
+	Inc         core.Record // to add to numbers
+	Edit        []Edit      // of JSON values
+	IfVersion   int64       // the version that the record must have; 0 for any
+	OnDuplicate Duplicates
+	AtMost      int // refuse to change more records; 0 for no limit
 
 	trusted map[any]bool // files that the record, or one merged into it, has had before
 }
@@ -35,6 +36,7 @@ func (tx *Tx) update(ctx context.Context, u Update) (res Result, err error) {
 		return Result{}, err
 	}
 	w.trusted = u.trusted
+	w.onDuplicate = u.OnDuplicate
 	set, err := w.parse(core.Update, u.Set)
 	if err != nil {
 		return Result{}, err
@@ -63,7 +65,9 @@ func (tx *Tx) update(ctx context.Context, u Update) (res Result, err error) {
 			}
 		}
 	}
-	return res, w.flush(ctx)
+	err = w.flush(ctx)
+	res.like(w.likened)
+	return res, err
 }
 
 func (w *writer) updateOne(ctx context.Context, version int64, set input, deltas []delta, old core.Record, at int) (changed bool, err error) {

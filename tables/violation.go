@@ -41,6 +41,17 @@ func (w *writer) explain(ctx context.Context, err error, creates []change) error
 	return core.E("tables.explain", core.KindOf(err), at, core.AsError(err).Msg, v)
 }
 
+// explainMarks is explain for what is written together with marks.
+func (w *writer) explainMarks(ctx context.Context, err error, marks []mark, creates []change) error {
+	var v *db.Violation
+	if errors.As(err, &v) && v.Unique {
+		if taken := w.duplicateTaken(v, marks); taken != nil {
+			return taken
+		}
+	}
+	return w.explain(ctx, err, creates)
+}
+
 // taken explains a key that another record has.
 func (w *writer) taken(v *db.Violation, at core.At, creates []change) error {
 	if v.Constraint == w.table.SQL()+"_pkey" || slices.Equal(v.Columns, []string{"id"}) {

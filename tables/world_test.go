@@ -251,6 +251,7 @@ func unsound(t testing.TB, s *Store) (problems []string) {
 			}
 		}
 	}
+	problems = append(problems, unmarked(t, s, records)...)
 	slices.Sort(problems)
 	return problems
 }

@@ -28,6 +28,10 @@ type writer struct {
 	numbers map[string][]int64 // of each autonumber, those that were drawn for the batch
 	asIs    bool               // the records are taken over from another system: see [Insert.AsIs]
 
+	duplicates  []*duplicateRule
+	onDuplicate Duplicates
+	likened     map[core.ID][]Duplicate // by record: those that it is like
+
 	trusted map[any]bool // ids that the caller has just created or read in an old version, and may name unseen
 	defined bool         // what the records look up need not be in reach: they are changed by the definition of the tables
 }
@@ -69,7 +73,7 @@ func (tx *Tx) writer(ctx context.Context, table string, op core.Op) (*writer, er
 }
 
 func newWriter(tx *Tx, t *core.Table, caller core.Caller) *writer {
-	w := &writer{tx: tx, table: t, caller: caller, stored: make([]*core.Column, 0, len(t.Columns))}
+	w := &writer{tx: tx, table: t, caller: caller, duplicates: tx.snap.duplicates[t.Name], stored: make([]*core.Column, 0, len(t.Columns))}
 	for c := range t.Stored {
 		w.stored = append(w.stored, c)
 	}

@@ -32,11 +32,13 @@ func (s *Service) importCSV() core.Action {
 			text("key", "A unique column, or the name of a key: records that exist are changed. Left out, records are created only."),
 			text("mode", "create, update or upsert; upsert when there is a key."),
 			text("on_error", "stop or skip."),
+			text("on_duplicate", "What happens with a row that is like another record by a duplicate rule: warn (the default), it is counted; refuse; allow, rules that warn are not asked."),
 			{Name: "as_is", Kind: core.Boolean, Doc: "Whether the records are taken over from another system as they are: with their numbers, with any status, and with retired options."},
 		},
 		Output: []core.Column{
 			{Name: "batch", Kind: core.UUID, Doc: "The import, for undo_import."},
 			integer("rows", "Rows read."), integer("inserted", ""), integer("updated", ""), integer("failed", ""),
+			integer("duplicates", "Records that are like others by a duplicate rule, of those inserted and updated."),
 			{Name: "failures", Kind: core.Object, List: true, Fields: []core.Column{
 				integer("line", ""), text("column", "The column, where one is to blame."), text("message", "What is wrong."),
 			}, Doc: "The first hundred failures."},
@@ -45,7 +47,7 @@ func (s *Service) importCSV() core.Action {
 		Examples: []core.Example{{Doc: "Two products.", In: core.Record{"table": "product", "csv": "title,price\nTea,2.50\nCoffee,3.10\n"}}},
 		Run: func(ctx context.Context, c core.Call) (core.Record, error) {
 			const op = "transfer.import_csv"
-			in := Request{Table: c.Text("table"), Name: "csv", Key: c.Text("key"), Mode: tables.ImportMode(c.Text("mode")), MaxErrors: maxErrors, AsIs: c.Bool("as_is"), File: format.Options{Format: format.CSV, Header: "yes"}}
+			in := Request{Table: c.Text("table"), Name: "csv", Key: c.Text("key"), Mode: tables.ImportMode(c.Text("mode")), MaxErrors: maxErrors, OnDuplicate: tables.Duplicates(c.Text("on_duplicate")), AsIs: c.Bool("as_is"), File: format.Options{Format: format.CSV, Header: "yes"}}
 			skip, err := onError(c.Text("on_error"))
 			if err != nil {
 				return nil, err

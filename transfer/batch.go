@@ -23,29 +23,30 @@ const (
 
 // Batch is one import, as far as it has come.
 type Batch struct {
-	ID        core.ID  `gorm:"primaryKey" json:"id"`
-	Table     string   `gorm:"column:table_name" json:"table"`
-	Name      string   `json:"name"` // of the file, as the sender calls it
-	Format    string   `json:"format"`
-	Mode      string   `json:"mode"`
-	KeyName   *string  `json:"key"`
-	Status    string   `json:"status"`
-	Settings  string   `json:"-"` // the request as JSON
-	Header    string   `json:"-"` // the columns of the file as JSON
-	Rows      int64    `json:"rows"`
-	Created   int64    `json:"created"`
-	Changed   int64    `json:"changed"`
-	Unchanged int64    `json:"unchanged"`
-	Refused   int64    `json:"refused"`
-	Bytes     int64    `json:"bytes"` // of the file, read so far
-	Digest    string   `json:"-"`     // of the rows read so far
-	Token     string   `json:"-"`     // of who works on it
-	Error     *string  `json:"error"`
-	OwnerID   core.ID  `json:"-"`
-	UnitID    core.ID  `json:"-"`
-	CreatedAt db.Time  `gorm:"autoCreateTime:false" json:"created_at"`
-	UpdatedAt db.Time  `gorm:"autoUpdateTime:false" json:"updated_at"`
-	Finished  *db.Time `gorm:"column:finished_at" json:"finished_at"`
+	ID         core.ID  `gorm:"primaryKey" json:"id"`
+	Table      string   `gorm:"column:table_name" json:"table"`
+	Name       string   `json:"name"` // of the file, as the sender calls it
+	Format     string   `json:"format"`
+	Mode       string   `json:"mode"`
+	KeyName    *string  `json:"key"`
+	Status     string   `json:"status"`
+	Settings   string   `json:"-"` // the request as JSON
+	Header     string   `json:"-"` // the columns of the file as JSON
+	Rows       int64    `json:"rows"`
+	Created    int64    `json:"created"`
+	Changed    int64    `json:"changed"`
+	Unchanged  int64    `json:"unchanged"`
+	Duplicates int64    `json:"duplicates"` // records that are like others by a duplicate rule
+	Refused    int64    `json:"refused"`
+	Bytes      int64    `json:"bytes"` // of the file, read so far
+	Digest     string   `json:"-"`     // of the rows read so far
+	Token      string   `json:"-"`     // of who works on it
+	Error      *string  `json:"error"`
+	OwnerID    core.ID  `json:"-"`
+	UnitID     core.ID  `json:"-"`
+	CreatedAt  db.Time  `gorm:"autoCreateTime:false" json:"created_at"`
+	UpdatedAt  db.Time  `gorm:"autoUpdateTime:false" json:"updated_at"`
+	Finished   *db.Time `gorm:"column:finished_at" json:"finished_at"`
 }
 
 // TableName implements gorm's Tabler.
@@ -101,6 +102,7 @@ func Tables() []core.Table {
 			core.Column{Name: "key_name", Kind: core.Text, Doc: "The key by which records were found."}, status,
 			required("rows", core.Integer, "Rows read so far."), required("created", core.Integer, "Records created."),
 			required("changed", core.Integer, "Records changed."), required("unchanged", core.Integer, "Records that had the values already."),
+			required("duplicates", core.Integer, "Records created or changed that are like others by a duplicate rule."),
 			required("refused", core.Integer, "Rows that could not be imported."), required("bytes", core.Integer, "Bytes read so far."),
 			core.Column{Name: "error", Kind: core.LongText, Doc: "Why the import stopped."},
 			required("created_at", core.Timestamp, "When it began."), required("updated_at", core.Timestamp, "When it last moved."),

@@ -22,24 +22,28 @@ import (
 
 // Request is an import as its sender describes it. Table is needed; the zero value of everything else works.
 type Request struct {
-	Table     string            `json:"table"`
-	Name      string            `json:"name,omitempty"` // of the file, for people
-	File      format.Options    `json:"file"`
-	Columns   map[string]string `json:"columns,omitempty"`   // header -> column, or "lookup.key"; "" leaves it out. A header that is not named is a column of its name
-	Match     bool              `json:"match,omitempty"`     // headers that are not named go where a suggestion is sure, and else nowhere
-	Constants map[string]any    `json:"constants,omitempty"` // column -> value of every row
-	Defaults  map[string]any    `json:"defaults,omitempty"`  // column -> value of rows whose cell is empty
-	Mode      Mode              `json:"mode,omitempty"`      // create, or upsert with a key, when empty
-	Key       string            `json:"key,omitempty"`
-	Skip      bool              `json:"skip,omitempty"`       // leave out rows that fail; otherwise nothing is imported when one fails
-	MaxErrors int               `json:"max_errors,omitempty"` // with Skip: stop after more failures; [MaxErrors] when 0
-	AsIs      bool              `json:"as_is,omitempty"`      // the records of another system, see [tables.Insert]
-	Batch     core.ID           `json:"-"`                    // of the sender's choice: a batch of that id goes on, or begins; a new id when empty
-	Plan      bool              `json:"-"`                    // tell what would happen, and write nothing
+	Table       string            `json:"table"`
+	Name        string            `json:"name,omitempty"` // of the file, for people
+	File        format.Options    `json:"file"`
+	Columns     map[string]string `json:"columns,omitempty"`   // header -> column, or "lookup.key"; "" leaves it out. A header that is not named is a column of its name
+	Match       bool              `json:"match,omitempty"`     // headers that are not named go where a suggestion is sure, and else nowhere
+	Constants   map[string]any    `json:"constants,omitempty"` // column -> value of every row
+	Defaults    map[string]any    `json:"defaults,omitempty"`  // column -> value of rows whose cell is empty
+	Mode        Mode              `json:"mode,omitempty"`      // create, or upsert with a key, when empty
+	Key         string            `json:"key,omitempty"`
+	Skip        bool              `json:"skip,omitempty"`       // leave out rows that fail; otherwise nothing is imported when one fails
+	MaxErrors   int               `json:"max_errors,omitempty"` // with Skip: stop after more failures; [MaxErrors] when 0
+	OnDuplicate Duplicates        `json:"on_duplicate,omitempty"`
+	AsIs        bool              `json:"as_is,omitempty"` // the records of another system, see [tables.Insert]
+	Batch       core.ID           `json:"-"`               // of the sender's choice: a batch of that id goes on, or begins; a new id when empty
+	Plan        bool              `json:"-"`               // tell what would happen, and write nothing
 }
 
 // Mode says what rows of a file may do.
 type Mode = tables.ImportMode
+
+// Duplicates says what happens with rows that are like other records by a duplicate rule.
+type Duplicates = tables.Duplicates
 
 // Limits of imports.
 const (
@@ -65,6 +69,9 @@ func (r *Request) check() error {
 	}
 	if r.MaxErrors < 0 || r.MaxErrors > maxErrors {
 		return core.E(op, core.Invalid, core.At{Column: "max_errors"}, fmt.Sprintf("max_errors is from 1 to %d", maxErrors))
+	}
+	if !slices.Contains([]tables.Duplicates{"", tables.DuplicatesWarn, tables.DuplicatesRefuse, tables.DuplicatesAllow}, r.OnDuplicate) {
+		return core.E(op, core.Invalid, core.At{Column: "on_duplicate"}, "on_duplicate is warn, refuse or allow")
 	}
 	if r.Batch != "" {
 		id, err := core.ParseID(string(r.Batch))
@@ -375,6 +382,7 @@ func (im *importing) write(ctx context.Context, tx *tables.Tx, w *tables.Importe
 	b.Created += int64(res.Created)
 	b.Changed += int64(res.Changed)
 	b.Unchanged += int64(res.Unchanged)
+	b.Duplicates += int64(res.Like)
 	b.Refused += int64(len(failed))
 	b.Bytes, b.Digest = c.bytes, c.digest
 	im.report.add(failed)

@@ -119,7 +119,7 @@ func (s *Service) match(ctx context.Context, in *input) error {
 		}
 		in.fields[i].otherwise = v
 	}
-	in.how.Table, in.how.Mode, in.how.Key, in.how.AsIs = in.r.Table, in.r.Mode, in.r.Key, in.r.AsIs
+	in.how.Table, in.how.Mode, in.how.Key, in.how.AsIs, in.how.OnDuplicate = in.r.Table, in.r.Mode, in.r.Key, in.r.AsIs, in.r.OnDuplicate
 	return nil
 }
 

@@ -9,17 +9,18 @@ import (
 
 // Report tells what an import did or, of a plan, would do.
 type Report struct {
-	Batch     core.ID           `json:"batch,omitempty"` // empty when nothing was written
-	Status    string            `json:"status"`
-	Format    string            `json:"format"`
-	Rows      int64             `json:"rows"`
-	Created   int64             `json:"created"`
-	Changed   int64             `json:"changed"`
-	Unchanged int64             `json:"unchanged"`
-	Refused   int64             `json:"refused"`
-	Columns   map[string]string `json:"columns"` // where each column of the file went; nowhere when empty
-	Reasons   []*Reason         `json:"reasons,omitempty"`
-	Error     string            `json:"error,omitempty"`
+	Batch      core.ID           `json:"batch,omitempty"` // empty when nothing was written
+	Status     string            `json:"status"`
+	Format     string            `json:"format"`
+	Rows       int64             `json:"rows"`
+	Created    int64             `json:"created"`
+	Changed    int64             `json:"changed"`
+	Unchanged  int64             `json:"unchanged"`
+	Duplicates int64             `json:"duplicates,omitempty"` // records that are like others by a duplicate rule, of those created and changed
+	Refused    int64             `json:"refused"`
+	Columns    map[string]string `json:"columns"` // where each column of the file went; nowhere when empty
+	Reasons    []*Reason         `json:"reasons,omitempty"`
+	Error      string            `json:"error,omitempty"`
 
 	header   []string
 	failures []failure // the first of them
@@ -94,7 +95,7 @@ func (r *Report) refusal() error {
 // take completes the report from the batch.
 func (r *Report) take(b *Batch, in *input) {
 	r.Batch, r.Status, r.Format = b.ID, b.Status, in.r.File.Format
-	r.Rows, r.Created, r.Changed, r.Unchanged, r.Refused = b.Rows, b.Created, b.Changed, b.Unchanged, b.Refused
+	r.Rows, r.Created, r.Changed, r.Unchanged, r.Refused, r.Duplicates = b.Rows, b.Created, b.Changed, b.Unchanged, b.Refused, b.Duplicates
 	r.header = in.reader.Header()
 	for _, f := range in.fields {
 		to := ""
@@ -148,7 +149,7 @@ func (r *Report) record() core.Record {
 		batch = string(r.Batch)
 	}
 	return core.Record{
-		"batch": batch, "rows": r.Rows, "inserted": r.Created, "updated": r.Changed + r.Unchanged, "failed": r.Refused,
+		"batch": batch, "rows": r.Rows, "inserted": r.Created, "updated": r.Changed + r.Unchanged, "failed": r.Refused, "duplicates": r.Duplicates,
 		"failures": failures, "fail_csv": failed,
 	}
 }

@@ -122,10 +122,11 @@ func (s *Server) importFile(c *fiber.Ctx) error {
 		return err
 	}
 	q := &settings{c: c}
-	q.known(append([]string{"name", "columns", "match", "constants", "defaults", "mode", "key", "on_error", "max_errors", "batch", "plan"}, fileSettings...)...)
+	q.known(append([]string{"name", "columns", "match", "constants", "defaults", "mode", "key", "on_error", "on_duplicate", "max_errors", "batch", "plan"}, fileSettings...)...)
 	r := transfer.Request{
 		Table: c.Params("table"), Name: c.Query("name"), File: q.file(), Match: q.flag("match"), Mode: transfer.Mode(q.oneOf("mode", "create", "update", "upsert")), Key: c.Query("key"),
 		Skip: q.oneOf("on_error", "stop", "skip") == "skip", MaxErrors: q.number("max_errors"), Batch: core.ID(c.Query("batch")), Plan: q.flag("plan"),
+		OnDuplicate: transfer.Duplicates(q.oneOf("on_duplicate", "warn", "refuse", "allow")),
 	}
 	q.json("columns", &r.Columns)
 	q.json("constants", &r.Constants)
