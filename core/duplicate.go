@@ -162,7 +162,7 @@ func (t *Table) checkDuplicate(r DuplicateRule) error {
 			problem = "the rule names the column twice"
 		case c.Formula != "":
 			problem = "a calculated column cannot be compared: it is not stored"
-		case c.Kind == JSON || c.Kind == Choices:
+		case c.Kind != LongText && noKey[c.Kind] != "":
 			problem = fmt.Sprintf("a column of the kind %s cannot be compared", c.Kind)
 		case !slices.Contains(Comparisons, dc.Compare):
 			problem = fmt.Sprintf("compare is %q: choose one of %s", dc.Compare, comparisonNames())
