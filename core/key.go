@@ -68,6 +68,9 @@ func (t *Table) checkKeys() error {
 		if err := CheckName("key", k.Name); err != nil {
 			return E(op, at, err)
 		}
+		if c, ok := t.Column(k.Name); ok && c.Unique {
+			return E(op, Exists, At{Table: t.Name, Column: k.Name}, "the column is unique, and so a key of this name: choose another name for the key")
+		}
 		if len(k.Columns) == 0 {
 			return E(op, Invalid, at, "key "+k.Name+" names no column")
 		}

@@ -57,6 +57,9 @@ func (a *alteration) duplicates(ctx context.Context, t *core.Table) error {
 	rules := a.next.duplicates[t.Name]
 	for _, key := range had {
 		if !slices.ContainsFunc(rules, func(r *duplicateRule) bool { return r.key == key }) {
+			if err := a.step(ctx, t, Step{What: "what was kept for a duplicate rule is deleted", Lock: LockWrites}); err != nil {
+				return err
+			}
 			if err := a.forgetDuplicates(ctx, key); err != nil {
 				return err
 			}

@@ -330,7 +330,10 @@ func TestManyRecordsAreComparedAfterTheChange(t *testing.T) {
 		must(t, s.FillDuplicates(t.Context()))
 		_, err = insert(root(t), s, "person", core.Record{"mail": "P0@x.org"})
 		wantKind(t, err, core.Exists)
-		define(t, s, core.DropPart{Part: core.PartDuplicate, Of: "person", Name: "mail"})
+		drop := core.DropPart{Part: core.PartDuplicate, Of: "person", Name: "mail"}
+		wantKind(t, s.Change(root(t), drop), core.Limit, "writers would wait")
+		_, err = s.ApplyChange(root(t), ChangeOptions{MayBlock: true}, drop)
+		must(t, err)
 		if n := rowsOf(t, s, "_duplicate") + rowsOf(t, s, "_duplicate_index"); n != 0 {
 			t.Fatalf("%d rows are left of the rule", n)
 		}
