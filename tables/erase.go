@@ -150,8 +150,14 @@ func (e *erasure) drop(ctx context.Context, keys []versionKey) error {
 		b.Write("(CAST(").Arg(k.id).Write(" AS ", uuid, "), CAST(").Arg(k.version).Write(" AS bigint), ").Arg(k.table).Write(")")
 		e.of(k.table).Versions++
 	}
-	_, err := e.tx.db.Exec(ctx, b.Write(")"))
-	return err
+	if _, err := e.tx.db.Exec(ctx, b.Write(")")); err != nil {
+		return err
+	}
+	records := map[any]bool{}
+	for _, k := range keys {
+		records[string(k.id)] = true
+	}
+	return e.tx.releaseFiles(ctx, sortedIDs(records))
 }
 
 // of returns what was erased of the table.

@@ -77,42 +77,85 @@ func (s *Store) attachedFiles(ctx context.Context, after core.ID, before time.Ti
 // meanwhile has another time and stays.
 func (s *Store) dropUses(ctx context.Context, ids []any, before time.Time) error {
 	return s.Tx(ctx, TxOptions{}, func(ctx context.Context, tx *Tx) error {
-		var stale []staleUse
-		b := db.New(tx.db.Dialect).Write(`SELECT u.file_id, u.table_name, u.record_id FROM "_file_use" AS u WHERE u.used_at < `).Value(usedAt, before).Write(" AND ")
-		b.Dialect().AnyOf(b, fileID, func() { b.Name("u", "file_id") }, ids)
-		b.Write(` AND NOT EXISTS (SELECT 1 FROM "_history" AS h WHERE h.record_id = u.record_id AND h.table_name = u.table_name ` +
-			`AND CAST(h.data AS text) LIKE '%' || CAST(u.file_id AS text) || '%')`)
-		err := tx.db.Query(ctx, b, func(scan func(...any) error) error {
-			var u staleUse
-			err := scan(&u.file, &u.table, &u.record)
-			stale = append(stale, u)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		for _, u := range stale {
-			named, err := tx.names(ctx, u)
-			if err != nil {
-				return err
-			}
-			if named {
-				continue
-			}
-			b := db.New(tx.db.Dialect).Write(`DELETE FROM "_file_use" WHERE file_id = `).Arg(u.file).Write(" AND table_name = ").Arg(u.table).
-				Write(" AND record_id = ").Arg(u.record).Write(" AND used_at < ").Value(usedAt, before)
-			if _, err := tx.db.Exec(ctx, b); err != nil {
-				return err
-			}
-		}
-		return nil
+		old := func(b *db.Builder) { b.Write("used_at < ").Value(usedAt, before) }
+		return tx.dropStale(ctx, func(b *db.Builder) {
+			b.Dialect().AnyOf(b, fileID, func() { b.Name("u", "file_id") }, ids)
+			b.Write(" AND u.")
+			old(b)
+		}, old)
 	})
+}
+
+// releaseFiles lets go of the files that only erased versions of the records have named: the sweep deletes them like files that
+// no record has named in time.
+func (tx *Tx) releaseFiles(ctx context.Context, records []any) error {
+	of := func(b *db.Builder) { b.Dialect().AnyOf(b, fileID, func() { b.Name("u", "record_id") }, records) }
+	var files []any
+	b := db.New(tx.db.Dialect).Write(`SELECT DISTINCT CAST(u.file_id AS text) FROM "_file_use" AS u WHERE `)
+	of(b)
+	err := tx.db.Query(ctx, b, func(scan func(...any) error) error {
+		var id string
+		err := scan(&id)
+		files = append(files, id)
+		return err
+	})
+	if err != nil || len(files) == 0 {
+		return err
+	}
+	which := func(b *db.Builder) { b.Dialect().AnyOf(b, fileID, func() { b.Name("id") }, files) }
+	b = db.New(tx.db.Dialect).Write(`SELECT id FROM "_file" WHERE `) // who attaches one of them has committed then, or waits
+	which(b)
+	if err := tx.db.Query(ctx, b.Write(" ORDER BY id", tx.db.Lock()), func(scan func(...any) error) error { return scan(new(core.ID)) }); err != nil {
+		return err
+	}
+	if err := tx.dropStale(ctx, of, func(b *db.Builder) { b.Write("TRUE") }); err != nil {
+		return err
+	}
+	b = db.New(tx.db.Dialect).Write(`UPDATE "_file" SET attached = FALSE WHERE `)
+	which(b)
+	_, err = tx.db.Exec(ctx, b.Write(` AND NOT EXISTS (SELECT 1 FROM "_file_use" AS u WHERE u.file_id = "_file".id)`))
+	return err
 }
 
 type staleUse struct {
 	file   core.ID
 	table  string
 	record core.ID
+}
+
+// dropStale deletes those of the uses u that neither a version in the history nor the record itself bears out, as far as they still
+// meet the other condition then.
+func (tx *Tx) dropStale(ctx context.Context, which, still writeFunc) error {
+	var stale []staleUse
+	b := db.New(tx.db.Dialect).Write(`SELECT u.file_id, u.table_name, u.record_id FROM "_file_use" AS u WHERE `)
+	which(b)
+	b.Write(` AND NOT EXISTS (SELECT 1 FROM "_history" AS h WHERE h.record_id = u.record_id AND h.table_name = u.table_name ` +
+		`AND CAST(h.data AS text) LIKE '%' || CAST(u.file_id AS text) || '%')`)
+	err := tx.db.Query(ctx, b, func(scan func(...any) error) error {
+		var u staleUse
+		err := scan(&u.file, &u.table, &u.record)
+		stale = append(stale, u)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, u := range stale {
+		named, err := tx.names(ctx, u)
+		if err != nil {
+			return err
+		}
+		if named {
+			continue
+		}
+		b := db.New(tx.db.Dialect).Write(`DELETE FROM "_file_use" WHERE file_id = `).Arg(u.file).Write(" AND table_name = ").Arg(u.table).
+			Write(" AND record_id = ").Arg(u.record).Write(" AND ")
+		still(b)
+		if _, err := tx.db.Exec(ctx, b); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // names reports whether the record names the file now: a history may be kept for a shorter time than its record.

@@ -32,3 +32,4 @@ CREATE TABLE "_file_use" (
   used_at timestamptz NOT NULL,
   PRIMARY KEY (file_id, table_name, record_id)
 );
+CREATE INDEX "_file_use_record" ON "_file_use" (record_id);

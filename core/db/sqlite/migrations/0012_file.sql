@@ -32,3 +32,4 @@ CREATE TABLE "_file_use" (
   used_at TEXT NOT NULL,
   PRIMARY KEY (file_id, table_name, record_id)
 ) WITHOUT ROWID;
+CREATE INDEX "_file_use_record" ON "_file_use" (record_id);
