@@ -54,7 +54,7 @@ func newApp(ctx context.Context, c *config, log *slog.Logger) (*app, error) {
 
 func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error) {
 	a.store = tables.New(a.db, tables.Options{
-		Builtin: slices.Concat(flows.Tables(), plugins.Tables(), transfer.Tables()),
+		Builtin: builtin(),
 		Wake:    func() { a.flows.Wake() },
 		Log:     log,
 
@@ -107,6 +107,11 @@ func (a *app) openFiles(c *config, log *slog.Logger) (err error) {
 		Contents: a.disk, Cache: filepath.Join(folder, "thumbnails"), MaxSize: c.MaxFile << 20, Keep: c.KeepUploads, Log: log,
 	})
 	return err
+}
+
+// builtin are the tables that packages declare.
+func builtin() []core.Table {
+	return slices.Concat(flows.Tables(), plugins.Tables(), transfer.Tables())
 }
 
 // start begins to work and to listen.

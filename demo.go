@@ -55,7 +55,7 @@ func (a *app) demo(ctx context.Context, c *config, once bool, out io.Writer) err
 		return err
 	}
 	url := "http://" + a.web.Addr()
-	say(out, "Colonnade demo on %s, database in %s\n", url, place(c))
+	say(out, "Colonnade demo on %s, database in %s\n", url, placeOf(c.Data, c.Database))
 	if err := coffee.Run(ctx, coffee.Options{URL: url + "/graphql", Key: key, Out: out, Terminal: isTerminal(out)}); err != nil {
 		return err
 	}
@@ -65,13 +65,6 @@ func (a *app) demo(ctx context.Context, c *config, once bool, out io.Writer) err
 	say(out, "\nExplore it at %s/graphiql: sign in as %s with the password %s. Ctrl+C ends it.\n", url, email, password)
 	<-ctx.Done()
 	return nil
-}
-
-func place(c *config) string {
-	if c.Database != "" {
-		return "PostgreSQL"
-	}
-	return c.Data
 }
 
 // isTerminal reports whether a person watches.

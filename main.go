@@ -38,6 +38,10 @@ func commands() []command {
 		{"import", "send files to a table of a server: CSV, NDJSON, Parquet or XLSX", runImport},
 		{"export-data", "write a table of a server to a file: CSV, NDJSON or Parquet", runExportData},
 		{"verify", "compare the history of a database with its seals, and tell what was changed past Colonnade", runVerify},
+		{"backup", "write everything that a database holds to a file, also while a server runs; --verify checks such a file", runBackup},
+		{"restore", "fill an empty database from a backup, and compare", runRestore},
+		{"move", "copy a database into an empty one, such as SQLite to PostgreSQL, and compare", runMove},
+		{"hash", "print the rows and the hash of each table, which are the same for equal databases", runHash},
 		{"version", "print the version", func(_ context.Context, _ []string, out io.Writer) error {
 			_, err := fmt.Fprintln(out, "colonnade", version())
 			return err

@@ -54,6 +54,7 @@ type scenario struct {
 	url  string
 	keys map[string]string // by user
 	ids  []string          // by first appearance
+	half func()            // called in the middle of the file; may be nil
 }
 
 // eachDatabase runs f with the configuration of each database that is there.
@@ -70,8 +71,9 @@ func newScenario(t *testing.T, c *config) *scenario {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s := &scenario{app: a}
 	t.Cleanup(func() {
-		if err := a.stop(context.WithoutCancel(t.Context())); err != nil {
+		if err := s.app.stop(context.WithoutCancel(t.Context())); err != nil {
 			t.Error(err)
 		}
 	})
@@ -79,10 +81,18 @@ func newScenario(t *testing.T, c *config) *scenario {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := a.start(t.Context(), "127.0.0.1:0"); err != nil {
+	s.keys = map[string]string{"admin": key}
+	s.start(t)
+	return s
+}
+
+// start starts the program.
+func (s *scenario) start(t *testing.T) {
+	t.Helper()
+	if err := s.app.start(t.Context(), "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
-	return &scenario{app: a, url: "http://" + a.web.Addr() + "/graphql", keys: map[string]string{"admin": key}}
+	s.url = "http://" + s.app.web.Addr() + "/graphql"
 }
 
 func (s *scenario) run(t *testing.T, file string) {
@@ -105,6 +115,10 @@ func (s *scenario) run(t *testing.T, file string) {
 		switch words[0] {
 		case "as":
 			send()
+			if s.half != nil && i >= len(ar.Files)/2 {
+				s.half()
+				s.half = nil
+			}
 			user, query = words[1], s.unmask(string(f.Data))
 			s.sure(t, user, words[2:])
 		case "variables":

@@ -22,6 +22,41 @@ func (c *Column) SQL() string {
 	return c.Name
 }
 
+// Whole returns t with the columns that every table has, which a definition leaves out, as does a table that was dropped.
+func (t *Table) Whole() *Table {
+	if t.Builtin {
+		return t
+	}
+	whole := t.complete()
+	return &whole
+}
+
+// Kept returns every column that the database has of t, dropped ones included. The lookups among those, and of a table that
+// was dropped, lead to physical names.
+func (t *Table) Kept() []*Column {
+	var out []*Column
+	seen := map[string]bool{}
+	add := func(c *Column) bool {
+		if !seen[c.SQL()] {
+			seen[c.SQL()] = true
+			out = append(out, c)
+		}
+		return true
+	}
+	t.Whole().Stored(add)
+	for _, x := range t.Dropped {
+		if x.Column != nil && x.Column.Formula == "" {
+			add(x.Column)
+		}
+	}
+	if t.HadOwners {
+		for _, c := range SystemColumns(UserOwned) {
+			add(&c)
+		}
+	}
+	return out
+}
+
 // maxPhysical is the length of a name in bytes that every database keeps whole.
 const maxPhysical = 63
 

@@ -133,11 +133,11 @@ func (s *Store) read(ctx context.Context, tx *db.Tx) (*Snapshot, error) {
 	if err := tx.QueryLocked(ctx, false, v.query(tx.Dialect), v.scan); err != nil {
 		return nil, err
 	}
-	defined, err := readTables(ctx, tx)
+	defined, err := readTables(ctx, tx.Dialect, tx)
 	if err != nil {
 		return nil, err
 	}
-	sets, err := readOptionSets(ctx, tx)
+	sets, err := readOptionSets(ctx, tx.Dialect, tx)
 	if err != nil {
 		return nil, err
 	}
@@ -277,10 +277,10 @@ func (v *versions) scan(scan func(...any) error) error {
 }
 
 // readTables reads the definitions of the tables that app builders made.
-func readTables(ctx context.Context, tx *db.Tx) ([]core.Table, error) {
+func readTables(ctx context.Context, d db.Dialect, q db.Querier) ([]core.Table, error) {
 	var out []core.Table
-	b := db.New(tx.Dialect).Write(`SELECT name, definition FROM "_table" ORDER BY name`)
-	err := tx.Query(ctx, b, func(scan func(...any) error) error {
+	b := db.New(d).Write(`SELECT name, definition FROM "_table" ORDER BY name`)
+	err := q.Query(ctx, b, func(scan func(...any) error) error {
 		var name string
 		var definition []byte
 		if err := scan(&name, &definition); err != nil {
@@ -296,10 +296,10 @@ func readTables(ctx context.Context, tx *db.Tx) ([]core.Table, error) {
 	return out, err
 }
 
-func readOptionSets(ctx context.Context, tx *db.Tx) ([]core.OptionSet, error) {
+func readOptionSets(ctx context.Context, d db.Dialect, q db.Querier) ([]core.OptionSet, error) {
 	var out []core.OptionSet
-	b := db.New(tx.Dialect).Write(`SELECT name, definition FROM "_option_set" ORDER BY name`)
-	err := tx.Query(ctx, b, func(scan func(...any) error) error {
+	b := db.New(d).Write(`SELECT name, definition FROM "_option_set" ORDER BY name`)
+	err := q.Query(ctx, b, func(scan func(...any) error) error {
 		var name string
 		var definition []byte
 		if err := scan(&name, &definition); err != nil {

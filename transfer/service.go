@@ -10,8 +10,7 @@ import (
 // Options of a [Service]; the zero value works.
 type Options struct {
 	Log     *slog.Logger // slog.Default when nil
-	Version string       // of the program, which an archive names
-	Requeue func() error // called after an archive was restored, for the work that was open when it was taken
+	Version string       // of the program, which a backup names
 }
 
 // Service imports and exports for callers.

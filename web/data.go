@@ -26,6 +26,7 @@ func (s *Server) dataRoutes() []route {
 		{"POST", "/data/import/:table", session, s.importFile},
 		{"POST", "/data/suggest/:table", session, s.suggestColumns},
 		{"GET", "/data/export/:table", session, s.exportFile},
+		{"GET", "/data/backup", session, s.backup},
 		{"GET", "/data/imports/:batch", session, s.importState},
 		{"GET", "/data/imports/:batch/failures", session, s.importFailures},
 		{"GET", "/data/imports/:batch/events", session, s.importEvents},
@@ -101,7 +102,11 @@ func (q *settings) oneOf(name string, words ...string) string {
 
 func (q *settings) known(names ...string) {
 	for name := range q.c.Queries() {
-		if s := core.Suggest(name, names); s != name {
+		switch s := core.Suggest(name, names); {
+		case s == name:
+		case s == "":
+			q.fail(name, "there is no such setting")
+		default:
 			q.fail(name, "there is no such setting; did you mean "+s+"?")
 		}
 	}
@@ -203,6 +208,27 @@ func (s *Server) exportFile(c *fiber.Ctx) error {
 	s.outgoing(c, func(_ context.Context, w io.Writer) error {
 		defer cancel()
 		_, err := x.WriteTo(w)
+		return err
+	})
+	return nil
+}
+
+// backup sends everything that the database holds to an administrator.
+func (s *Server) backup(c *fiber.Ctx) error {
+	q := &settings{c: c}
+	if q.known(); q.err != nil {
+		return q.err
+	}
+	if err := s.o.Data.MayBackup(c.UserContext()); err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderContentType, "application/octet-stream")
+	c.Set(fiber.HeaderContentDisposition, fmt.Sprintf("attachment; filename=%q", "colonnade-"+time.Now().UTC().Format("20060102-150405")+".backup"))
+	if c.Method() == fiber.MethodHead {
+		return nil
+	}
+	s.outgoing(c, func(ctx context.Context, w io.Writer) error {
+		_, err := s.o.Data.Backup(ctx, w, nil)
 		return err
 	})
 	return nil

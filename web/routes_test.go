@@ -24,6 +24,7 @@ var policy = map[string]access{
 	"POST /data/import/:table":          session,
 	"POST /data/suggest/:table":         session,
 	"GET /data/export/:table":           session,
+	"GET /data/backup":                  session, // and the administrator's only; see TestBackupRoute
 	"GET /data/imports/:batch":          session,
 	"GET /data/imports/:batch/failures": session,
 	"GET /data/imports/:batch/events":   session,

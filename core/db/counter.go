@@ -18,3 +18,13 @@ func DrawFromRow(b *Builder, c Counter, n int) {
 func AdvanceRow(b *Builder, c Counter, past int64) {
 	b.Write(`UPDATE "_counter" SET next = `).Arg(past + c.Step).Write(" WHERE name = ").Arg(c.Name).Write(" AND next <= ").Arg(past)
 }
+
+// NextOfRow writes what [Copier].NextNumber does.
+func NextOfRow(b *Builder, c Counter) {
+	b.Write(`SELECT next FROM "_counter" WHERE name = `).Arg(c.Name)
+}
+
+// SetRow writes what [Copier].SetNumber does.
+func SetRow(b *Builder, c Counter, next int64) {
+	b.Write(`UPDATE "_counter" SET next = `).Arg(next).Write(" WHERE name = ").Arg(c.Name)
+}

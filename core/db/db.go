@@ -14,6 +14,17 @@ import (
 type Options struct {
 	Conns int          // connections at most; 0 for a number that suits the machine
 	Log   *slog.Logger // slog.Default when nil
+
+	// ReadOnly opens the database to be read beside a server that may be at work on it. It must be of this version.
+	ReadOnly bool
+
+	// Alone refuses a database that another process is at work on, and keeps others from it. SQLite is like that in any
+	// case, unless ReadOnly.
+	Alone bool
+
+	// Fill is what the database, which must be empty, is about to be filled by: "move" or "restore". Until [DB.Filled] it
+	// cannot be opened otherwise. It implies Alone.
+	Fill string
 }
 
 // DB is an open database.
@@ -29,12 +40,17 @@ func Open(ctx context.Context, d Dialect, source string, o Options) (*DB, error)
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
+	o.Alone = o.Alone || o.Fill != ""
 	e, err := d.Open(ctx, source, o)
 	if err != nil {
 		return nil, core.E(op, err)
 	}
 	db := &DB{Dialect: d, engine: e, log: o.Log}
-	if err := db.migrate(ctx); err != nil {
+	prepare := db.migrate
+	if o.ReadOnly {
+		prepare = db.checkVersion
+	}
+	if err := prepare(ctx, o); err != nil {
 		return nil, core.E(op, errors.Join(err, e.Close()))
 	}
 	return db, nil

@@ -72,6 +72,7 @@ type Dialect interface {
 	Collate(k core.Kind) string
 
 	Searcher
+	Copier
 
 	// Lock is what a SELECT ends with to lock its rows until the end of the transaction. It is empty where transactions that
 	// write run one after the other, so that none comes between what another one has read and what it writes.
@@ -161,6 +162,9 @@ type Engine interface {
 	// Notify wakes the listeners of other processes. It never fails a caller: a lost wake-up only costs time.
 	Notify(ctx context.Context, topic string)
 
+	// View runs f over the database as it is at one moment. f reads, for as long as it likes, and keeps no writer waiting.
+	View(ctx context.Context, f func(Viewer) error) error
+
 	Ping(ctx context.Context) error
 	Close() error
 }
@@ -186,6 +190,8 @@ type Session interface {
 	// InsertLater is Insert, or in a transaction with TxOptions.Later a promise to do it before anything else; fail gives
 	// the error its words, and whatever finds out returns it.
 	InsertLater(ctx context.Context, fail func(error) error, sets ...Rows) error
+	// CopyIn inserts rows whose values are in the forms of the columns, nil for NULL.
+	CopyIn(ctx context.Context, table string, columns []StoredColumn, rows [][][]byte) error
 	Query(ctx context.Context, text string, args []any, each func(scan func(dest ...any) error) error) error
 	Answer(ctx context.Context, text string, args []any, s *Shape, dst []byte) ([]byte, error)
 }

@@ -26,7 +26,7 @@ func (migration) TableName() string { return "_migration" }
 
 // migrate applies the files that the database has not seen, in order, each in a transaction with its row.
 // A file that changed after it was applied, or a database that is newer than the program, is refused.
-func (db *DB) migrate(ctx context.Context) error {
+func (db *DB) migrate(ctx context.Context, o Options) error {
 	const op = "db.migrate"
 	files, err := readMigrations(db.Migrations())
 	if err != nil {
@@ -68,8 +68,43 @@ func (db *DB) migrate(ctx context.Context) error {
 				return err
 			}
 		}
-		return nil
+		if o.Fill == "" {
+			return nil
+		}
+		_, err := tx.Exec(ctx, New(tx.Dialect).Write(`INSERT INTO "_meta" (key, value) VALUES (`).Arg(unfinished).Write(", ").Arg(o.Fill).Write(")"))
+		return err
 	})
+}
+
+// checkVersion refuses a database that was not written by this version, which is not to be changed.
+func (db *DB) checkVersion(ctx context.Context, _ Options) error {
+	const op = "db.checkVersion"
+	files, err := readMigrations(db.Migrations())
+	if err != nil {
+		return core.E(op, err)
+	}
+	var applied []migration
+	if err := db.Gorm(ctx).Order("number").Find(&applied).Error; err != nil {
+		return core.E(op, db.classify(err))
+	}
+	same := len(applied) == len(files)
+	for i := range min(len(applied), len(files)) {
+		same = same && applied[i].Checksum == files[i].Checksum
+	}
+	if !same {
+		return core.E(op, core.Invalid, "the database was written by another version of Colonnade: use that version, or start the server of this one once, which brings an older database up to date")
+	}
+	return nil
+}
+
+// Version is the number of the newest migration that the program knows: databases and copies of equal numbers have the same
+// system tables.
+func Version(d Dialect) (int, error) {
+	files, err := readMigrations(d.Migrations())
+	if err != nil || len(files) == 0 {
+		return 0, core.E("db.Version", err)
+	}
+	return files[len(files)-1].Number, nil
 }
 
 type migrationFile struct {

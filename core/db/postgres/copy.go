@@ -18,15 +18,17 @@ const minCopy = 100
 // copyRows inserts rows by COPY, in the text format: https://www.postgresql.org/docs/current/sql-copy.html. The server reads
 // rows while the next ones are written.
 func copyRows(ctx context.Context, c *pgx.Conn, rows db.Rows) error {
-	b := db.New(Dialect{}).Write("COPY ").Name(rows.Table).Write(" (")
+	names := make([]string, len(rows.Columns))
 	for i, c := range rows.Columns {
-		if i > 0 {
-			b.Write(", ")
-		}
-		b.Name(c.SQL())
+		names[i] = c.SQL()
 	}
-	b.Write(") FROM STDIN")
-	_, err := c.PgConn().CopyFrom(ctx, &copyReader{rows: rows, same: make([][]byte, len(rows.Columns))}, b.String())
+	return copyText(ctx, c, rows.Table, names, &copyReader{rows: rows, same: make([][]byte, len(rows.Columns))})
+}
+
+// copyText sends rows in the text format.
+func copyText(ctx context.Context, c *pgx.Conn, table string, columns []string, text io.Reader) error {
+	b := db.New(Dialect{}).Write("COPY ").Name(table).Write(" (").Names(columns...).Write(") FROM STDIN")
+	_, err := c.PgConn().CopyFrom(ctx, text, b.String())
 	return err
 }
 

@@ -36,7 +36,9 @@ type engine struct {
 	gorm *gorm.DB
 	log  *slog.Logger
 
-	groups groups
+	groups   groups
+	presence *presence   // nil when it only reads
+	unbound  []reference // of a database that is being filled
 
 	mu      sync.Mutex
 	pending map[string]bool // topics to notify
@@ -62,6 +64,9 @@ func (Dialect) Open(ctx context.Context, source string, o db.Options) (db.Engine
 	params["intervalstyle"] = "iso_8601"
 	params["lock_timeout"] = "10s"
 	params["idle_in_transaction_session_timeout"] = "120s"
+	if o.ReadOnly {
+		params["default_transaction_read_only"] = "on"
+	}
 	if params["application_name"] == "" {
 		params["application_name"] = "colonnade"
 	}
@@ -69,14 +74,18 @@ func (Dialect) Open(ctx context.Context, source string, o db.Options) (db.Engine
 	if err != nil {
 		return nil, core.E(op, err)
 	}
-	if err := check(ctx, pool, o.Log); err != nil {
+	present, err := enter(ctx, pool, o)
+	if err != nil {
 		pool.Close()
 		return nil, core.E(op, err)
 	}
-	e := &engine{pool: pool, sql: stdlib.OpenDBFromPool(pool), log: o.Log, pending: map[string]bool{}, notify: make(chan struct{}, 1)}
+	e := &engine{pool: pool, presence: present, sql: stdlib.OpenDBFromPool(pool), log: o.Log, pending: map[string]bool{}, notify: make(chan struct{}, 1)}
 	e.groups.engine = e
 	e.gorm, err = gorm.Open(postgres.New(postgres.Config{Conn: e.sql}), &gorm.Config{Logger: logger.Discard, SkipDefaultTransaction: true, DisableAutomaticPing: true})
 	if err != nil {
+		if present != nil {
+			present.leave()
+		}
 		pool.Close()
 		return nil, core.E(op, err)
 	}
@@ -84,6 +93,25 @@ func (Dialect) Open(ctx context.Context, source string, o db.Options) (db.Engine
 	e.stop = stop
 	e.running.Go(func() { e.notifier(background) })
 	return e, nil
+}
+
+// enter looks at the database, and tells other processes that this one is there, unless it is only read beside them.
+func enter(ctx context.Context, pool *pgxpool.Pool, o db.Options) (present *presence, err error) {
+	if err := check(ctx, pool, o.Log); err != nil {
+		return nil, err
+	}
+	if !o.ReadOnly || o.Alone {
+		if present, err = appear(ctx, pool.Config().ConnConfig, o.Alone, o.Log); err != nil {
+			return nil, err
+		}
+	}
+	if err := ours(ctx, pool, o); err != nil {
+		if present != nil {
+			present.leave()
+		}
+		return nil, err
+	}
+	return present, nil
 }
 
 // check finds out whether the database answers, and is one that we can use.
@@ -104,30 +132,43 @@ func check(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) error {
 	case !folds:
 		log.WarnContext(ctx, "postgres: the locale of the database knows no letters but a to z; search that ignores case finds no others")
 	}
-	return ours(ctx, pool)
+	return nil
 }
 
 // ours refuses a schema that holds tables of another program: names that users give to their tables would meet them. What
-// belongs to an extension is no such table.
-func ours(ctx context.Context, pool *pgxpool.Pool) error {
+// belongs to an extension is no such table. It also refuses what does not fit the options, and empties what was not filled
+// to its end.
+func ours(ctx context.Context, pool *pgxpool.Pool, o db.Options) error {
 	const op = "postgres.ours"
 	var schema string
-	var tables, columns int
+	var found db.Found
+	var columns, meta int
 	err := pool.QueryRow(ctx, `SELECT coalesce(current_schema(), ''),
 (SELECT count(*) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 	AND NOT EXISTS (SELECT 1 FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')),
 (SELECT count(*) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace JOIN pg_attribute AS a ON a.attrelid = c.oid
-	WHERE n.nspname = current_schema() AND c.relname = '_migration' AND a.attname IN ('number', 'name', 'checksum', 'applied_at'))`).Scan(&schema, &tables, &columns)
+	WHERE n.nspname = current_schema() AND c.relname = '_migration' AND a.attname IN ('number', 'name', 'checksum', 'applied_at')),
+(SELECT count(*) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = current_schema() AND c.relname = '_meta')`).
+		Scan(&schema, &found.Tables, &columns, &meta)
 	const other = "make a schema with CREATE SCHEMA and name it in the address of the database with ?search_path=NAME"
 	switch {
 	case err != nil:
 		return core.E(op, err)
 	case schema == "":
 		return core.E(op, core.Invalid, "the schema of the search_path does not exist: "+other)
-	case tables > 0 && columns < 4:
+	case found.Tables > 0 && columns < 4:
 		return core.E(op, core.Invalid, fmt.Sprintf("the schema %s holds tables that are not Colonnade's: %s", schema, other))
 	}
-	return nil
+	if meta > 0 {
+		if err := pool.QueryRow(ctx, `SELECT coalesce(max(value), '') FROM "_meta" WHERE key = 'unfinished'`).Scan(&found.Unfinished); err != nil {
+			return core.E(op, err)
+		}
+	}
+	clear, err := o.Fits(found)
+	if err == nil && clear {
+		err = empty(ctx, pool)
+	}
+	return core.E(op, err)
 }
 
 // reason returns what the server said, without the connection string.
@@ -387,6 +428,9 @@ func (e *engine) Close() error {
 	}
 	e.stop()
 	e.running.Wait()
+	if e.presence != nil {
+		e.presence.leave()
+	}
 	err := e.sql.Close()
 	e.pool.Close()
 	return err

@@ -12,6 +12,7 @@ import (
 	lib "modernc.org/sqlite/lib"
 
 	"colonnade/core"
+	"colonnade/core/db"
 )
 
 // private makes the file, when it is new, one that only its owner reads: it holds what proves identities. SQLite gives
@@ -24,23 +25,46 @@ func private(path string) error {
 	return f.Close()
 }
 
-// ours refuses a file of another program. It looks before anything of ours is set on the file: the journal mode would stay.
-func ours(ctx context.Context, path string) (err error) {
-	pool, err := sql.Open("sqlite", dsn(path, "rw", "query_only(1)"))
+// ours refuses a file of another program, and one that does not fit the options; it empties one that was not filled to its
+// end. It looks before anything of ours is set on the file: the journal mode would stay.
+func ours(ctx context.Context, path string, o db.Options) error {
+	found, err := look(ctx, path)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, pool.Close()) }()
-	const count = `SELECT (SELECT count(*) FROM sqlite_schema WHERE type IN ('table', 'view')),
-(SELECT count(*) FROM pragma_table_info('_migration') WHERE name IN ('number', 'name', 'checksum', 'applied_at'))`
-	var tables, columns int
-	if err := pool.QueryRowContext(ctx, count).Scan(&tables, &columns); err != nil {
+	clear, err := o.Fits(found)
+	if err != nil || !clear {
 		return err
 	}
-	if tables > 0 && columns < 4 {
-		return core.E("sqlite.ours", core.Invalid, fmt.Sprintf("the database file %s was made by another program: its tables are not Colonnade's; choose another folder with --data", path))
+	for _, file := range []string{path + "-wal", path + "-shm", path} {
+		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return unusable(path, err)
+		}
 	}
-	return nil
+	return private(path)
+}
+
+func look(ctx context.Context, path string) (found db.Found, err error) {
+	pool, err := sql.Open("sqlite", dsn(path, "rw", "query_only(1)"))
+	if err != nil {
+		return found, err
+	}
+	defer func() { err = errors.Join(err, pool.Close()) }()
+	const count = `SELECT (SELECT count(*) FROM sqlite_schema WHERE type IN ('table', 'view')),
+(SELECT count(*) FROM pragma_table_info('_migration') WHERE name IN ('number', 'name', 'checksum', 'applied_at')),
+(SELECT count(*) FROM pragma_table_info('_meta') WHERE name IN ('key', 'value'))`
+	var columns, meta int
+	if err := pool.QueryRowContext(ctx, count).Scan(&found.Tables, &columns, &meta); err != nil {
+		return found, err
+	}
+	if found.Tables > 0 && columns < 4 {
+		return found, core.E("sqlite.ours", core.Invalid, fmt.Sprintf("the database file %s was made by another program: its tables are not Colonnade's; choose another folder with --data", path))
+	}
+	if meta < 2 {
+		return found, nil
+	}
+	err = pool.QueryRowContext(ctx, `SELECT coalesce(max(value), '') FROM "_meta" WHERE key = 'unfinished'`).Scan(&found.Unfinished)
+	return found, err
 }
 
 // unusable says what is wrong with a file that cannot be opened, and what to do.

@@ -199,15 +199,15 @@ func (e *engine) InsertLater(ctx context.Context, fail func(error) error, sets .
 
 // LockSchema implements db.Session: who changes the schema is alone in his transaction.
 func (s *session) LockSchema(ctx context.Context, _ bool, read *db.Builder, each func(scan func(dest ...any) error) error) error {
-	return look(ctx, s, read, each)
+	return readLocked(ctx, s, read, each)
 }
 
 // LockSchema implements db.Session.
 func (e *engine) LockSchema(ctx context.Context, _ bool, read *db.Builder, each func(scan func(dest ...any) error) error) error {
-	return look(ctx, e, read, each)
+	return readLocked(ctx, e, read, each)
 }
 
-func look(ctx context.Context, s db.Session, read *db.Builder, each func(scan func(dest ...any) error) error) error {
+func readLocked(ctx context.Context, s db.Session, read *db.Builder, each func(scan func(dest ...any) error) error) error {
 	if read == nil {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -18,7 +19,8 @@ import (
 
 // engine is an open SQLite database.
 type engine struct {
-	lock    *os.File
+	source  string
+	lock    *os.File // nil when it only reads
 	write   *sql.DB
 	read    *sql.DB
 	gorm    *gorm.DB   // over the readers
@@ -36,25 +38,49 @@ func (Dialect) Open(ctx context.Context, source string, o db.Options) (db.Engine
 	if err := register(); err != nil {
 		return nil, core.E(op, err)
 	}
-	if err := os.MkdirAll(filepath.Dir(source), 0o700); err != nil {
-		return nil, core.E(op, core.Unavailable, "the data directory cannot be made: "+err.Error(), err)
-	}
-	file, err := lock(source + ".lock")
+	file, err := prepare(ctx, source, o)
 	if err != nil {
 		return nil, core.E(op, err)
 	}
-	if err := private(source); err != nil {
-		return nil, core.E(op, errors.Join(err, file.Close()))
+	e := &engine{source: source, lock: file, queue: make(chan *job), stop: make(chan struct{}), done: make(chan struct{})}
+	err = e.connect(ctx, source, o)
+	if err != nil || o.ReadOnly {
+		close(e.done) // there is no writer
 	}
-	if err := ours(ctx, source); err != nil {
-		return nil, unusable(source, errors.Join(err, file.Close()))
-	}
-	e := &engine{lock: file, queue: make(chan *job), stop: make(chan struct{}), done: make(chan struct{})}
-	if err := e.connect(ctx, source, o); err != nil {
-		close(e.done)
+	if err != nil {
 		return nil, unusable(source, errors.Join(err, e.Close()))
 	}
 	return e, nil
+}
+
+// prepare locks the database, unless it is only read beside another process, and looks at what is in it.
+func prepare(ctx context.Context, source string, o db.Options) (file *os.File, err error) {
+	const op = "sqlite.prepare"
+	if o.ReadOnly {
+		if _, err := os.Stat(source); errors.Is(err, fs.ErrNotExist) {
+			return nil, core.E(op, core.NotFound, "there is no database "+source+": name its folder with --data", err)
+		}
+	} else if err := os.MkdirAll(filepath.Dir(source), 0o700); err != nil {
+		return nil, core.E(op, core.Unavailable, "the data directory cannot be made: "+err.Error(), err)
+	}
+	if !o.ReadOnly || o.Alone {
+		if file, err = lock(source + ".lock"); err != nil {
+			return nil, err
+		}
+	}
+	if !o.ReadOnly {
+		err = private(source)
+	}
+	if err == nil {
+		err = ours(ctx, source, o)
+	}
+	if err != nil && file != nil {
+		err = errors.Join(err, file.Close())
+	}
+	if err != nil {
+		return nil, unusable(source, err)
+	}
+	return file, nil
 }
 
 func (e *engine) connect(ctx context.Context, source string, o db.Options) error {
@@ -63,12 +89,14 @@ func (e *engine) connect(ctx context.Context, source string, o db.Options) error
 		n = 2 * max(2, runtime.GOMAXPROCS(0))
 	}
 	var err error
-	if e.write, err = sql.Open("sqlite", dsn(source, "rwc", "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(4000)", "cache_size(-16000)")); err != nil {
-		return err
-	}
-	e.write.SetMaxOpenConns(1)
-	if err := e.write.PingContext(ctx); err != nil { // makes the file, before a reader looks for it
-		return err
+	if !o.ReadOnly {
+		if e.write, err = sql.Open("sqlite", dsn(source, "rwc", "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(4000)", "cache_size(-16000)")); err != nil {
+			return err
+		}
+		e.write.SetMaxOpenConns(1)
+		if err := e.write.PingContext(ctx); err != nil { // makes the file, before a reader looks for it
+			return err
+		}
 	}
 	if e.read, err = sql.Open("sqlite", dsn(source, "rw", "query_only(1)")); err != nil {
 		return err
@@ -87,7 +115,9 @@ func (e *engine) connect(ctx context.Context, source string, o db.Options) error
 		e.readers <- c
 		e.n++
 	}
-	go e.serve()
+	if !o.ReadOnly {
+		go e.serve()
+	}
 	return nil
 }
 
@@ -173,7 +203,9 @@ func (e *engine) Close() error {
 				errs = append(errs, pool.Close())
 			}
 		}
-		errs = append(errs, e.lock.Close())
+		if e.lock != nil {
+			errs = append(errs, e.lock.Close())
+		}
 	})
 	return errors.Join(errs...)
 }
