@@ -80,6 +80,11 @@ func TestKinds(t *testing.T) {
 			}
 		}
 		golden(t, "docs/reference/kinds.md", kindPage(operators))
+		s.move(t, c) // to the other kind of database
+		moved := ask(`{ kind { ` + strings.Join(names, " ") + ` } }`)["kind"].([]any)
+		if want := []any{any(row)}; !reflect.DeepEqual(moved, want) {
+			t.Errorf("after a move got %v, want %v", moved, want)
+		}
 	})
 }
 

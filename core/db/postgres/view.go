@@ -28,7 +28,7 @@ WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r' ORDER 
 var forms = map[string]db.Form{
 	"bigint": db.FormInteger, "integer": db.FormInteger, "smallint": db.FormInteger, "boolean": db.FormInteger,
 	"double precision": db.FormFloat, "bytea": db.FormBytes, "jsonb": db.FormJSON, "numeric": db.FormText, "text": db.FormText,
-	"uuid": db.FormText, "date": db.FormText, "timestamp with time zone": db.FormText,
+	"uuid": db.FormText, "date": db.FormText, "timestamp with time zone": db.FormText, "timestamp without time zone": db.FormText,
 }
 
 // FormOf implements db.Copier.
@@ -44,10 +44,17 @@ func (Dialect) CopyOut(b *db.Builder, c db.StoredColumn) {
 	case "date":
 		b.Write("to_char(").Name(c.Name).Write(", 'YYYY-MM-DD')")
 	case "timestamp with time zone": // as core.TimeLayout has it
-		b.Write("rtrim(rtrim(to_char(").Name(c.Name).Write(`, 'YYYY-MM-DD"T"HH24:MI:SS.US'), '0'), '.') || '+00:00'`)
+		moment(b, c)
+		b.Write(" || '+00:00'")
+	case "timestamp without time zone":
+		moment(b, c)
 	default:
 		b.Name(c.Name).Write("::text")
 	}
+}
+
+func moment(b *db.Builder, c db.StoredColumn) {
+	b.Write("rtrim(rtrim(to_char(").Name(c.Name).Write(`, 'YYYY-MM-DD"T"HH24:MI:SS.US'), '0'), '.')`)
 }
 
 // CopyOrder implements db.Copier.
