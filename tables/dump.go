@@ -3,6 +3,7 @@ package tables
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -81,9 +82,15 @@ type dump struct {
 	to Dumping
 
 	schema *core.Schema
-	base   int64  // no event that came from another database has a place above it
-	floor  Cursor // see [Store.DropEvents]
+	base   int64            // no event that came from another database has a place above it
+	floor  Cursor           // see [Store.DropEvents]
+	last   Cursor           // the place that was numbered last
+	number int64            // and its number
+	placed map[Cursor]int64 // the numbers of the places in the table under way
 }
+
+// placeColumns are the columns that hold places in the stream of events: the transaction, and the number in it.
+var placeColumns = map[string][][2]string{"_cursor": {{"tx", "seq"}}, "_seal": {{"from_tx", "from_seq"}, {"to_tx", "to_seq"}}}
 
 func (d *dump) run(ctx context.Context, builtin []core.Table) error {
 	var err error
@@ -100,7 +107,7 @@ func (d *dump) run(ctx context.Context, builtin []core.Table) error {
 	slices.SortStableFunc(stored, func(a, b db.Stored) int { return slices.Index(defining, b.Name) - slices.Index(defining, a.Name) })
 	for i := range stored {
 		t := &stored[i]
-		if !copies(d.schema, t.Name) {
+		if !inDump(d.schema, t.Name) {
 			continue
 		}
 		if err := d.table(ctx, t); err != nil {
@@ -110,8 +117,8 @@ func (d *dump) run(ctx context.Context, builtin []core.Table) error {
 	return nil
 }
 
-// copies reports whether the table is part of a dump.
-func copies(schema *core.Schema, name string) bool {
+// inDump reports whether the table is part of a dump.
+func inDump(schema *core.Schema, name string) bool {
 	if strings.HasPrefix(name, "_") {
 		return !slices.ContainsFunc(notCopied, func(n string) bool { return name == n || strings.HasPrefix(name, n+"_") })
 	}
@@ -148,10 +155,11 @@ func (d *dump) table(ctx context.Context, t *db.Stored) error {
 	switch t.Name {
 	case "_counter":
 		return d.counters(ctx)
-	case "_cursor":
-		return d.cursors(ctx)
 	case "_meta":
 		return d.meta(ctx)
+	}
+	if err := d.numberPlaces(ctx, t.Name); err != nil {
+		return err
 	}
 	b := db.New(d.Dialect).Write("SELECT ")
 	for i, c := range columns {
@@ -172,7 +180,7 @@ func (d *dump) table(ctx context.Context, t *db.Stored) error {
 	} else {
 		d.order(b, t, columns)
 	}
-	return d.rows(ctx, b, columns)
+	return d.rows(ctx, b, t.Name, columns)
 }
 
 // columns are those of the table that are copied.
@@ -216,7 +224,8 @@ func (d *dump) order(b *db.Builder, t *db.Stored, columns []db.StoredColumn) {
 }
 
 // rows gives what a query yields.
-func (d *dump) rows(ctx context.Context, b *db.Builder, columns []db.StoredColumn) error {
+func (d *dump) rows(ctx context.Context, b *db.Builder, table string, columns []db.StoredColumn) error {
+	places := d.placesOf(table, columns)
 	values := make([][]byte, len(columns))
 	into := make([]any, len(columns))
 	for i := range values {
@@ -228,6 +237,11 @@ func (d *dump) rows(ctx context.Context, b *db.Builder, columns []db.StoredColum
 		}
 		for i, c := range columns {
 			values[i] = canonical(c.Form, values[i])
+		}
+		for _, at := range places {
+			if err := d.renumber(values, at); err != nil {
+				return err
+			}
 		}
 		return d.to.Row(values)
 	})
@@ -285,35 +299,72 @@ func feedFloor(ctx context.Context, d db.Dialect, q db.Querier) (floor Cursor, e
 	return floor, err
 }
 
-// place returns the number of a place.
-func (d *dump) place(ctx context.Context, c Cursor) (n int64, err error) {
-	b := db.New(d.Dialect)
-	d.CursorPlace(b, d.base, c.Tx, c.Seq)
-	err = d.q.Query(ctx, b, func(scan func(...any) error) error { return scan(&n) })
-	return n, err
+// place returns the number of a place. It counts from the last one, and so is fast when they rise.
+func (d *dump) place(ctx context.Context, c Cursor) (int64, error) {
+	if d.EventColumns() == nil || c.Tx == 0 {
+		return c.Seq, nil
+	}
+	if d.number == 0 || c.before(d.last) {
+		d.last, d.number = Cursor{0, math.MaxInt64}, d.base
+	}
+	b := db.New(d.Dialect).Write(`SELECT count(*) FROM "_event" AS e WHERE `)
+	d.EventsBetween(b, d.last.Tx, d.last.Seq, c.Tx, c.Seq)
+	var n int64
+	err := d.q.Query(ctx, b, func(scan func(...any) error) error { return scan(&n) })
+	d.last, d.number = c, d.number+n
+	return d.number, err
 }
 
-// cursors gives the places of the readers of events.
-func (d *dump) cursors(ctx context.Context) error {
-	type reader struct {
-		name string
-		at   Cursor
+// numberPlaces numbers the places that the table holds.
+func (d *dump) numberPlaces(ctx context.Context, table string) error {
+	if d.EventColumns() == nil || placeColumns[table] == nil {
+		return nil
 	}
-	var all []reader
-	err := d.q.Query(ctx, db.New(d.Dialect).Write(`SELECT name, tx, seq FROM "_cursor"`), func(scan func(...any) error) error {
-		var r reader
-		err := scan(&r.name, &r.at.Tx, &r.at.Seq)
-		all = append(all, r)
+	b, union := db.New(d.Dialect), ""
+	for _, pair := range placeColumns[table] {
+		b.Write(union, "SELECT ").Names(pair[:]...).Write(" FROM ").Name(table)
+		union = " UNION "
+	}
+	var all []Cursor
+	err := d.q.Query(ctx, b.Write(" ORDER BY 1, 2"), func(scan func(...any) error) error {
+		var c Cursor
+		err := scan(&c.Tx, &c.Seq)
+		all = append(all, c)
 		return err
 	})
-	slices.SortFunc(all, func(a, b reader) int { return strings.Compare(a.name, b.name) })
+	d.placed = make(map[Cursor]int64, len(all))
 	for i := 0; err == nil && i < len(all); i++ {
-		var n int64
-		if n, err = d.place(ctx, all[i].at); err == nil {
-			err = d.to.Row([][]byte{[]byte(all[i].name), strconv.AppendInt(nil, n, 10), []byte("0")}) // name, seq, tx
-		}
+		d.placed[all[i]], err = d.place(ctx, all[i])
 	}
 	return err
+}
+
+// placesOf returns where the places are in the rows of a table; none where they stay as they are.
+func (d *dump) placesOf(table string, columns []db.StoredColumn) (out [][2]int) {
+	if d.EventColumns() == nil {
+		return nil
+	}
+	for _, pair := range placeColumns[table] {
+		var at [2]int
+		for i := range at {
+			at[i] = slices.IndexFunc(columns, func(c db.StoredColumn) bool { return c.Name == pair[i] })
+		}
+		out = append(out, at)
+	}
+	return out
+}
+
+// renumber puts the number of a place where the place is.
+func (d *dump) renumber(values [][]byte, at [2]int) (err error) {
+	var c Cursor
+	if c.Tx, err = strconv.ParseInt(string(values[at[0]]), 10, 64); err != nil {
+		return err
+	}
+	if c.Seq, err = strconv.ParseInt(string(values[at[1]]), 10, 64); err != nil {
+		return err
+	}
+	values[at[0]], values[at[1]] = []byte("0"), strconv.AppendInt(nil, d.placed[c], 10)
+	return nil
 }
 
 // metaKept are the settings that are no part of a dump: what every database has of its own.

@@ -65,7 +65,7 @@ func (f *Filling) begin(p Part) error {
 		return err
 	}
 	i := slices.IndexFunc(stored, func(t db.Stored) bool { return t.Name == p.Name })
-	if i < 0 || strings.HasPrefix(p.Name, "_") && f.schema != nil && !copies(f.schema, p.Name) {
+	if i < 0 || strings.HasPrefix(p.Name, "_") && f.schema != nil && !inDump(f.schema, p.Name) {
 		return core.E(op, core.Invalid, "the copy has a table that this version of Colonnade does not have")
 	}
 	for _, c := range p.Columns {

@@ -55,9 +55,6 @@ type Copier interface {
 	// no transaction here, keep theirs, none above base; those of this one follow.
 	EventPlace(b *Builder, base int64)
 
-	// CursorPlace writes the query for the place of a cursor in the same numbers.
-	CursorPlace(b *Builder, base, tx, seq int64)
-
 	// EventColumns are the columns of "_event" that are no part of a copy, with what they hold in one.
 	EventColumns() map[string]string
 

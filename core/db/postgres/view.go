@@ -71,16 +71,6 @@ func (Dialect) EventPlace(b *db.Builder, base int64) {
 	b.Write("CASE WHEN e.tx = '0' THEN e.seq ELSE ").Arg(base).Write("::bigint + row_number() OVER (PARTITION BY e.tx = '0' ORDER BY e.tx, e.seq) END")
 }
 
-// CursorPlace implements db.Copier.
-func (Dialect) CursorPlace(b *db.Builder, base, tx, seq int64) {
-	if tx == 0 {
-		b.Write("SELECT ").Arg(seq).Write("::bigint")
-		return
-	}
-	b.Write("SELECT ").Arg(base).Write(`::bigint + count(*) FROM "_event" AS e WHERE e.tx > '0' AND (e.tx, e.seq) <= (`).
-		Arg(strconv.FormatInt(tx, 10)).Write("::xid8, ").Arg(seq).Write(")")
-}
-
 // EventColumns implements db.Copier.
 func (Dialect) EventColumns() map[string]string { return map[string]string{"tx": "0"} }
 

@@ -41,9 +41,6 @@ func (Dialect) CopyOrder(b *db.Builder, c db.StoredColumn) { b.Name("e", c.Name)
 // EventPlace implements db.Copier.
 func (Dialect) EventPlace(b *db.Builder, _ int64) { b.Write("e.seq") }
 
-// CursorPlace implements db.Copier.
-func (Dialect) CursorPlace(b *db.Builder, _, _, seq int64) { b.Write("SELECT ").Arg(seq) }
-
 // EventColumns implements db.Copier.
 func (Dialect) EventColumns() map[string]string { return nil }
 
