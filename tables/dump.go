@@ -111,6 +111,9 @@ func (d *dump) run(ctx context.Context, builtin []core.Table) error {
 			continue
 		}
 		if err := d.table(ctx, t); err != nil {
+			if core.AsError(err).Table != "" { // who takes the dump is perhaps at the table before
+				return err
+			}
 			return core.E("tables.dump", core.At{Table: t.Name}, err)
 		}
 	}

@@ -188,7 +188,7 @@ func assign(dest any, v driver.Value) error {
 		case string:
 			*d = []byte(v)
 		case []byte:
-			*d = append([]byte(nil), v...)
+			*d = append([]byte{}, v...) // an empty one is not NULL
 		default:
 			return fmt.Errorf("%T is no text", v)
 		}
