@@ -155,7 +155,7 @@ func TestBackupRestore(t *testing.T) {
 		want := cli(t, "hash", "--data", c.Data, "--database", c.Database)
 		to := []*config{{Data: t.TempDir()}}
 		if dbtest.HasPostgres() {
-			to = append(to, &config{Database: dbtest.EmptyPostgresDSN(t)})
+			to = append(to, &config{Data: t.TempDir(), Database: dbtest.EmptyPostgresDSN(t)})
 		}
 		for _, c := range to {
 			cli(t, "restore", "--data", c.Data, "--database", c.Database, file)

@@ -40,11 +40,12 @@ type config struct {
 
 // databaseFlags declares the options of a command that works on a database without serving it.
 func (c *config) databaseFlags(name string, out io.Writer) *flag.FlagSet {
-	c.Keep, c.LogLevel = tables.KeepDropped, "warn"
+	c.Keep, c.MaxFile, c.KeepUploads, c.LogLevel = tables.KeepDropped, files.MaxSize>>20, files.KeepUploads, "warn"
 	f := flag.NewFlagSet("colonnade "+name, flag.ContinueOnError)
 	f.SetOutput(out)
 	f.StringVar(&c.Data, "data", env("COLONNADE_DATA", "data"), "folder of the embedded database (COLONNADE_DATA)")
 	f.StringVar(&c.Database, "database", env("COLONNADE_DATABASE", ""), "postgres://... instead of the embedded database (COLONNADE_DATABASE)")
+	f.StringVar(&c.Files, "files", env("COLONNADE_FILES", ""), "folder of uploaded files; the folder files in that of the database when left out (COLONNADE_FILES)")
 	return f
 }
 
@@ -56,7 +57,6 @@ func (c *config) flags(name string, out io.Writer) *flag.FlagSet {
 	f.StringVar(&c.Proxies, "proxies", env("COLONNADE_PROXIES", ""), "networks of proxies to trust, such as 10.0.0.0/8, separated by commas (COLONNADE_PROXIES)")
 	f.BoolVar(&c.Public, "public", env("COLONNADE_PUBLIC", "") == "1", "may listen beyond the loopback address (COLONNADE_PUBLIC=1)")
 	f.DurationVar(&c.Keep, "keep-dropped", duration("COLONNADE_KEEP_DROPPED", tables.KeepDropped), "how long dropped tables and columns can be brought back (COLONNADE_KEEP_DROPPED)")
-	f.StringVar(&c.Files, "files", env("COLONNADE_FILES", ""), "folder of uploaded files; the folder files in that of the database when left out (COLONNADE_FILES)")
 	f.Int64Var(&c.MaxFile, "max-file", number("COLONNADE_MAX_FILE", files.MaxSize>>20), "largest upload, in megabytes (COLONNADE_MAX_FILE)")
 	f.DurationVar(&c.KeepUploads, "keep-uploads", duration("COLONNADE_KEEP_UPLOADS", files.KeepUploads), "how long a file waits for a record that names it (COLONNADE_KEEP_UPLOADS)")
 	f.StringVar(&c.LogLevel, "log", env("COLONNADE_LOG", "warn"), "debug, info, warn or error (COLONNADE_LOG)")

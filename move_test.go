@@ -146,9 +146,10 @@ func (s *scenario) move(t *testing.T, from *config) {
 	s.stop(t)
 	to := &config{Dev: true, Data: t.TempDir()}
 	if from.Database == "" && dbtest.HasPostgres() {
-		to = &config{Dev: true, Database: dbtest.EmptyPostgresDSN(t)}
+		to.Database = dbtest.EmptyPostgresDSN(t)
 	}
 	cli(t, "move", string(placeOf(from.Data, from.Database)), string(placeOf(to.Data, to.Database)))
+	cli(t, "verify", "--data", to.Data, "--database", to.Database)
 	s.open(t, to)
 }
 

@@ -82,8 +82,8 @@ type dump struct {
 	to Dumping
 
 	schema *core.Schema
-	base   int64            // no event that came from another database has a place above it
-	floor  Cursor           // see [Store.DropEvents]
+	base   int64 // no event that came from another database has a place above it
+	floors map[string]Cursor
 	last   Cursor           // the place that was numbered last
 	number int64            // and its number
 	placed map[Cursor]int64 // the numbers of the places in the table under way
@@ -268,11 +268,13 @@ func canonical(f db.Form, v []byte) []byte {
 
 // places finds out how places in the stream of events are to be numbered.
 func (d *dump) places(ctx context.Context) (err error) {
-	if d.floor, err = feedFloor(ctx, d.Dialect, d.q); err != nil {
+	if d.floors, err = floors(ctx, d.Dialect, d.q); err != nil {
 		return err
 	}
-	if d.floor.Tx == 0 {
-		d.base = d.floor.Seq
+	for _, floor := range d.floors {
+		if floor.Tx == 0 {
+			d.base = max(d.base, floor.Seq)
+		}
 	}
 	for _, text := range []string{`SELECT coalesce(max(seq), 0) FROM "_cursor" WHERE tx = 0`, `SELECT coalesce(max(e.seq), 0) FROM "_event" AS e WHERE ` + d.EventTx() + ` = 0`} {
 		err := d.q.Query(ctx, db.New(d.Dialect).Write(text), func(scan func(...any) error) error {
@@ -288,18 +290,23 @@ func (d *dump) places(ctx context.Context) (err error) {
 	return nil
 }
 
-// feedFloor returns the place in front of which events were dropped.
-func feedFloor(ctx context.Context, d db.Dialect, q db.Querier) (floor Cursor, err error) {
-	b := db.New(d).Write(`SELECT value FROM "_meta" WHERE key = 'feed_floor'`)
-	err = q.Query(ctx, b, func(scan func(...any) error) error {
-		var value string
-		if err := scan(&value); err != nil {
+// floors returns the places behind which feeds begin, by their keys.
+func floors(ctx context.Context, d db.Dialect, q db.Querier) (map[string]Cursor, error) {
+	out := map[string]Cursor{}
+	err := q.Query(ctx, db.New(d).Write(`SELECT key, value FROM "_meta"`), func(scan func(...any) error) error {
+		var key, value string
+		if err := scan(&key, &value); err != nil {
 			return err
 		}
-		_, err := fmt.Sscanf(value, "%d %d", &floor.Tx, &floor.Seq)
+		if key != feedFloor && !strings.HasPrefix(key, feedFloor+":") {
+			return nil
+		}
+		var floor Cursor
+		err := floor.parse(value)
+		out[key] = floor
 		return err
 	})
-	return floor, err
+	return out, err
 }
 
 // place returns the number of a place. It counts from the last one, and so is fast when they rise.
@@ -389,9 +396,9 @@ func (d *dump) meta(ctx context.Context) error {
 	slices.Sort(names)
 	for i := 0; err == nil && i < len(names); i++ {
 		value := values[names[i]]
-		if names[i] == "feed_floor" {
+		if floor, ok := d.floors[names[i]]; ok {
 			var n int64
-			if n, err = d.place(ctx, d.floor); err != nil {
+			if n, err = d.place(ctx, floor); err != nil {
 				return err
 			}
 			value = "0 " + strconv.FormatInt(n, 10)

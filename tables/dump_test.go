@@ -85,7 +85,7 @@ func TestDumpOfEventPlaces(t *testing.T) {
 SELECT x.tx::text::xid8, x.seq, 't' || x.seq, gen_random_uuid(), 1, 'create', gen_random_uuid(), 'api', 0, now()
 FROM (VALUES (0, 7), (0, 9), (20, 3), (10, 5), (10, 4), (30, 1)) AS x(tx, seq)`,
 		`INSERT INTO "_cursor" (name, tx, seq) VALUES ('a', 0, 9), ('b', 10, 4), ('c', 20, 3), ('d', 15, 0), ('e', 0, 12)`,
-		`INSERT INTO "_meta" (key, value) VALUES ('feed_floor', '0 6')`,
+		`INSERT INTO "_meta" (key, value) VALUES ('feed_floor', '0 6'), ('feed_floor:t', '10 5')`,
 	} {
 		_, err := s.db.Exec(t.Context(), db.New(s.db.Dialect).Write(text))
 		must(t, err)
@@ -94,6 +94,11 @@ FROM (VALUES (0, 7), (0, 9), (20, 3), (10, 5), (10, 4), (30, 1)) AS x(tx, seq)`,
 	must(t, s.Dump(root(t), &cursors))
 	if got, want := strings.Join(cursors.rows, " "), "[a 9 0] [b 13 0] [c 15 0] [d 14 0] [e 12 0]"; got != want {
 		t.Errorf("cursors are %s, want %s", got, want)
+	}
+	meta := places{table: "_meta"}
+	must(t, s.Dump(root(t), &meta))
+	if got := strings.Join(meta.rows, " "); !strings.Contains(got, "[feed_floor 0 6] [feed_floor:t 0 14]") {
+		t.Errorf("settings are %s", got)
 	}
 	events := places{table: "_event"}
 	must(t, s.Dump(root(t), &events))

@@ -250,11 +250,14 @@ func (f *Filling) Finish() error {
 
 // behindEvents lets the events to come have places behind all that any reader has seen.
 func (f *Filling) behindEvents() error {
-	floor, err := feedFloor(f.ctx, f.store.db.Dialect, f.store.db)
+	behind, err := floors(f.ctx, f.store.db.Dialect, f.store.db)
 	if err != nil {
 		return err
 	}
-	past := floor.Seq
+	past := int64(0)
+	for _, floor := range behind {
+		past = max(past, floor.Seq)
+	}
 	b := db.New(f.store.db.Dialect).Write(`SELECT coalesce(max(seq), 0) FROM "_cursor"`)
 	err = f.store.db.Query(f.ctx, b, func(scan func(...any) error) error {
 		var seq int64
