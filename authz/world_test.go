@@ -15,6 +15,7 @@ import (
 
 	"colonnade/core"
 	"colonnade/core/db"
+	"colonnade/core/db/dbtest"
 	"colonnade/core/db/postgres"
 	"colonnade/core/db/sqlite"
 	"colonnade/rules"
@@ -82,28 +83,10 @@ func change(t *testing.T, d *db.DB, f func(tx *gorm.DB) error) error {
 	return d.Tx(t.Context(), db.TxOptions{}, func(tx *db.Tx) error { return f(tx.Gorm(t.Context())) })
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// wantKind fails unless err is of the kind and, where given, says the words.
-func wantKind(t *testing.T, err error, kind core.ErrKind, words ...string) {
-	t.Helper()
-	if err == nil {
-		t.Fatalf("no error, want %s %q", kind, words)
-	}
-	if k := core.KindOf(err); k != kind {
-		t.Fatalf("kind %s, want %s: %v", k, kind, err)
-	}
-	for _, w := range words {
-		if !strings.Contains(core.AsError(err).Public(), w) {
-			t.Fatalf("error %q does not say %q", core.AsError(err).Public(), w)
-		}
-	}
-}
+var (
+	must     = dbtest.Must
+	wantKind = dbtest.WantKind
+)
 
 // clock is a time that only the test moves.
 type clock struct{ t time.Time }

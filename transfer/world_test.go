@@ -39,28 +39,10 @@ func newWorld(t testing.TB, d *db.DB) *world {
 	return w
 }
 
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// wantKind fails unless err is of the kind and says the words.
-func wantKind(t testing.TB, err error, kind core.ErrKind, words ...string) {
-	t.Helper()
-	if err == nil {
-		t.Fatalf("no error, want %s %q", kind, words)
-	}
-	if k := core.KindOf(err); k != kind {
-		t.Fatalf("kind %s, want %s: %v", k, kind, err)
-	}
-	for _, w := range words {
-		if !strings.Contains(core.AsError(err).Public(), w) {
-			t.Fatalf("error %q does not say %q", core.AsError(err).Public(), w)
-		}
-	}
-}
+var (
+	must     = dbtest.Must
+	wantKind = dbtest.WantKind
+)
 
 func (w *world) root() context.Context {
 	return core.WithCaller(w.t.Context(), core.System("test"))
