@@ -51,6 +51,15 @@ func (w *write) insert(r *rows, args object, objects []any, place func(i int) st
 // nest compiles what is nested in a new record by a relation.
 func (w *write) nest(f field, o object) (tables.Insert, error) {
 	data, _ := o.get("data")
+	if key, _ := o.get("key"); key != nil {
+		if len(o) > 1 {
+			return tables.Insert{}, wrong("give the key of a record that exists, or data for a new one")
+		}
+		return w.connect(f.to, key.(object))
+	}
+	if data == nil {
+		return tables.Insert{}, wrong("give data for a new record, or the key of one that exists")
+	}
 	if f.many {
 		return w.insert(f.to, o, data.([]any), func(i int) string { return ".data" + index(i) })
 	}

@@ -70,6 +70,9 @@ func (b *builder) declareInserts(r *rows) error {
 	if err != nil {
 		return err
 	}
+	if err := b.declareKeys(r); err != nil {
+		return err
+	}
 	r.insertFields = gql.InputObjectConfigFieldMap{}
 	updatable := gql.EnumValueConfigMap{}
 	for i := range t.Columns {
@@ -83,7 +86,10 @@ func (b *builder) declareInserts(r *rows) error {
 		}
 	}
 	r.insert = gql.NewInputObject(gql.InputObjectConfig{Name: n + "_insert_input", Fields: r.insertFields, Description: "A new record of " + n + ", with what belongs to it."})
-	one := gql.InputObjectConfigFieldMap{"data": {Type: required(r.insert)}}
+	one := gql.InputObjectConfigFieldMap{
+		"data": {Type: r.insert, Description: "The new record."},
+		"key":  {Type: r.named, Description: "Instead of data: a record that exists."},
+	}
 	many := gql.InputObjectConfigFieldMap{"data": {Type: required(listOf(r.insert))}}
 	if len(updatable) > 0 {
 		if r.conflict, err = b.declareConflict(r, updatable); err != nil {
@@ -92,7 +98,7 @@ func (b *builder) declareInserts(r *rows) error {
 		conflict := &gql.InputObjectFieldConfig{Type: r.conflict, Description: conflictDoc}
 		one["on_conflict"], many["on_conflict"] = conflict, conflict
 	}
-	r.insertOne = gql.NewInputObject(gql.InputObjectConfig{Name: n + "_obj_rel_insert_input", Fields: one, Description: "A new record of " + n + " that another looks up."})
+	r.insertOne = gql.NewInputObject(gql.InputObjectConfig{Name: n + "_obj_rel_insert_input", Fields: one, Description: "A new record of " + n + " that another looks up, or one that exists."})
 	r.insertMany = gql.NewInputObject(gql.InputObjectConfig{Name: n + "_arr_rel_insert_input", Fields: many, Description: "New records of " + n + " that look up another."})
 	return nil
 }

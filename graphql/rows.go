@@ -24,6 +24,7 @@ type rows struct {
 	insertOne    *gql.InputObject // nested in a record that looks it up
 	insertMany   *gql.InputObject // nested in the record that they look up
 	alternates   []alternate
+	named        *gql.InputObject // a record that exists, by one of its keys
 
 	// the same maps as in the types, until these are complete
 	objectFields gql.Fields
@@ -75,7 +76,7 @@ func (b *builder) declareRows(t *core.Table) error {
 		return err
 	}
 	r := &rows{
-		table: t, fields: map[string]field{},
+		table: t, fields: map[string]field{}, alternates: alternates(t),
 		objectFields: gql.Fields{}, whereFields: gql.InputObjectConfigFieldMap{}, orderFields: gql.InputObjectConfigFieldMap{},
 	}
 	b.rows[n] = r

@@ -14,6 +14,7 @@ type Insert struct {
 	Rows        []core.Record // values as they came from the client
 	OnConflict  *OnConflict
 	With        []Nest // what is inserted together with the rows
+	Find        string // of what is nested: a key; the rows name by it records that exist, and nothing is inserted
 	Report      bool   // rows that are refused are left out, and their errors are in the items of the result
 	OnDuplicate Duplicates
 	AsIs        bool // records of another system, as they are: their numbers, any status, retired options; needs the right import_data

@@ -1,6 +1,7 @@
 package tables
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -87,4 +88,54 @@ func (k *uniqueKey) is(r core.Record) And {
 		}
 	}
 	return all
+}
+
+// named returns the records that the rows of an insert name by the key that it is to find them by, each of which the caller
+// may read.
+func (tx *Tx) named(ctx context.Context, in Insert) ([]core.ID, error) {
+	const op = "tables.named"
+	t, _, err := tx.snap.decide(core.CallerFrom(ctx), in.Table, core.Read)
+	if err != nil {
+		return nil, err
+	}
+	key, err := keyOf(t, in.Find)
+	if err != nil {
+		return nil, err
+	}
+	texts := make([]string, len(in.Rows))
+	var asked []Cond
+	found := map[string]core.ID{}
+	for i, r := range in.Rows {
+		values, err := key.parse(r)
+		if err != nil {
+			return nil, core.E(op, core.At{Table: t.Name, Item: i + 1}, err)
+		}
+		var ok bool
+		if texts[i], ok = key.of(values); !ok {
+			continue
+		}
+		if _, again := found[texts[i]]; !again {
+			found[texts[i]] = ""
+			asked = append(asked, key.is(values))
+		}
+	}
+	for part := range slices.Chunk(asked, maxOr) {
+		records, err := tx.records(ctx, t.Name, core.Read, Or(part), false)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range records {
+			id, _ := r["id"].(string)
+			if text, ok := key.of(r); ok {
+				found[text] = core.ID(id)
+			}
+		}
+	}
+	out := make([]core.ID, len(in.Rows))
+	for i, text := range texts {
+		if out[i] = found[text]; out[i] == "" {
+			return nil, core.E(op, core.Invalid, core.At{Table: t.Name, Item: i + 1}, "there is no record with this key that you may read")
+		}
+	}
+	return out, nil
 }

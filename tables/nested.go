@@ -83,9 +83,11 @@ func bundles(with []Nest) (out []*bundle) {
 	byRelation := map[string][]*bundle{}
 	for _, n := range with {
 		same := byRelation[n.Relation]
-		i := slices.IndexFunc(same, func(b *bundle) bool { return reflect.DeepEqual(b.insert.OnConflict, n.Insert.OnConflict) })
+		i := slices.IndexFunc(same, func(b *bundle) bool {
+			return b.insert.Find == n.Insert.Find && reflect.DeepEqual(b.insert.OnConflict, n.Insert.OnConflict)
+		})
 		if i < 0 {
-			b := &bundle{relation: n.Relation, insert: Insert{OnConflict: n.Insert.OnConflict, OnDuplicate: n.Insert.OnDuplicate}}
+			b := &bundle{relation: n.Relation, insert: Insert{OnConflict: n.Insert.OnConflict, OnDuplicate: n.Insert.OnDuplicate, Find: n.Insert.Find}}
 			out, same = append(out, b), append(same, b)
 			byRelation[n.Relation] = same
 			i = len(same) - 1
@@ -109,6 +111,10 @@ func (b *bundle) add(n Nest) {
 
 // run inserts the bundle, adds up what it did, and returns the ids of its records.
 func (b *bundle) run(ctx context.Context, tx *Tx, total *Result) ([]core.ID, []Item, error) {
+	if b.insert.Find != "" {
+		ids, err := tx.named(ctx, b.insert)
+		return ids, make([]Item, len(ids)), b.locate(err)
+	}
 	res, err := tx.Insert(ctx, b.insert)
 	if err == nil {
 		err = tx.Flush(ctx) // an error that came later would have lost its place
@@ -129,7 +135,11 @@ func (b *bundle) locate(err error) error {
 	at := core.AsError(err).At
 	o := b.origin[max(at.Item-1, 0)]
 	inner := at.Input // which begins with the row
-	outer := place(o.row) + "." + b.relation + ".data"
+	outer := place(o.row) + "." + b.relation
+	if b.insert.Find != "" {
+		return core.E("tables.locate", core.At{Item: o.row + 1, Input: outer + ".key"}, err)
+	}
+	outer += ".data"
 	if b.many {
 		outer += place(o.place)
 	}
