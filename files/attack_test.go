@@ -140,6 +140,22 @@ func TestBombs(t *testing.T) {
 	})
 }
 
+// TestBrokenImage tries once to decode an image that is none but for its header.
+func TestBrokenImage(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		ben := w.clerk("ben", authz.Organization)
+		f := w.upload(ben, "broken.png", claiming(onePicture(2, 2), 4000, 4000))
+		id, err := w.insert(ben, core.Record{"photo": string(f.ID)})
+		must(t, err)
+		of := Of{Table: "paper", Record: id, Column: "photo"}
+		_, err = w.s.Thumbnail(ben, of, core.Thumbnail)
+		wantKind(t, err, core.Invalid, "cannot be decoded")
+		w.s.cache.turn <- struct{}{} // nothing is made any more
+		_, err = w.s.Thumbnail(ben, of, core.Thumbnail)
+		wantKind(t, err, core.Invalid, "or not in time")
+	})
+}
+
 // TestTwoSizes refuses a WebP whose canvas is small and whose picture is large.
 func TestTwoSizes(t *testing.T) {
 	lossless := []byte{0x2f}

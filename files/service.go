@@ -127,11 +127,20 @@ func (s *Service) Open(ctx context.Context, of Of) (*File, error) {
 	if err != nil {
 		return nil, core.E(op, err)
 	}
-	c, err := s.Content(ctx, Address(info.SHA256))
+	c, err := s.contentOf(ctx, info)
 	if err != nil {
-		return nil, core.E(op, core.Unavailable, "the content of the file is not there: restore the folder of the files", errors.New(core.AsError(err).Msg))
+		return nil, core.E(op, err)
 	}
 	return &File{info, c}, nil
+}
+
+// contentOf returns the content of a file. That it is missing is no news for strangers, and an alarm for the operator.
+func (s *Service) contentOf(ctx context.Context, f core.FileInfo) (Content, error) {
+	c, err := s.Content(ctx, Address(f.SHA256))
+	if core.KindOf(err) == core.NotFound {
+		return nil, core.E("files.contentOf", core.Unavailable, "the content of the file is not there: restore the folder of the files", errors.New(err.Error()))
+	}
+	return c, err
 }
 
 // Content returns a content by its address, for who copies everything: nothing is asked about rights.

@@ -2,6 +2,7 @@ package files
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -14,49 +15,89 @@ import (
 	"colonnade/tables"
 )
 
-// TestRightsDiffer compares who can download with who can read the column, over random records, owners, roles and versions.
+// crowd is people of all kinds of rights on papers.
+func (w *world) crowd() []context.Context {
+	return []context.Context{
+		w.clerk("all", authz.Organization), w.clerk("own", authz.Own), w.clerk("no_scan", authz.Organization, "scan"), w.clerk("no_photo", authz.Own, "photo"),
+		w.person("some", authz.Grant{Table: "paper", Privilege: authz.Read, Level: authz.Organization, Condition: `title == "1"`}, authz.Grant{Table: "paper", Privilege: authz.Create, Level: authz.Own}),
+		w.person("parts", authz.Grant{Table: "paper", Privilege: authz.Read, Level: authz.Organization, Hidden: []string{"scan"}}, authz.Grant{Table: "paper", Privilege: authz.Read, Level: authz.Organization, Condition: `title == "2"`}),
+		w.person("nothing"), w.t.Context(),
+	}
+}
+
+// TestRightsDiffer compares who can download with who can read the column, over random records, owners and roles: a file that a
+// record has by who reads the record, one that it had by who reads that version of it.
 func TestRightsDiffer(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		r := rand.New(rand.NewPCG(1, 12))
-		people := []context.Context{
-			w.clerk("all", authz.Organization), w.clerk("own", authz.Own), w.clerk("no_scan", authz.Organization, "scan"), w.clerk("no_photo", authz.Own, "photo"),
-			w.person("some", authz.Grant{Table: "paper", Privilege: authz.Read, Level: authz.Organization, Condition: `title == "1"`}, authz.Grant{Table: "paper", Privilege: authz.Create, Level: authz.Own}),
-			w.person("parts", authz.Grant{Table: "paper", Privilege: authz.Read, Level: authz.Organization, Hidden: []string{"scan"}}, authz.Grant{Table: "paper", Privilege: authz.Read, Level: authz.Organization, Condition: `title == "2"`}),
-			w.person("nothing"), t.Context(),
-		}
+		people := w.crowd()
 		type held struct {
 			of      Of
 			content string
 		}
 		var all []held
-		for i := range 30 {
+		for i := range 24 {
 			who := people[r.IntN(2)]
 			content := fmt.Sprint("content ", r.IntN(8))
 			f := w.upload(who, "a.txt", content)
 			id, err := w.insert(who, core.Record{"title": fmt.Sprint(i % 4), "scan": string(f.ID)})
 			must(t, err)
-			all = append(all, held{Of{Table: "paper", Record: id, Column: "scan"}, content})
+			all = append(all, held{Of{Table: "paper", Record: id, Column: "scan", File: f.ID}, content})
+			if r.IntN(2) == 0 {
+				set := core.Record{"title": fmt.Sprint(r.IntN(4))}
+				if r.IntN(2) == 0 {
+					next := w.upload(people[0], "b.txt", content+" anew")
+					set["scan"] = string(next.ID)
+					all = append(all, held{Of{Table: "paper", Record: id, Column: "scan", File: next.ID}, content + " anew"})
+				}
+				must(t, w.store.Tx(people[0], tables.TxOptions{}, func(ctx context.Context, tx *tables.Tx) error {
+					_, err := tx.Update(ctx, tables.Update{Table: "paper", Where: tables.ByID(id), Set: set})
+					return err
+				}))
+			}
+			if r.IntN(6) == 0 {
+				must(t, w.store.Tx(people[0], tables.TxOptions{}, func(ctx context.Context, tx *tables.Tx) error {
+					_, err := tx.Delete(ctx, tables.Remove{Table: "paper", Where: tables.ByID(id)})
+					return err
+				}))
+			}
 		}
-		read := 0
+		read, past := 0, 0
 		for _, h := range all {
 			for n, who := range people {
-				seen := ""
-				records, err := w.store.Records(who, w.store.Snapshot(), tables.Query{Table: "paper", Where: tables.ByID(h.of.Record), Fields: []tables.Field{{As: "scan", Column: "scan"}}})
-				if err == nil && len(records) == 1 && records[0]["scan"] != nil {
-					seen = h.content
+				now, then := w.sees(who, h.of)
+				want := map[bool]string{true: h.content}
+				if got := w.read(who, Of{Table: "paper", Record: h.of.Record, Column: "scan"}); now && got != h.content {
+					t.Fatalf("person %d, record %s: downloads %q, and reads the column of %q", n, h.of.Record, got, h.content)
 				}
-				if got := w.read(who, h.of); got != seen {
-					t.Fatalf("person %d, record %s: downloads %q, and reads the column of %q", n, h.of.Record, got, seen)
+				if got := w.read(who, h.of); got != want[now || then] {
+					t.Fatalf("person %d, record %s: downloads %q; reads now %t, in a version %t", n, h.of.Record, got, now, then)
 				}
-				if seen != "" {
+				if now {
 					read++
+				} else if then {
+					past++
 				}
 			}
 		}
-		if read < 40 || read > 200 {
-			t.Errorf("%d of %d could be read: the test says little", read, len(all)*len(people))
+		if most := len(all) * len(people); read < 30 || past < 10 || read+past > most*2/3 {
+			t.Errorf("of %d, %d could be read, and %d of the past: the test says little", most, read, past)
 		}
 	})
+}
+
+// sees reports whether the person reads that the record has the file, and whether it had it in a version.
+func (w *world) sees(who context.Context, of Of) (now, then bool) {
+	w.t.Helper()
+	snap := w.store.Snapshot()
+	records, err := w.store.Records(who, snap, tables.Query{Table: "paper", Where: tables.ByID(of.Record), Fields: []tables.Field{{As: "scan", Column: "scan"}}})
+	now = err == nil && len(records) == 1 && records[0]["scan"] == string(of.File)
+	versions, err := w.store.History(who, snap, tables.History{Table: "paper", ID: of.Record})
+	for _, v := range versions {
+		raw, _ := v["record"].(json.RawMessage)
+		then = then || err == nil && strings.Contains(string(raw), string(of.File))
+	}
+	return now, then
 }
 
 // TestGuessedID refuses to attach what somebody else has uploaded, in the words for what is not there.

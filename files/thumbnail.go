@@ -34,7 +34,7 @@ func (s *Service) Thumbnail(ctx context.Context, of Of, side int) (*File, error)
 	a := Address(info.SHA256)
 	content, err := s.cache.open(a, side)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err = s.draw(ctx, a, info.MediaType, side); err == nil {
+		if err = s.draw(ctx, info, side); err == nil {
 			content, err = s.cache.open(a, side)
 		}
 	}
@@ -47,6 +47,10 @@ func (s *Service) Thumbnail(ctx context.Context, of Of, side int) (*File, error)
 // picture describes a thumbnail.
 func picture(of core.FileInfo, c *os.File) (*File, error) {
 	i, err := c.Stat()
+	if err == nil && i.Size() == 0 {
+		_ = c.Close()
+		return nil, core.E("files.picture", core.Invalid, "the image cannot be decoded, or not in time, so it has no thumbnail")
+	}
 	head := make([]byte, 8)
 	if err == nil {
 		_, err = c.ReadAt(head, 0)
@@ -62,8 +66,10 @@ func picture(of core.FileInfo, c *os.File) (*File, error) {
 	return &File{of, c}, nil
 }
 
-// draw makes a thumbnail. One is made at a time, since each needs the memory of a whole image.
-func (s *Service) draw(ctx context.Context, a Address, mediaType string, side int) error {
+// draw makes a thumbnail. One is made at a time, since each needs the memory of a whole image. Of an image that cannot be decoded
+// an empty one is kept, so that nobody makes us try again and again.
+func (s *Service) draw(ctx context.Context, f core.FileInfo, side int) error {
+	a := Address(f.SHA256)
 	select {
 	case s.cache.turn <- struct{}{}:
 		defer func() { <-s.cache.turn }()
@@ -73,12 +79,17 @@ func (s *Service) draw(ctx context.Context, a Address, mediaType string, side in
 	if s.cache.has(a, side) { // somebody else was faster
 		return nil
 	}
-	c, err := s.Content(ctx, a)
+	c, err := s.contentOf(ctx, f)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = c.Close() }()
-	return s.cache.put(a, side, func(w io.Writer) error { return thumbnail(ctx, mediaType, c, side, w) })
+	alone := context.WithoutCancel(ctx) // it has a time of its own: the request may have waited for its turn
+	err = s.cache.put(a, side, func(w io.Writer) error { return thumbnail(alone, f.MediaType, c, side, w) })
+	if core.KindOf(err) == core.Invalid {
+		return errors.Join(err, s.cache.put(a, side, func(io.Writer) error { return nil }))
+	}
+	return err
 }
 
 // cache is the folder of thumbnails: ab/cd/abcd...-144.
