@@ -64,11 +64,11 @@ func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error)
 
 	actions := append(a.store.Actions(), a.store.AccessActions(a.logins)...)
 	actions = append(actions, plugins.Builtin(a.store)...)
-	a.data = transfer.New(a.store, transfer.Options{Log: log, Version: version()})
-	actions = append(actions, a.data.Actions()...)
 	if err := a.openFiles(c, log); err != nil {
 		return err
 	}
+	a.data = transfer.New(a.store, transfer.Options{Log: log, Version: version(), Contents: a.disk})
+	actions = append(actions, a.data.Actions()...)
 	if a.flows, err = flows.New(ctx, a.store, actions, flows.Options{Log: log}); err != nil {
 		return err
 	}

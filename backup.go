@@ -37,10 +37,9 @@ func operation(f *flag.FlagSet, args []string, out io.Writer, n int, usage strin
 }
 
 func runBackup(ctx context.Context, args []string, out io.Writer) error {
-	var data, database string
 	var verify bool
 	f := flag.NewFlagSet("colonnade backup", flag.ContinueOnError)
-	placeFlags(f, &data, &database)
+	named := placeFlags(f)
 	f.BoolVar(&verify, "verify", false, "read the backup FILE and check that it is whole, instead of making one")
 	if err := operation(f, args, out, 1, "colonnade backup [options] FILE"); err != nil {
 		return err
@@ -49,11 +48,11 @@ func runBackup(ctx context.Context, args []string, out io.Writer) error {
 		return checkBackup(f.Arg(0), out)
 	}
 	var m *archive.Manifest
-	from, file := placeOf(data, database), f.Arg(0)
+	from, file := named(), f.Arg(0)
 	p := newProgress(out, "backup of")
-	err := from.reading(ctx, func(ctx context.Context, s *transfer.Service) error {
+	err := from.using(ctx, db.Options{ReadOnly: true}, func(ctx context.Context, c *copying) error {
 		return newFile(file, func(w io.Writer) (err error) {
-			m, err = s.Backup(ctx, w, p.watch)
+			m, err = c.Backup(ctx, w, p.watch)
 			return err
 		})
 	})
@@ -143,24 +142,23 @@ func list(out io.Writer, sums []archive.Sum) {
 }
 
 func runRestore(ctx context.Context, args []string, out io.Writer) error {
-	var data, database string
 	f := flag.NewFlagSet("colonnade restore", flag.ContinueOnError)
-	placeFlags(f, &data, &database)
+	named := placeFlags(f)
 	if err := operation(f, args, out, 1, "colonnade restore [options] FILE"); err != nil {
 		return err
 	}
-	to, file := placeOf(data, database), f.Arg(0)
+	to, file := named(), f.Arg(0)
 	if info, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) || err == nil && info.IsDir() {
 		return core.E("main.restore", core.NotFound, "there is no file "+file)
 	}
 	var m *archive.Manifest
 	p := newProgress(out, "restoring")
-	err := to.filling(ctx, "restore", func(ctx context.Context, s *transfer.Service, d *db.DB) (err error) {
+	err := to.using(ctx, db.Options{Fill: "restore"}, func(ctx context.Context, c *copying) (err error) {
 		open := func() (io.ReadCloser, error) {
 			r, _, err := openFile(file)
 			return r, err
 		}
-		m, err = s.Restore(ctx, open, transfer.Filling{Watch: p.watch, Resume: func(ctx context.Context) error { return flows.Requeue(ctx, d) }})
+		m, err = c.Restore(ctx, open, c.filling(p))
 		return err
 	})
 	p.done()
@@ -171,26 +169,31 @@ func runRestore(ctx context.Context, args []string, out io.Writer) error {
 	return nil
 }
 
+// filling says how the database is filled.
+func (c *copying) filling(p *progress) transfer.Filling {
+	return transfer.Filling{Watch: p.watch, Resume: func(ctx context.Context) error { return flows.Requeue(ctx, c.db) }}
+}
+
 func runMove(ctx context.Context, args []string, out io.Writer) error {
 	const op = "main.move"
+	var from, to place
 	f := flag.NewFlagSet("colonnade move", flag.ContinueOnError)
-	if err := operation(f, args, out, 2, "colonnade move FROM TO\n\nFROM and TO are folders of embedded databases, or URLs such as postgres://user:password@localhost:5432/name. TO must be empty.\nNo server may run on FROM, which stays as it is"); err != nil {
+	f.StringVar(&from.files, "from-files", "", "folder of the contents of files of FROM; needed for PostgreSQL with files, the folder files in FROM when empty")
+	f.StringVar(&to.files, "to-files", "", "folder of the contents of files of TO; needed for PostgreSQL with files, the folder files in TO when empty")
+	if err := operation(f, args, out, 2, "colonnade move [options] FROM TO\n\nFROM and TO are folders of embedded databases, or URLs such as postgres://user:password@localhost:5432/name. TO must be empty.\nNo server may run on FROM, which stays as it is"); err != nil {
 		return err
 	}
-	from, to := place(f.Arg(0)), place(f.Arg(1))
-	if from == to {
+	from.at, to.at = f.Arg(0), f.Arg(1)
+	if from.at == to.at {
 		return core.E(op, core.Invalid, "FROM and TO are the same database")
 	}
-	source, d, err := from.open(ctx, db.Options{ReadOnly: true, Alone: true})
-	if err != nil {
-		return core.E(op, err)
-	}
-	defer func() { _ = d.Close() }() // it was only read
 	var sums []archive.Sum
 	p := newProgress(out, "moving")
-	err = to.filling(ctx, "move", func(ctx context.Context, s *transfer.Service, d *db.DB) (err error) {
-		sums, err = s.Move(ctx, source, transfer.Filling{Watch: p.watch, Resume: func(ctx context.Context) error { return flows.Requeue(ctx, d) }})
-		return err
+	err := from.using(ctx, db.Options{ReadOnly: true, Alone: true}, func(ctx context.Context, source *copying) error {
+		return to.using(ctx, db.Options{Fill: "move"}, func(ctx context.Context, c *copying) (err error) {
+			sums, err = c.Move(ctx, source.Service, c.filling(p))
+			return err
+		})
 	})
 	p.done()
 	if err != nil {
@@ -203,17 +206,16 @@ func runMove(ctx context.Context, args []string, out io.Writer) error {
 }
 
 func runHash(ctx context.Context, args []string, out io.Writer) error {
-	var data, database string
 	var asJSON bool
 	f := flag.NewFlagSet("colonnade hash", flag.ContinueOnError)
-	placeFlags(f, &data, &database)
+	named := placeFlags(f)
 	f.BoolVar(&asJSON, "json", false, "write a JSON list")
 	if err := operation(f, args, out, 0, "colonnade hash [options]"); err != nil {
 		return err
 	}
-	return placeOf(data, database).reading(ctx, func(ctx context.Context, s *transfer.Service) error {
+	return named().using(ctx, db.Options{ReadOnly: true}, func(ctx context.Context, c *copying) error {
 		p := newProgress(out, "reading")
-		sums, err := s.Sums(ctx, p.watch)
+		sums, err := c.Sums(ctx, p.watch)
 		p.done()
 		if err != nil {
 			return core.E("main.hash", err)

@@ -114,7 +114,7 @@ func TestBackupUnderLoad(t *testing.T) {
 // soundAccounts looks whether the restored database is of one moment, and returns the number of its accounts.
 func soundAccounts(t *testing.T, folder string) int {
 	t.Helper()
-	dialect, source := place(folder).dialect()
+	dialect, source := place{at: folder}.dialect()
 	d := dbtest.Open(t, dialect, source)
 	defer func() { _ = d.Close() }()
 	number := func(query string) (n int64) {
@@ -160,7 +160,7 @@ func TestBackupRestore(t *testing.T) {
 		for _, c := range to {
 			cli(t, "restore", "--data", c.Data, "--database", c.Database, file)
 			if got := cli(t, "hash", "--data", c.Data, "--database", c.Database); got != want {
-				t.Errorf("restored into %s:\n%s\nwant\n%s", placeOf(c.Data, c.Database), got, want)
+				t.Errorf("restored into %s:\n%s\nwant\n%s", placeOf(c.Data, c.Database, ""), got, want)
 			}
 			if got := refusal(t, "restore", "--data", c.Data, "--database", c.Database, file); !strings.Contains(got, "holds a database already") {
 				t.Error(got)

@@ -55,7 +55,7 @@ func (a *app) demo(ctx context.Context, c *config, once bool, out io.Writer) err
 		return err
 	}
 	url := "http://" + a.web.Addr()
-	say(out, "Colonnade demo on %s, database in %s\n", url, placeOf(c.Data, c.Database))
+	say(out, "Colonnade demo on %s, database in %s\n", url, placeOf(c.Data, c.Database, c.Files))
 	if err := coffee.Run(ctx, coffee.Options{URL: url + "/graphql", Key: key, Out: out, Terminal: isTerminal(out)}); err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ var arrows = map[string]string{
 	"plugins":          "core tables plugins/*",
 	"transfer/format":  "core",
 	"transfer/archive": "core tables",
-	"transfer":         "core core/db tables transfer/archive transfer/format",
+	"transfer":         "core core/db files tables transfer/archive transfer/format",
 	"graphql":          "core tables",
 	"files":            "core tables",
 	"web":              "core authz files graphql transfer transfer/format",

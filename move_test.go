@@ -5,11 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"colonnade/core"
 	"colonnade/core/db"
 	"colonnade/core/db/dbtest"
 )
@@ -54,7 +56,7 @@ steps:
 			t.Fatal(err)
 		}
 		s.stop(t)
-		from := placeOf(c.Data, c.Database)
+		from := placeOf(c.Data, c.Database, "")
 		dialect, source := from.dialect()
 		d := dbtest.Open(t, dialect, source)
 		for _, text := range []string{`DELETE FROM "_flow_step"`, `UPDATE "_flow_run" SET status = 'waiting', finished_at = NULL, output = NULL, started_at = NULL, lease = 0`} {
@@ -72,11 +74,59 @@ steps:
 	})
 }
 
+// TestMoveFiles moves and restores the contents of files with the database; a content that is lost keeps nothing else back.
+func TestMoveFiles(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, c *config) {
+		s := newScenario(t, c)
+		s.want(t, `mutation { create_table(name: "paper", columns: [{name: "scan", kind: "file"}]) { version } }`, `"version":1`)
+		records := map[string][]byte{}
+		for _, content := range [][]byte{[]byte("Hello"), bytes.Repeat([]byte("0123456789abcdef"), 20_000), bytes.Repeat([]byte{7}, 64<<10)} {
+			file, ok := members(t, string(s.call(t, "admin", http.MethodPost, "/data/file?name=a.bin", content, nil)))["id"].(string)
+			if !ok {
+				t.Fatal("the file was not uploaded")
+			}
+			id := string(core.NewID())
+			s.want(t, `mutation { insert_paper_one(object: {id: "`+id+`", scan: "`+file+`"}) { id } }`, id)
+			records[id] = content
+		}
+		same := func() {
+			t.Helper()
+			for id, want := range records {
+				if got := s.call(t, "admin", http.MethodGet, "/data/file/paper/"+id+"/scan", nil, nil); !bytes.HasPrefix(got, []byte("200 OK\n")) || !bytes.HasSuffix(got, append([]byte("\n\n"), want...)) {
+					t.Errorf("%d bytes, %.60q, want %d", len(got), got, len(want))
+				}
+			}
+		}
+		same()
+		s.move(t, c)
+		same()
+		_, file := s.download(t, "admin")
+		folder := t.TempDir()
+		if err := os.WriteFile(filepath.Join(folder, "b"), file, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cli(t, "restore", "--data", filepath.Join(folder, "to"), filepath.Join(folder, "b"))
+		s.stop(t)
+		s.open(t, &config{Dev: true, Data: filepath.Join(folder, "to")})
+		same()
+		s.stop(t)
+		if err := os.RemoveAll(filepath.Join(folder, "to", "files")); err != nil {
+			t.Fatal(err)
+		}
+		cli(t, "backup", "--data", filepath.Join(folder, "to"), filepath.Join(folder, "less"))
+		cli(t, "restore", "--data", filepath.Join(folder, "again"), filepath.Join(folder, "less"))
+		want, got := cli(t, "hash", "--data", filepath.Join(folder, "to")), cli(t, "hash", "--data", filepath.Join(folder, "again"))
+		if want != got || !strings.Contains(got, "         3  contents of files") {
+			t.Errorf("got\n%s\nwant\n%s", got, want)
+		}
+	})
+}
+
 // TestMoveRefuses sees what is not moved, and that nothing was done to it.
 func TestMoveRefuses(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, c *config) {
 		s := newScenario(t, c)
-		from, to := string(placeOf(c.Data, c.Database)), t.TempDir()
+		from, to := placeOf(c.Data, c.Database, "").at, t.TempDir()
 		wanted := func(got string, words ...string) {
 			t.Helper()
 			for _, w := range words {
@@ -103,7 +153,7 @@ func TestMoveRefuses(t *testing.T) {
 
 		// A move that did not end.
 		for _, c := range []*config{c, {Data: to}} {
-			dialect, source := placeOf(c.Data, c.Database).dialect()
+			dialect, source := placeOf(c.Data, c.Database, "").dialect()
 			d := dbtest.Open(t, dialect, source)
 			if _, err := d.Exec(t.Context(), db.New(dialect).Write(`INSERT INTO "_meta" (key, value) VALUES ('unfinished', 'move')`)); err != nil {
 				t.Fatal(err)
@@ -117,7 +167,7 @@ func TestMoveRefuses(t *testing.T) {
 			}
 			wanted(explain(err), "a move into this database did not end", "repeat that command")
 			wanted(refusal(t, "hash", "--data", c.Data, "--database", c.Database), "did not end")
-			wanted(refusal(t, "move", string(placeOf(c.Data, c.Database)), t.TempDir()), "did not end")
+			wanted(refusal(t, "move", placeOf(c.Data, c.Database, "").at, t.TempDir()), "did not end")
 		}
 	})
 }
@@ -148,7 +198,7 @@ func (s *scenario) move(t *testing.T, from *config) {
 	if from.Database == "" && dbtest.HasPostgres() {
 		to.Database = dbtest.EmptyPostgresDSN(t)
 	}
-	cli(t, "move", string(placeOf(from.Data, from.Database)), string(placeOf(to.Data, to.Database)))
+	cli(t, "move", "--from-files", from.filesFolder(), "--to-files", to.filesFolder(), placeOf(from.Data, from.Database, "").at, placeOf(to.Data, to.Database, "").at)
 	cli(t, "verify", "--data", to.Data, "--database", to.Database)
 	s.open(t, to)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"io"
 	"log/slog"
@@ -13,39 +14,58 @@ import (
 	"colonnade/core/db"
 	"colonnade/core/db/postgres"
 	"colonnade/core/db/sqlite"
+	"colonnade/files"
 	"colonnade/tables"
 	"colonnade/transfer"
 )
 
-// place is where a database is: a folder, a file of SQLite, or the address of PostgreSQL.
-type place string
-
-// placeFlags declares the options that name the database of a command.
-func placeFlags(f *flag.FlagSet, data, database *string) {
-	f.StringVar(data, "data", env("COLONNADE_DATA", "data"), "folder of the embedded database (COLONNADE_DATA)")
-	f.StringVar(database, "database", env("COLONNADE_DATABASE", ""), "postgres://... instead of the embedded database (COLONNADE_DATABASE)")
+// place is where a database is, and the contents of its files.
+type place struct {
+	at    string // a folder, a file of SQLite, or the address of PostgreSQL
+	files string // a folder; the folder files beside an embedded database when empty
 }
 
-func placeOf(data, database string) place {
-	if database != "" {
-		return place(database)
+// placeFlags declares the options that name the database of a command; named returns it when they are read.
+func placeFlags(f *flag.FlagSet) (named func() place) {
+	var data, database, files string
+	f.StringVar(&data, "data", env("COLONNADE_DATA", "data"), "folder of the embedded database (COLONNADE_DATA)")
+	f.StringVar(&database, "database", env("COLONNADE_DATABASE", ""), "postgres://... instead of the embedded database (COLONNADE_DATABASE)")
+	f.StringVar(&files, "files", env("COLONNADE_FILES", ""), "folder of the contents of files; the folder files in that of --data when empty (COLONNADE_FILES)")
+	return func() place { return placeOf(data, database, files) }
+}
+
+func placeOf(data, database, files string) place {
+	if database == "" {
+		return place{data, files}
 	}
-	return place(data)
+	if files == "" {
+		files = filepath.Join(data, "files")
+	}
+	return place{database, files}
 }
 
 func (p place) postgres() bool {
-	return strings.HasPrefix(string(p), "postgres://") || strings.HasPrefix(string(p), "postgresql://")
+	return strings.HasPrefix(p.at, "postgres://") || strings.HasPrefix(p.at, "postgresql://")
 }
 
 // dialect returns the dialect and the source of the database.
 func (p place) dialect() (db.Dialect, string) {
 	if p.postgres() {
-		return postgres.Dialect{}, string(p)
+		return postgres.Dialect{}, p.at
 	}
-	if info, err := os.Stat(string(p)); filepath.Ext(string(p)) == ".db" && (err != nil || !info.IsDir()) {
-		return sqlite.Dialect{}, string(p)
+	if info, err := os.Stat(p.at); filepath.Ext(p.at) == ".db" && (err != nil || !info.IsDir()) {
+		return sqlite.Dialect{}, p.at
 	}
-	return sqlite.Dialect{}, filepath.Join(string(p), "colonnade.db")
+	return sqlite.Dialect{}, filepath.Join(p.at, "colonnade.db")
+}
+
+// folder returns the folder of the contents of files.
+func (p place) folder() string {
+	if p.files == "" && !p.postgres() {
+		_, source := p.dialect()
+		return filepath.Join(filepath.Dir(source), "files")
+	}
+	return p.files
 }
 
 // String is what people may read of the place: no password.
@@ -57,47 +77,57 @@ func (p place) String() string {
 	return source
 }
 
+// copying is a database that is open for a command that copies.
+type copying struct {
+	*transfer.Service
+	db   *db.DB
+	disk *files.Disk // nil without a folder
+}
+
+func (c *copying) close() error {
+	if c.disk != nil {
+		return errors.Join(c.disk.Close(), c.db.Close())
+	}
+	return c.db.Close()
+}
+
 // open opens the database for a command that copies. The caller closes it.
-func (p place) open(ctx context.Context, o db.Options) (*transfer.Service, *db.DB, error) {
+func (p place) open(ctx context.Context, o db.Options) (*copying, error) {
 	const op = "main.open"
-	if strings.Contains(string(p), "://") && !p.postgres() {
-		return nil, nil, core.E(op, core.Invalid, "a database is a folder, or a URL such as postgres://user:password@localhost:5432/name")
+	if strings.Contains(p.at, "://") && !p.postgres() {
+		return nil, core.E(op, core.Invalid, "a database is a folder, or a URL such as postgres://user:password@localhost:5432/name")
 	}
 	o.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	dialect, source := p.dialect()
 	d, err := db.Open(ctx, dialect, source, o)
 	if err != nil {
-		return nil, nil, core.E(op, err)
+		return nil, core.E(op, err)
 	}
-	return transfer.New(tables.New(d, tables.Options{Builtin: builtin(), Log: o.Log}), transfer.Options{Log: o.Log, Version: version()}), d, nil
+	c := &copying{db: d}
+	to := transfer.Options{Log: o.Log, Version: version()}
+	_, err = os.Stat(p.folder())
+	if there := err == nil; p.folder() != "" && (there || !o.ReadOnly) {
+		if c.disk, err = files.OpenDisk(p.folder()); err != nil {
+			return nil, core.E(op, errors.Join(err, d.Close()))
+		}
+		to.Contents = c.disk
+	}
+	c.Service = transfer.New(tables.New(d, tables.Options{Builtin: builtin(), Log: o.Log}), to)
+	return c, nil
 }
 
-// reading opens the database to be read beside a server, and calls f as the one who runs it.
-func (p place) reading(ctx context.Context, f func(ctx context.Context, s *transfer.Service) error) (err error) {
-	s, d, err := p.open(ctx, db.Options{ReadOnly: true})
+// using opens the database, and calls f as the one who runs it.
+func (p place) using(ctx context.Context, o db.Options, f func(ctx context.Context, c *copying) error) (err error) {
+	c, err := p.open(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer func() {
-		if bad := d.Close(); err == nil {
+		if bad := c.close(); err == nil {
 			err = bad
 		}
 	}()
-	return f(core.WithCaller(ctx, core.System("operator")), s)
-}
-
-// filling opens an empty database to be filled by what the command does, and calls f as the one who runs it.
-func (p place) filling(ctx context.Context, what string, f func(ctx context.Context, s *transfer.Service, d *db.DB) error) (err error) {
-	s, d, err := p.open(ctx, db.Options{Fill: what})
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if bad := d.Close(); err == nil {
-			err = bad
-		}
-	}()
-	return f(core.WithCaller(ctx, core.System("operator")), s, d)
+	return f(core.WithCaller(ctx, core.System("operator")), c)
 }
 
 // progress shows on a terminal how a copy goes on; f writes what stays.

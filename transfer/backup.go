@@ -27,7 +27,8 @@ func (s *Service) MayBackup(ctx context.Context) error {
 	return core.E("transfer.MayBackup", tables.MayDump(core.CallerFrom(ctx)))
 }
 
-// Backup writes everything that the database holds at this moment as an archive, for an administrator. Writers do not wait.
+// Backup writes everything that the database holds at this moment, and the contents of its files, as an archive, for an
+// administrator. Writers do not wait.
 func (s *Service) Backup(ctx context.Context, w io.Writer, watch Watch) (*archive.Manifest, error) {
 	const op = "transfer.Backup"
 	d := s.store.DB()
@@ -39,7 +40,7 @@ func (s *Service) Backup(ctx context.Context, w io.Writer, watch Watch) (*archiv
 	if err != nil {
 		return nil, core.E(op, err)
 	}
-	if err := s.store.Dump(ctx, watch.with(a)); err != nil {
+	if err := s.dump(ctx, watch.with(a)); err != nil {
 		a.Abandon()
 		return nil, core.E(op, err)
 	}
@@ -50,7 +51,7 @@ func (s *Service) Backup(ctx context.Context, w io.Writer, watch Watch) (*archiv
 // Sums returns what each table of the database holds, summed up, for an administrator.
 func (s *Service) Sums(ctx context.Context, watch Watch) ([]archive.Sum, error) {
 	var sums archive.Sums
-	err := s.store.Dump(ctx, watch.with(&sums))
+	err := s.dump(ctx, watch.with(&sums))
 	return sums.All(), core.E("transfer.Sums", err)
 }
 
@@ -104,7 +105,7 @@ func (s *Service) suits(h archive.Head) error {
 // compares what they then hold. It returns the sums of both, which are the same.
 func (s *Service) Move(ctx context.Context, from *Service, o Filling) ([]archive.Sum, error) {
 	const op = "transfer.Move"
-	sums, err := s.fill(ctx, func(to tables.Dumping) error { return from.store.Dump(ctx, to) }, o)
+	sums, err := s.fill(ctx, func(to tables.Dumping) error { return from.dump(ctx, to) }, o)
 	if err == nil {
 		err = s.store.KeepCursors(ctx, from.store)
 	}
@@ -121,7 +122,12 @@ func (s *Service) fill(ctx context.Context, from archive.Dump, o Filling) ([]arc
 		return nil, err
 	}
 	var was archive.Sums
-	if err := from(o.Watch.with(&was, f)); err != nil {
+	k := &keeping{Dumping: f, ctx: ctx, to: s.o.Contents}
+	if err := from(o.Watch.with(&was, k)); err != nil {
+		_ = k.drop() // err says more
+		return nil, err
+	}
+	if err := k.end(); err != nil {
 		return nil, err
 	}
 	if err := f.Finish(); err != nil {
@@ -140,7 +146,7 @@ func (s *Service) fill(ctx context.Context, from archive.Dump, o Filling) ([]arc
 	if table == "" {
 		return is, nil
 	}
-	err = archive.Compare(from, func(to tables.Dumping) error { return s.store.Dump(ctx, to) })
+	err = archive.Compare(from, func(to tables.Dumping) error { return s.dump(ctx, to) })
 	if err == nil {
 		err = core.E("transfer.fill", core.Invalid, core.At{Table: table}, "the copy is not what the original was a moment ago: something else writes to one of them")
 	}

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 
 	"colonnade/core"
+	"colonnade/files"
 	"colonnade/tables"
 )
 
@@ -11,6 +12,9 @@ import (
 type Options struct {
 	Log     *slog.Logger // slog.Default when nil
 	Version string       // of the program, which a backup names
+
+	// Contents are the contents of files, which go with the database; nil when there are none.
+	Contents files.Store
 }
 
 // Service imports and exports for callers.

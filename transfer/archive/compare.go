@@ -45,13 +45,14 @@ func (i item) missing() error {
 	return core.E("archive.Compare", core.Invalid, core.At{Table: i.part.Name}, "the copy does not have the record "+nameOf(i.part, i.row))
 }
 
-var errStopped = errors.New("nobody takes the dump any more")
+// ErrStopped ends a dump that nobody takes any more.
+var ErrStopped = errors.New("nobody takes the dump any more")
 
 // each yields what a dump gives. An item is good until the next.
 func each(d Dump) iter.Seq2[item, error] {
 	return func(yield func(item, error) bool) {
 		t := &pushed{yield: yield}
-		if err := d(t); err != nil && !errors.Is(err, errStopped) {
+		if err := d(t); err != nil && !errors.Is(err, ErrStopped) {
 			yield(item{}, err)
 		}
 	}
@@ -71,7 +72,7 @@ func (p *pushed) Row(values [][]byte) error { return p.push(values) }
 
 func (p *pushed) push(row [][]byte) error {
 	if !p.yield(item{p.part, row}, nil) {
-		return errStopped
+		return ErrStopped
 	}
 	return nil
 }
