@@ -82,6 +82,15 @@ func TestFileRequests(t *testing.T) {
 				}
 			}
 		}
+		// No address leads to another file than that of the column.
+		for _, other := range []string{
+			"../../../etc/passwd", "%2e%2e%2f%2e%2e%2fetc%2fpasswd", "%252e%252e%252fetc%252fpasswd", "scan/..", "scan%00", "scan?id=../../x", "scan?id=" + strings.Repeat("ab", 32), "SCAN", "id", "scan?id=*",
+		} {
+			base := path[:strings.LastIndex(path, "/")+1]
+			if res, body := s.request(t, "admin", http.MethodGet, base+other, nil, nil); res.StatusCode != http.StatusNotFound {
+				t.Errorf("%s: %s %s", other, res.Status, body)
+			}
+		}
 		// A page of another site cannot upload with the cookie of its reader, nor can a form.
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/data/file?name=a.txt", strings.NewReader("abc"))
 		if err != nil {

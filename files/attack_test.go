@@ -109,6 +109,35 @@ type counted struct{ n int }
 
 func (c *counted) Read(p []byte) (int, error) { c.n += len(p); return len(p), nil }
 
+// TestDiskFull says that the disk is full, and what to do.
+func TestDiskFull(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip("this system has no disk that is always full")
+	}
+	defer full.Close()
+	wantKind(t, (&stagedFile{}).fill(full, strings.NewReader("content"), 100), core.Full, "the disk of the files is full")
+}
+
+// TestStreams takes a large file in without keeping it in memory.
+func TestStreams(t *testing.T) {
+	d, err := OpenDisk(t.TempDir())
+	must(t, err)
+	defer d.Close()
+	const size = 64 << 20
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	staged, err := d.Stage(t.Context(), io.LimitReader(&counted{}, size), size)
+	must(t, err)
+	f := core.FileInfo{}
+	must(t, look(staged, &f))
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; staged.Size() != size || took > 4<<20 {
+		t.Errorf("%d bytes were allocated for %d", took, staged.Size())
+	}
+	staged.Drop()
+}
+
 // TestCutOff leaves nothing of an upload whose sender goes away.
 func TestCutOff(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
