@@ -5,6 +5,6 @@
 // kept by a [Store], under its SHA-256, so that equal contents are kept once. An upload is on disk before its row commits, and a
 // content goes only after every row that refers to it: nothing that is referred to is ever missing.
 //
-// To copy everything, as a backup does, walk [Service.All] and read each content with [Service.Content]; do it before and again
-// after the database is copied, since contents come and go meanwhile. [Service.Put] puts them back.
+// Who copies everything takes the addresses from the rows of "_blob", or from [Store.All], reads each content with [Store.Open], and
+// puts it elsewhere with [Store.Stage], which tells its hash, and [Staged.Keep]. Contents come and go meanwhile.
 package files

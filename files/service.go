@@ -3,7 +3,6 @@ package files
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"strings"
@@ -136,29 +135,9 @@ func (s *Service) Open(ctx context.Context, of Of) (*File, error) {
 
 // contentOf returns the content of a file. That it is missing is no news for strangers, and an alarm for the operator.
 func (s *Service) contentOf(ctx context.Context, f core.FileInfo) (Content, error) {
-	c, err := s.Content(ctx, Address(f.SHA256))
+	c, err := s.o.Contents.Open(ctx, Address(f.SHA256))
 	if core.KindOf(err) == core.NotFound {
 		return nil, core.E("files.contentOf", core.Unavailable, "the content of the file is not there: restore the folder of the files", errors.New(err.Error()))
 	}
 	return c, err
-}
-
-// Content returns a content by its address, for who copies everything: nothing is asked about rights.
-func (s *Service) Content(ctx context.Context, a Address) (Content, error) {
-	c, err := s.o.Contents.Open(ctx, a)
-	return c, core.E("files.Content", err)
-}
-
-// Put keeps a content that was copied, for who puts everything back. It is refused when it is not that of the address.
-func (s *Service) Put(ctx context.Context, a Address, r io.Reader) error {
-	const op = "files.Put"
-	staged, err := s.o.Contents.Stage(ctx, r, 1<<62)
-	if err != nil {
-		return core.E(op, err)
-	}
-	defer staged.Drop()
-	if staged.Address() != a {
-		return core.E(op, core.Invalid, fmt.Sprintf("the content of %s is damaged: its hash is %s", a, staged.Address()))
-	}
-	return core.E(op, staged.Keep(ctx))
 }

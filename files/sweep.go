@@ -3,7 +3,6 @@ package files
 import (
 	"context"
 	"errors"
-	"iter"
 	"time"
 
 	"colonnade/core"
@@ -61,7 +60,7 @@ func (s *Service) tidy(ctx context.Context, w *tables.FileSweep, staged time.Tim
 		return err
 	}
 	var part []string
-	for a, err := range s.All(ctx) {
+	for a, err := range s.o.Contents.All(ctx) {
 		if err != nil {
 			return err
 		}
@@ -80,12 +79,9 @@ func (s *Service) tidy(ctx context.Context, w *tables.FileSweep, staged time.Tim
 
 // kept reports whether the content is there, or may be.
 func (s *Service) kept(ctx context.Context, a Address) bool {
-	c, err := s.Content(ctx, a)
+	c, err := s.o.Contents.Open(ctx, a)
 	if err == nil {
 		_ = c.Close()
 	}
 	return core.KindOf(err) != core.NotFound
 }
-
-// All yields the address of every content, for who copies everything. Contents come and go meanwhile.
-func (s *Service) All(ctx context.Context) iter.Seq2[Address, error] { return s.o.Contents.All(ctx) }

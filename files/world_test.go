@@ -135,7 +135,7 @@ func (w *world) read(ctx context.Context, of Of) string {
 func (w *world) contents() map[Address]bool {
 	w.t.Helper()
 	out := map[Address]bool{}
-	for a, err := range w.s.All(w.t.Context()) {
+	for a, err := range w.disk.All(w.t.Context()) {
 		must(w.t, err)
 		out[a] = true
 	}
