@@ -36,6 +36,7 @@ func TestKinds(t *testing.T) {
 			}
 			return out.Data
 		}
+		ask(`mutation { set_base_currency(currency: "EUR") { recomputed { table } } put_exchange_rates(rates: [{currency: "USD", rate: 0.925}]) { rates } }`)
 		var columns, values, names []string
 		for _, k := range core.Kinds() {
 			x := k.Example()

@@ -46,6 +46,7 @@ var Actions = []ActionPrivilege{
 	{"import_data", "Import files."},
 	{"allow_duplicates", "Write records that a duplicate rule blocks."},
 	{"manage_models", "Train models."},
+	{"manage_currencies", "Set the base currency and exchange rates, and compute base amounts anew."},
 	{"purge_records", "Delete records for good that are in the recycle bin."},
 	{"verify_history", "Read the audit, and compare the history with its seals."},
 }

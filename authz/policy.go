@@ -287,6 +287,11 @@ func (p *Policy) check(g Grant, compile func(*core.Table, string) (*rules.Expr, 
 			return nil, fail(core.At{Column: name}, core.Invalid, "the primary key cannot be hidden")
 		}
 		h.hidden[name] = true
+		for _, m := range t.Monies() { // an amount takes what is beside it along
+			if m.Amount.Name == name {
+				h.hidden[m.Code.Name], h.hidden[m.Rate.Name], h.hidden[m.Base.Name] = true, true, true
+			}
+		}
 	}
 	if g.Condition != "" {
 		x, err := compile(t.Table, g.Condition)

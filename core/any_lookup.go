@@ -18,6 +18,11 @@ func (t *Table) TargetColumn(c *Column) (*Column, bool) {
 	return &t.Columns[i], true
 }
 
+// withParts returns the columns with those that hold the other parts of lookups of several tables and of currencies.
+func (d *draft) withParts(t *Table, columns []Column) []Column {
+	return withMoney(d.withTargets(t, columns))
+}
+
 // withTargets returns the columns with the column of the table after each lookup of several that lacks it.
 func (d *draft) withTargets(t *Table, columns []Column) []Column {
 	var out []Column
@@ -98,9 +103,9 @@ func (t *Table) checkTargets() error {
 	const op = "core.checkTargets"
 	for i := range t.Columns {
 		c := &t.Columns[i]
-		if c.Of != "" {
+		if c.Of != "" && c.Kind == Choice {
 			of, ok := t.Column(c.Of)
-			if !ok || of.Kind != AnyLookup || c.Kind != Choice || c.Required || c.Default != "" {
+			if !ok || of.Kind != AnyLookup || c.Required || c.Default != "" {
 				return E(op, Invalid, At{Table: t.Name, Column: c.Name}, "the column does not hold the table of a lookup")
 			}
 		}

@@ -35,7 +35,7 @@ func (c AddColumn) apply(d *draft) error {
 		return E("core.AddColumn", Exists, At{Table: c.To, Column: c.Add.Name}, "the table has a column of this name already")
 	}
 	t.Columns = slices.Clone(t.Columns)
-	for _, add := range d.withTargets(&t, []Column{c.Add}) {
+	for _, add := range d.withParts(&t, []Column{c.Add}) {
 		add.Physical = physical(add.Name, t.taken)
 		t.Columns = append(t.Columns, add)
 	}
@@ -66,6 +66,7 @@ func (c RenameColumns) apply(d *draft) error {
 	if err != nil {
 		return err
 	}
+	c.To = t.renameMoney(c.To)
 	for _, from := range slices.Sorted(maps.Keys(c.To)) {
 		if _, _, err := d.own(c.Of, from); err != nil {
 			return E(op, err)
@@ -236,6 +237,9 @@ func (c AlterColumn) apply(d *draft) error {
 	if (was.Formula == "") != (next.Formula == "") {
 		return E(op, Invalid, at, "a calculated column has no values of its own: drop the column and add it anew")
 	}
+	if c.Backfill != "" && was.Kind == Currency {
+		return E(op, Invalid, at, "an amount of money is not filled in, since its currency is in another column: write both before")
+	}
 	if was.Of != "" && c.Set["options"] != nil {
 		return E(op, Invalid, at, "the options are the targets of "+was.Of+": add a target there")
 	}
@@ -272,6 +276,9 @@ func (c RetypeColumn) apply(d *draft) error {
 	}
 	if c.OnLoss != "" && c.OnLoss != "refuse" && c.OnLoss != "null" {
 		return E(op, Invalid, at, "on_loss is refuse or null")
+	}
+	if was.Kind == Currency || c.To.Kind == Currency || was.Of != "" && was.Kind != Choice {
+		return E(op, Invalid, at, "an amount of money has its currency in another column and is not converted: add a new column, and copy the amounts with their currencies")
 	}
 	if was.Of != "" || was.Kind == AnyLookup || c.To.Kind == AnyLookup {
 		return E(op, Invalid, at, "a lookup of several tables is two columns and is not converted: add a new one")
@@ -326,7 +333,7 @@ func (c DropColumn) apply(d *draft) error {
 		return E("core.DropColumn", Invalid, at, fmt.Sprintf("the duplicate rule %q names the column: drop it first, in the same plan", t.Duplicates[k].Name))
 	}
 	if of := t.Columns[i].Of; of != "" {
-		return E("core.DropColumn", Invalid, at, "the column holds the table of "+of+": drop that one, which takes this one along")
+		return E("core.DropColumn", Invalid, at, "the column is a part of "+of+": drop that one, which takes this one along")
 	}
 	t.Dropped = slices.Clone(t.Dropped)
 	t.Columns = slices.DeleteFunc(t.Columns, func(was Column) bool {
@@ -377,7 +384,7 @@ func (c UndoColumn) apply(d *draft) error {
 		back.Name = c.As
 	}
 	if back.Of != "" {
-		return E(op, Invalid, at, "the column holds the table of "+back.Of+": bring that one back, which brings this one along")
+		return E(op, Invalid, at, "the column is a part of "+back.Of+": bring that one back, which brings this one along")
 	}
 	if err = back.eachTarget(func(name string) (string, error) { return d.liveTarget(at, name) }); err != nil {
 		return E(op, err)
@@ -396,8 +403,8 @@ func (c UndoColumn) apply(d *draft) error {
 	} else {
 		t.Columns = append(t.Columns, back)
 	}
-	if back.Kind == AnyLookup {
-		if err := t.undoTarget(x.Column.Name, back.Name); err != nil {
+	if back.Kind == AnyLookup || back.Kind == Currency {
+		if err := t.undoParts(x.Column.Name, back.Name, back.Kind); err != nil {
 			return E(op, err)
 		}
 	}
@@ -405,19 +412,29 @@ func (c UndoColumn) apply(d *draft) error {
 	return nil
 }
 
-// undoTarget brings back the column that holds the table of a lookup, which has another name now.
-func (t *Table) undoTarget(was, now string) error {
-	i := t.lastDropped(func(x Dropped) bool { return x.Column != nil && x.Column.Of == was })
-	if i < 0 {
-		return E("core.undoTarget", NotFound, At{Table: t.Name, Column: was}, "the column that holds the table of the lookup is purged")
+// undoParts brings back the other columns of a lookup or an amount, which has another name now.
+func (t *Table) undoParts(was, now string, k Kind) error {
+	const op = "core.undoParts"
+	want := 1
+	if k == Currency {
+		want = len((&Column{}).moneyParts())
 	}
-	of := *t.Dropped[i].Column
-	of.Of = now
-	if _, ok := t.Column(of.Name); ok {
-		return E("core.undoTarget", Exists, At{Table: t.Name, Column: of.Name}, "the table has another column of this name now: rename it first")
+	for range want {
+		i := t.lastDropped(func(x Dropped) bool { return x.Column != nil && x.Column.Of == was })
+		if i < 0 {
+			return E(op, NotFound, At{Table: t.Name, Column: was}, "another part of the column is purged")
+		}
+		part := *t.Dropped[i].Column
+		part.Of = now
+		if rest, ok := strings.CutPrefix(part.Name, was); ok && k == Currency {
+			part.Name = now + rest
+		}
+		if _, ok := t.Column(part.Name); ok {
+			return E(op, Exists, At{Table: t.Name, Column: part.Name}, "the table has another column of this name now: rename it first")
+		}
+		t.Dropped = slices.Delete(t.Dropped, i, i+1)
+		t.Columns = append(t.Columns, part)
 	}
-	t.Dropped = slices.Delete(t.Dropped, i, i+1)
-	t.Columns = append(t.Columns, of)
 	return nil
 }
 

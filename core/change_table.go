@@ -20,7 +20,7 @@ func (c CreateTable) apply(d *draft) error {
 	t := c.Define
 	t.Columns = slices.Clone(t.Columns)
 	t.Physical, t.Dropped, t.DroppedAt, t.Purged, t.Spent, t.HadOwners = physical(t.Name, d.taken), nil, nil, false, nil, false
-	t.Columns = d.withTargets(&t, t.Columns)
+	t.Columns = d.withParts(&t, t.Columns)
 	for i := range t.Columns {
 		t.Columns[i].Physical = "" // the names of a new table are free
 	}

@@ -24,6 +24,8 @@ const (
 	Email Format = "email" // an address without a name, in lower case
 	URL   Format = "url"   // an absolute http or https address; scheme and host in lower case
 	Phone Format = "phone" // E.164, such as +4930123456
+
+	CurrencyCode Format = "currency" // a code of ISO 4217, such as EUR
 )
 
 // formats return the text in the form of the format, or what is wrong with it.
@@ -31,6 +33,8 @@ var formats = map[Format]func(c *Column, s string) (string, string){
 	Email: formatEmail,
 	URL:   formatURL,
 	Phone: formatPhone,
+
+	CurrencyCode: formatCurrency,
 }
 
 // limits are what check has compiled of the definition of a column. The argument of an action has none.
@@ -162,12 +166,12 @@ func (c *Column) compile() string {
 	case c.MinLength < 0 || c.MaxLength < 0 || l.characters > MaxText || c.MinLength > l.characters:
 		return fmt.Sprintf("the lengths of a text are between 0 and %d, and the minimal one is not above the maximal one", MaxText)
 	case c.Format != "" && (c.Kind != Text || formats[c.Format] == nil):
-		return "the format of a text is one of email, url, phone; other kinds have none"
+		return "the format of a text is one of currency, email, phone, url; other kinds have none"
 	case c.Region != "" && (c.Format != Phone || !phonenumbers.GetSupportedRegions()[c.Region]):
 		return "the region of a telephone number is a country such as DE; nothing else has one"
 	case c.Message != "" && c.Pattern == "":
 		return "a message needs a pattern"
-	case (c.Min != nil || c.Max != nil) && !slices.Contains([]Kind{Integer, Decimal, Float}, c.Kind):
+	case (c.Min != nil || c.Max != nil) && !slices.Contains([]Kind{Integer, Decimal, Currency, Float}, c.Kind):
 		return "only a number has a least and a greatest value"
 	case c.Min != nil && c.Max != nil && c.Min.GreaterThan(*c.Max):
 		return "the least value is above the greatest one"

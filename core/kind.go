@@ -19,6 +19,7 @@ const (
 	LongText   Kind = "long_text"  // string
 	Integer    Kind = "integer"    // int64
 	Decimal    Kind = "decimal"    // decimal.Decimal with the scale of its column
+	Currency   Kind = "currency"   // decimal.Decimal: an amount with the digits of its currency, which a column beside it holds
 	Float      Kind = "float"      // float64, never NaN or infinite
 	Boolean    Kind = "boolean"    // bool
 	Date       Kind = "date"       // time.Time at midnight UTC
@@ -58,6 +59,7 @@ var kinds = map[Kind]KindInfo{
 	LongText:   {Doc: "Text of any length.", CEL: "string", GraphQL: "String", Ordered: true, Like: true, parse: parseText, append: appendString},
 	Integer:    {Doc: "A whole number of 64 bits.", CEL: "int", GraphQL: "bigint", Ordered: true, Number: true, parse: parseInteger, append: appendInteger},
 	Decimal:    {Doc: "An exact number with a fixed number of digits after the point.", CEL: "decimal", GraphQL: "numeric", Ordered: true, Number: true, parse: parseDecimal, append: appendDecimal},
+	Currency:   {Doc: "An amount of money: exact, in a currency that a column beside it holds, with its worth in the base currency in another.", CEL: "decimal", GraphQL: "numeric", Ordered: true, Number: true, Table: true, parse: parseAmount, append: appendAmount},
 	Float:      {Doc: "An approximate number of 64 bits.", CEL: "double", GraphQL: "float8", Ordered: true, Number: true, parse: parseFloat, append: appendFloat},
 	Boolean:    {Doc: "True or false.", CEL: "bool", GraphQL: "Boolean", parse: parseBool, append: appendBool},
 	Date:       {Doc: "A day without a time.", CEL: "timestamp", GraphQL: "date", Ordered: true, parse: parseDate, append: appendDate},

@@ -15,6 +15,7 @@ var kindExamples = map[Kind]KindExample{
 		`"First line\nsecond line"`},
 	Integer:    {"Digits, with a minus.", `{"min": 1, "max": 5}`, `4`, `4`},
 	Decimal:    {"Digits, with a point and a minus.", `{"precision": 38, "scale": 2}`, `"123456789012345678901234567890123456.7"`, `123456789012345678901234567890123456.70`},
+	Currency:   {"The amount: digits, with a point and a minus. The code of the currency is in a column of its own: see [money](../money.md). The example is in euros, the base currency.", `{}`, `12.5`, `12.50`},
 	Float:      {"Digits, with a point, a minus and an exponent.", `{}`, `0.1`, `0.1`},
 	Boolean:    {"true or false; also yes and no, t and f, y and n, 1 and 0.", `{"default": "false"}`, `true`, `true`},
 	Date:       {"2024-12-31; also 12/31/2024, or a timestamp in UTC. The years are 0001 to 9999.", `{}`, `"2024-12-31"`, `"2024-12-31"`},

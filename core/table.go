@@ -41,7 +41,7 @@ type Column struct {
 	MaxPixels  int64            `json:"max_pixels,omitempty"`  // of an image: width times height; [DefaultPixels] when 0
 	Target     string           `json:"target,omitempty"`      // of a lookup: the table
 	Targets    []string         `json:"targets,omitempty"`     // of a lookup of several tables: the tables
-	Of         string           `json:"of,omitempty"`          // the lookup of several tables whose table the column holds
+	Of         string           `json:"of,omitempty"`          // the lookup of several tables whose table the column holds, or the amount beside which it is
 	Relation   string           `json:"relation,omitempty"`    // of a lookup: the field that leads to the record
 	Inverse    string           `json:"inverse,omitempty"`     // of a lookup: the field of the target that leads back
 	OnDelete   OnDelete         `json:"on_delete,omitempty"`   // of a lookup: what happens when the target goes
@@ -302,6 +302,9 @@ func (t *Table) check() error {
 	if err := t.checkTargets(); err != nil {
 		return err
 	}
+	if err := t.checkMoney(); err != nil {
+		return err
+	}
 	if err := t.checkSearch(); err != nil {
 		return err
 	}
@@ -328,10 +331,12 @@ func (c *Column) check() error {
 	}
 	problem := ""
 	switch {
-	case c.Kind == Decimal && (c.Precision < 1 || c.Precision > 38 || c.Scale < 0 || c.Scale > c.Precision):
+	case c.Kind == Decimal && !c.Kept() && (c.Precision < 1 || c.Precision > 38 || c.Scale < 0 || c.Scale > c.Precision):
 		problem = "a decimal has a precision of 1 to 38 digits, and a scale of at most that many"
 	case c.Kind != Decimal && (c.Precision != 0 || c.Scale != 0):
 		problem = "only a decimal has a precision and a scale"
+	case c.Kind == Currency && (c.Unique || c.Default != ""):
+		problem = "an amount of money is not unique and has no default: its currency is in another column"
 	case c.Kind == Lookup && c.Target == "":
 		problem = "a lookup needs a target table"
 	case c.Kind == AnyLookup && (len(c.Targets) == 0 || c.Target != ""):
@@ -348,7 +353,7 @@ func (c *Column) check() error {
 		problem = "a required lookup cannot be set to null: choose restrict or cascade"
 	case c.Formula != "" && (c.Required || c.Unique || c.Default != ""):
 		problem = "a calculated column is neither required nor unique and has no default"
-	case c.Formula != "" && c.Part == "" && (c.Kind == Lookup || c.Kind == AnyLookup || c.Kind == JSON || c.Kind == UUID || c.Kind == Autonumber || c.Kind.Info().File || c.Kind.chooses()):
+	case c.Formula != "" && c.Part == "" && (c.Kind == Lookup || c.Kind == AnyLookup || c.Kind == Currency || c.Kind == JSON || c.Kind == UUID || c.Kind == Autonumber || c.Kind.Info().File || c.Kind.chooses()):
 		problem = "a calculated column is a text, a number, a boolean, a date, a time or a duration"
 	case c.Unique && noKey[c.Kind] != "":
 		problem = fmt.Sprintf("a column of the kind %s cannot be unique: %s", c.Kind, noKey[c.Kind])

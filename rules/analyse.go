@@ -96,7 +96,7 @@ func (a *analysis) ident(n ast.Expr, times int) shape {
 	}
 	a.cost.uses[name] += times
 	s := shape{depth: 1, whole: c.Precision - c.Scale, fraction: c.Scale}
-	if c.Kind == core.Decimal && c.Precision == 0 {
+	if (c.Kind == core.Decimal || c.Kind == core.Currency) && c.Precision == 0 {
 		s.whole, s.fraction = numberDigits, numberDigits
 	}
 	return s

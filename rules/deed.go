@@ -107,6 +107,9 @@ func compileDeed(env *cel.Env, t *core.Table, source core.Deed) (deed, error) {
 	if d.column, err = t.Need(source.Column); err != nil {
 		return d, err
 	}
+	if kind.writes && d.column.Kept() {
+		return d, core.E(op, core.Invalid, "the rate and the base amount of a currency are computed: set the amount or the currency")
+	}
 	if kind.writes && (d.column.Formula != "" || d.column.System || d.column.Kind == core.Autonumber) {
 		return d, core.E(op, core.Invalid, "a calculated column, an autonumber or a system column is not written by rules")
 	}

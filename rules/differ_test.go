@@ -229,7 +229,7 @@ func (g generator) values() any {
 
 func (g generator) row(n int) core.Record {
 	r := core.Record{
-		"s1": g.text(), "s2": g.text(), "c1": pick(g, "open", "done"), "i1": g.integer(), "i2": g.integer(), "d1": g.decimal(2), "d2": g.decimal(10),
+		"s1": g.text(), "s2": g.text(), "c1": pick(g, "open", "done"), "i1": g.integer(), "i2": g.integer(), "d1": g.decimal(2), "d2": g.decimal(10), "a1": g.decimal(pick(g, int32(0), 2, 3)),
 		"f1": g.float(), "f2": g.float(), "b1": g.IntN(2) == 0, "b2": g.IntN(2) == 0, "day1": g.day(), "day2": g.day(), "t1": g.moment(), "t2": g.moment(),
 		"u1": g.uuid(), "u2": g.uuid(), "owner_id": g.uuid(), "w1": core.CivilTimeOf(g.day().Add(g.clock())), "w2": core.CivilTimeOf(g.day().Add(g.clock())), "p1": g.span(), "p2": g.span(), "m1": g.values(), "m2": g.values(), "st1": pick(g, "open", "done", "a"),
 	}
@@ -426,7 +426,7 @@ func (g generator) leaf(typ string) string {
 	}
 	return map[string]string{
 		"bool": pick(g, "b1", "b2", "b1", "true", "false"), "string": pick(g, "s1", "s2", "s1", "s2", "c1", "st1", "u1", "u2", "caller.user", "caller.unit"),
-		"choices": pick(g, "m1", "m2"), "int": pick(g, "i1", "i2"), "decimal": pick(g, "d1", "d2"), "double": pick(g, "f1", "f2"), "datetime": pick(g, "w1", "w2"), "duration": pick(g, "p1", "p2"),
+		"choices": pick(g, "m1", "m2"), "int": pick(g, "i1", "i2"), "decimal": pick(g, "d1", "d2", "a1"), "double": pick(g, "f1", "f2"), "datetime": pick(g, "w1", "w2"), "duration": pick(g, "p1", "p2"),
 		"timestamp": pick(g, "day1", "day2", "t1", "t2", "now()", "today()"),
 	}[typ]
 }

@@ -97,7 +97,7 @@ func (l idList) Contains(v ref.Val) ref.Val {
 // day that it is in.
 func (e *Expr) As(k *core.Column, v any) any {
 	switch k.Kind {
-	case core.Decimal:
+	case core.Decimal, core.Currency:
 		return asDecimal(k, v)
 	case core.Float:
 		switch v := v.(type) {

@@ -74,7 +74,7 @@ type world struct {
 var worldTable = core.Table{Name: "world", Columns: []core.Column{
 	{Name: "s1", Kind: core.Text}, {Name: "s2", Kind: core.LongText}, {Name: "c1", Kind: core.Choice, Options: []core.Option{{Value: "open"}, {Value: "done"}}},
 	{Name: "i1", Kind: core.Integer}, {Name: "i2", Kind: core.Integer},
-	{Name: "d1", Kind: core.Decimal, Precision: 12, Scale: 2}, {Name: "d2", Kind: core.Decimal, Precision: 30, Scale: 10},
+	{Name: "d1", Kind: core.Decimal, Precision: 12, Scale: 2}, {Name: "d2", Kind: core.Decimal, Precision: 30, Scale: 10}, {Name: "a1", Kind: core.Currency},
 	{Name: "f1", Kind: core.Float}, {Name: "f2", Kind: core.Float}, {Name: "b1", Kind: core.Boolean}, {Name: "b2", Kind: core.Boolean},
 	{Name: "day1", Kind: core.Date}, {Name: "day2", Kind: core.Date}, {Name: "t1", Kind: core.Timestamp}, {Name: "t2", Kind: core.Timestamp},
 	{Name: "u1", Kind: core.UUID}, {Name: "u2", Kind: core.Lookup}, {Name: "owner_id", Kind: core.UUID, System: true, Required: true}, {Name: "j1", Kind: core.JSON},

@@ -33,7 +33,7 @@ var grantInput = []core.Column{
 	{Name: "hidden", Kind: core.Text, List: true, Doc: "Columns that the grant leaves out."},
 }
 
-var actionsInput = core.Column{Name: "actions", Kind: core.Text, List: true, Doc: "Rights that are about no table: define_tables, manage_access, manage_flows, run_flows, import_data, allow_duplicates, manage_models, purge_records, verify_history."}
+var actionsInput = core.Column{Name: "actions", Kind: core.Text, List: true, Doc: "Rights that are about no table: define_tables, manage_access, manage_flows, run_flows, import_data, allow_duplicates, manage_models, manage_currencies, purge_records, verify_history."}
 
 // action wraps what changes the policy; run gets GORM over the transaction.
 func (a access) action(name, doc string, input, output []core.Column, example core.Record, run func(ctx context.Context, tx *Tx, g *gorm.DB, c core.Call) (core.Record, error)) core.Action {

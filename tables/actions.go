@@ -14,7 +14,7 @@ func (s *Store) Actions() []core.Action {
 		s.putOptions(), s.dropOptions(), s.describeOptions(),
 		s.putSearch(), s.search(), s.addManyToMany(), s.linkRecords(), s.unlinkRecords(),
 		s.verifyHistory(), s.historyHead(), s.readAudit(),
-	}, s.schemaActions()...)
+	}, append(s.moneyActions(), s.schemaActions()...)...)
 }
 
 func text(name, doc string) core.Column { return core.Column{Name: name, Kind: core.Text, Doc: doc} }
@@ -39,14 +39,14 @@ var columnInput = []core.Column{
 	{Name: "unique", Kind: core.Boolean, Doc: "Whether no two records may have the same value."},
 	text("default", "An expression for new records that come without the column."),
 	text("formula", "An expression; the column is then calculated."),
-	text("format", "Of a text: email, url or phone. Values are brought into one form: a telephone number into that of E.164."),
+	text("format", "Of a text: email, url, phone or currency (a code of ISO 4217). Values are brought into one form: a telephone number into that of E.164."),
 	text("region", "Of a telephone number: the country of numbers that are written without one, such as DE."),
 	text("pattern", "Of a text: a regular expression (RE2) that the whole text must match."),
 	text("message", "Of a pattern: what the writer of another text reads."),
 	{Name: "min_length", Kind: core.Integer, Doc: "Of a text, in characters."},
 	{Name: "max_length", Kind: core.Integer, Doc: "Of a text, in characters; 1,048,576 when left out, and never more."},
-	{Name: "min", Kind: core.Decimal, Doc: "Of a number: the least value."},
-	{Name: "max", Kind: core.Decimal, Doc: "Of a number: the greatest value."},
+	{Name: "min", Kind: core.Decimal, Doc: "Of a number or an amount: the least value."},
+	{Name: "max", Kind: core.Decimal, Doc: "Of a number or an amount: the greatest value."},
 	{Name: "precision", Kind: core.Integer, Doc: "Of a decimal, in digits."},
 	{Name: "scale", Kind: core.Integer, Doc: "Of a decimal, digits after the point."},
 	{Name: "options", Kind: core.Object, List: true, Doc: "Of a choice, of choices and of a status: in the order in which people see them.", Fields: statusInput},

@@ -106,7 +106,7 @@ func (tx *Tx) candidate(ctx context.Context, changes []core.Change) (*candidate,
 		return nil, err
 	}
 	c.grants = moved
-	c.next = &Snapshot{Schema: schema, policyVersion: old.policyVersion, access: access, maxLimit: old.maxLimit}
+	c.next = &Snapshot{Schema: schema, policyVersion: old.policyVersion, access: access, money: old.money, maxLimit: old.maxLimit}
 	if len(moved) > 0 {
 		c.next.policyVersion++
 	}

@@ -125,7 +125,7 @@ func (j *joining) taken(w *writer) (core.Record, error) {
 		if !ok || !visible {
 			return nil, w.unknown(column)
 		}
-		if c.Formula != "" || c.System && c.Name != "owner_id" {
+		if c.Formula != "" || c.System && c.Name != "owner_id" || c.Kept() {
 			return nil, core.E(op, core.Invalid, w.at(column), "the column is kept by Colonnade and cannot be taken over: leave it out")
 		}
 		if j.Take[column] == j.Winner {
@@ -140,6 +140,11 @@ func (j *joining) taken(w *writer) (core.Record, error) {
 			}
 		}
 		out[column] = from[column]
+		for _, m := range w.monies { // an amount comes with its currency
+			if m.Amount == c && j.Take[m.Code.Name] == "" {
+				out[m.Code.Name] = from[m.Code.Name]
+			}
+		}
 	}
 	return out, nil
 }

@@ -342,8 +342,11 @@ func (n *node) compare(c Compare) (writeFunc, error) {
 	at := core.At{Table: n.table.Name, Column: c.Column}
 	loose := r.column.Unlimited() // a value to compare with need not fit into the column
 	loose.Precision, loose.Scale = 0, 0
-	if loose.Kind == core.AnyLookup { // the id alone, without a table
+	switch loose.Kind {
+	case core.AnyLookup: // the id alone, without a table
 		loose.Kind = core.UUID
+	case core.Currency: // any number
+		loose.Kind = core.Decimal
 	}
 	o := operand{at: at, op: c.Op, column: loose}
 	o.param, _ = c.Value.(Param)

@@ -215,7 +215,7 @@ func (c indexColumn) writeNull(b *db.Builder) {
 
 // zeroes are values of the kinds that can be part of a key.
 var zeroes = map[core.Kind]any{
-	core.Text: "", core.Choice: "", core.Status: "", core.Autonumber: "", core.Integer: int64(0), core.Decimal: decimal.Zero, core.Float: float64(0), core.Boolean: false,
+	core.Text: "", core.Choice: "", core.Status: "", core.Autonumber: "", core.Integer: int64(0), core.Decimal: decimal.Zero, core.Currency: decimal.Zero, core.Float: float64(0), core.Boolean: false,
 	core.Date: time.Unix(0, 0).UTC(), core.Timestamp: time.Unix(0, 0).UTC(), core.DateTime: core.CivilTime(0), core.Duration: core.Span(0),
 	core.UUID: nilID, core.Lookup: nilID, core.AnyLookup: nilID,
 }

@@ -325,7 +325,7 @@ func (s *Store) readFiles(files []File) (*codeFiles, error) {
 		case s.definitions[folder] != nil:
 			b.above[folder] = append(b.above[folder], f)
 		default:
-			return nil, core.E(op, core.Invalid, f.Path+": there is no such place: files are in options/, tables/, roles/ and flows/, and drop.yaml")
+			return nil, core.E(op, core.Invalid, f.Path+": there is no such place: files are in options/, tables/, roles/, flows/ and settings/, and drop.yaml")
 		}
 	}
 	slices.SortFunc(b.tables, func(x, y *tableFile) int { return strings.Compare(x.Name, y.Name) })

@@ -26,7 +26,7 @@ const indexBuilds = "_index_build"
 
 // builtinTables are the tables of the package itself.
 func builtinTables() []core.Table {
-	return []core.Table{fileTable(), duplicateIndexTable(), {
+	return []core.Table{fileTable(), duplicateIndexTable(), exchangeRate(), {
 		Name: indexBuilds, Label: "Index build", Doc: "Indexes that are or were built while writers went on.", Ownership: core.OrgOwned, Builtin: true,
 		Columns: []core.Column{
 			{Name: "id", Kind: core.UUID, Required: true, System: true}, {Name: "name", Kind: core.Text, Required: true, Doc: "The index, as SQL has it."},

@@ -25,6 +25,7 @@ type Snapshot struct {
 
 	policyVersion int64
 	access        *authz.Data
+	money         *money
 	owners        map[core.ID]core.ID         // the unit of each user and team
 	duplicates    map[string][]*duplicateRule // by table
 	maxLimit      int
@@ -95,7 +96,9 @@ func New(d *db.DB, o Options) *Store {
 		o.Log = slog.Default()
 	}
 	o.Builtin = slices.Concat(authz.Tables(), builtinTables(), o.Builtin)
-	return &Store{db: d, o: o, filling: make(chan struct{}, 1)}
+	s := &Store{db: d, o: o, filling: make(chan struct{}, 1)}
+	s.Define(currencyFile{})
+	return s
 }
 
 // DB returns the database, for the system tables of the package that owns them.
@@ -143,6 +146,9 @@ func (s *Store) read(ctx context.Context, tx *db.Tx) (*Snapshot, error) {
 	}
 	next := &Snapshot{policyVersion: v.policy, maxLimit: s.o.MaxLimit}
 	if next.Schema, err = core.NewSchemaOf(v.schema, sets, append(defined, s.o.Builtin...)...); err != nil {
+		return nil, err
+	}
+	if next.money, err = readMoney(ctx, tx, time.Now()); err != nil {
 		return nil, err
 	}
 	next.access, err = authz.Load(ctx, tx.Gorm(ctx))

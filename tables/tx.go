@@ -202,8 +202,8 @@ func (tx *Tx) Flush(ctx context.Context) error { return core.E("tables.Flush", t
 // AfterCommit has f called once the unit has committed.
 func (tx *Tx) AfterCommit(f func()) { tx.db.AfterCommit(f) }
 
-// ChangePolicy runs f, which writes users, roles or grants, and compiles the policy that results. A policy that does
-// not compile refuses the change.
+// ChangePolicy runs f, which writes users, roles, grants, the base currency or exchange rates, and compiles the policy that
+// results. A policy that does not compile refuses the change.
 func (tx *Tx) ChangePolicy(ctx context.Context, f func() error) error {
 	const op = "tables.ChangePolicy"
 	if err := tx.mayDefine(); err != nil {
@@ -216,7 +216,11 @@ func (tx *Tx) ChangePolicy(ctx context.Context, f func() error) error {
 	if err != nil {
 		return tx.keep(core.E(op, err))
 	}
-	next := &Snapshot{Schema: tx.snap.Schema, policyVersion: tx.snap.policyVersion + 1, maxLimit: tx.snap.maxLimit, access: access}
+	money, err := readMoney(ctx, tx.db, tx.now)
+	if err != nil {
+		return tx.keep(core.E(op, err))
+	}
+	next := &Snapshot{Schema: tx.snap.Schema, policyVersion: tx.snap.policyVersion + 1, maxLimit: tx.snap.maxLimit, access: access, money: money}
 	if err := tx.bump(ctx, "policy_version", next.policyVersion); err != nil {
 		return tx.keep(core.E(op, err))
 	}

@@ -24,6 +24,7 @@ type writer struct {
 	create  *authz.Decision
 	update  *authz.Decision
 	stored  []*core.Column
+	monies  []core.Money
 	batch   []change
 	numbers map[string][]int64 // of each autonumber, those that were drawn for the batch
 	asIs    bool               // the records are taken over from another system: see [Insert.AsIs]
@@ -77,6 +78,7 @@ func newWriter(tx *Tx, t *core.Table, caller core.Caller) *writer {
 	for c := range t.Stored {
 		w.stored = append(w.stored, c)
 	}
+	w.monies = t.Monies()
 	return w
 }
 
@@ -141,6 +143,8 @@ func (w *writer) writable(op core.Op, c *core.Column, in *input) error {
 		return core.E("tables.writable", core.Denied, w.at(c.Name), "you may not write this column: leave it out, or ask an administrator for the privilege")
 	}
 	switch {
+	case c.Kept():
+		return core.E("tables.writable", core.Invalid, w.at(c.Name), "the column is computed with the exchange rate and cannot be written: leave it out")
 	case c.Formula != "":
 		return core.E("tables.writable", core.Invalid, w.at(c.Name), "the column is calculated and cannot be written: leave it out")
 	case c.Kind == core.Autonumber && (!w.asIs || op != core.Create):
@@ -204,10 +208,16 @@ func (w *writer) add(values core.Record, item int) (_ core.ID, err error) {
 			next[c.Name] = nil
 		}
 	}
+	if err := w.newMoney(next); err != nil { // which rules look at
+		return "", err
+	}
 	if snap.Rules.HasRules(w.table.Name) {
 		if err := snap.Rules.Apply(w.table.Name, core.Create, next, nil, w.caller); err != nil {
 			return "", err
 		}
+	}
+	if err := w.newMoney(next); err != nil { // which they may have changed
+		return "", err
 	}
 	if err := w.complete(next); err != nil {
 		return "", err
@@ -232,10 +242,16 @@ func (w *writer) change(in input, old core.Record, item int) (changed bool, err 
 			return false, err
 		}
 	}
+	if err := w.changedMoney(in, old, next); err != nil {
+		return false, err
+	}
 	if w.tx.snap.Rules.HasRules(w.table.Name) {
 		if err := w.tx.snap.Rules.Apply(w.table.Name, core.Update, next, old, w.caller); err != nil {
 			return false, err
 		}
+	}
+	if err := w.changedMoney(in, old, next); err != nil {
+		return false, err
 	}
 	if err := w.complete(next); err != nil || w.same(old, next) {
 		return false, err

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"unicode/utf16"
 
+	"github.com/shopspring/decimal"
 	"github.com/xuri/excelize/v2"
 	"golang.org/x/text/encoding/charmap"
 	"pgregory.net/rapid"
@@ -228,6 +229,42 @@ func TestSerialSpan(t *testing.T) {
 		d, ok := SerialSpan(text)
 		if got := d.String(); ok != (want != "!") || ok && got != want {
 			t.Errorf("%s: %s, %v", text, got, ok)
+		}
+	}
+}
+
+// TestAmountParquet writes amounts of currencies with different digits, and reads them back.
+func TestAmountParquet(t *testing.T) {
+	c := &core.Column{Name: "price", Kind: core.Currency}
+	amounts := []string{"12.50", "1250", "-1.125", "0.0001", "999999999999999999999999999999.9999", "null"}
+	var b bytes.Buffer
+	w, err := Create(&b, Parquet, []*core.Column{c})
+	for _, a := range amounts {
+		if err == nil {
+			err = w.Write([]json.RawMessage{json.RawMessage(a)})
+		}
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := OpenAt(bytes.NewReader(b.Bytes()), int64(b.Len()), Options{Format: Parquet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range amounts {
+		var row Row
+		if err := r.Next(&row); err != nil {
+			t.Fatal(err)
+		}
+		got, err := row.Cells[0].Parse(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d, ok := got.(decimal.Decimal); ok != (want != "null") || ok && !d.Equal(decimal.RequireFromString(want)) {
+			t.Errorf("%s is read as %v", want, got)
 		}
 	}
 }

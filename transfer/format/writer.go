@@ -256,6 +256,10 @@ func encoder(c *core.Column) (parquet.Node, func(json.RawMessage) (parquet.Value
 				return parquet.FixedLenByteArrayValue(id[:]), err
 			})
 		}
+	case core.Currency:
+		return parquet.Decimal(4, 38, parquet.FixedLenByteArrayType(16)), func(raw json.RawMessage) (parquet.Value, error) {
+			return encodeDecimal(string(raw), 4) // no currency has more digits
+		}
 	case core.Decimal:
 		if c.Precision > 0 && c.Precision <= 38 {
 			return parquet.Decimal(c.Scale, c.Precision, parquet.FixedLenByteArrayType(16)), func(raw json.RawMessage) (parquet.Value, error) {

@@ -59,6 +59,7 @@ var columns = []*core.Column{
 	{Name: "integer", Kind: core.Integer},
 	{Name: "decimal", Kind: core.Decimal, Precision: 38, Scale: 10},
 	{Name: "whole", Kind: core.Decimal, Precision: 38},
+	{Name: "amount", Kind: core.Currency},
 	{Name: "float", Kind: core.Float},
 	{Name: "boolean", Kind: core.Boolean},
 	{Name: "date", Kind: core.Date},
@@ -226,6 +227,7 @@ var values = map[string][][2]string{
 	},
 	"boolean":   {{`true`, ``}, {`false`, ``}},
 	"date":      {{`"0001-01-01"`, ``}, {`"9999-12-31"`, ``}, {`"2024-02-29"`, ``}, {`"1582-10-10"`, ``}, {`"1970-01-01"`, ``}, {`"1999-12-31"`, ``}},
+	"amount":    {{`12.50`, ``}, {`1000`, ``}, {`-0.005`, ``}, {`999999999999999999999999999999.9999`, ``}, {`0.00`, ``}},
 	"datetime":  {{`"0001-01-01T00:00:00"`, ``}, {`"9999-12-31T23:59:59.999999"`, ``}, {`"2024-03-31T02:30"`, `"2024-03-31T02:30:00"`}, {`"1969-12-31 23:59:59.000001"`, `"1969-12-31T23:59:59.000001"`}, {`"2024-01-01T00:00:00.1234569"`, `"2024-01-01T00:00:00.123456"`}},
 	"duration":  {{`"PT0S"`, ``}, {`"-PT0.000001S"`, ``}, {`"P1DT2H30M"`, ``}, {`"PT36H"`, `"P1DT12H"`}, {`"-P4000000D"`, ``}, {`"P3999999DT23H59M59.999999S"`, ``}, {`"PT0.5S"`, ``}, {`"P2W"`, `"P14D"`}, {`"PT1M0.25S"`, ``}, {`"-PT59S"`, ``}, {`"PT90M"`, `"PT1H30M"`}},
 	"timestamp": {{`"0001-01-01T00:00:00Z"`, `"0001-01-01T00:00:00+00:00"`}, {`"9999-12-31T23:59:59.999999Z"`, `"9999-12-31T23:59:59.999999+00:00"`}, {`"2024-03-31T02:30:00.5+01:00"`, `"2024-03-31T01:30:00.5+00:00"`}, {`"1969-12-31T23:59:59.000001Z"`, `"1969-12-31T23:59:59.000001+00:00"`}, {`"2024-01-01T00:00:00.1234569Z"`, `"2024-01-01T00:00:00.123456+00:00"`}},
@@ -382,7 +384,7 @@ func testMember(t *testing.T, d *db.DB) {
 		things, docs := []core.Record{{"id": number(1), name: nil}}, []core.Record{{"id": number(1), "json": json.RawMessage(`{"` + name + `":null}`)}}
 		for i, v := range list {
 			var raw any
-			if err := json.Unmarshal([]byte(v[0]), &raw); err != nil || c.Kind == core.Integer || c.Kind == core.Decimal || c.Kind == core.JSON {
+			if err := json.Unmarshal([]byte(v[0]), &raw); err != nil || c.Kind == core.Integer || c.Kind == core.Decimal || c.Kind == core.Currency || c.Kind == core.JSON {
 				raw = json.RawMessage(v[0])
 				if c.Kind != core.JSON {
 					raw = v[0]
@@ -428,6 +430,7 @@ func testCompare(t *testing.T, d *db.DB) {
 		"whole":     {"-100", "-99", "-2", "0", "3", "20", "100"},
 		"float":     {-1e300, -2.5, 0.0, 1e-300, 1.0, 10.0, 1e300},
 		"date":      {"0001-01-01", "0999-12-31", "1000-01-01", "2024-02-29", "9999-12-31"},
+		"amount":    {"-999999999999999999999999999999.9999", "-10", "-9.99", "0.00", "0.005", "9.5", "9.50001", "10", "10.0001", "100000000000000000000"},
 		"datetime":  {"0001-01-01T00:00:00", "2024-01-01T00:00:00", "2024-01-01T00:00:00.000001", "2024-01-01T00:00:00.4", "2024-01-01T00:00:00.49", "2024-01-01T00:00:00.5", "2024-01-01T00:00:01", "9999-12-31T23:59:59.999999"},
 		"duration":  {"-P4000000D", "-P1D", "-PT1S", "-PT0.000001S", "PT0S", "PT0.5S", "PT9S", "PT10S", "PT59M", "P10D", "P4000000D"},
 		"timestamp": {"0001-01-01T00:00:00Z", "2024-01-01T00:00:00Z", "2024-01-01T00:00:00.000001Z", "2024-01-01T00:00:00.4Z", "2024-01-01T00:00:00.49Z", "2024-01-01T00:00:00.5Z", "2024-01-01T00:00:01Z", "9999-12-31T23:59:59.999999Z"},
@@ -501,7 +504,7 @@ func testAnyOf(t *testing.T, d *db.DB) {
 		"id": func(i int) any { return number(i) }, "text": func(i int) any { return "t" + strconv.Itoa(i) },
 		"long_text": func(i int) any { return "ü\"'\\" + strconv.Itoa(i) }, "integer": func(i int) any { return int64(i) },
 		"decimal": func(i int) any { return strconv.Itoa(i) + ".5" }, "whole": func(i int) any { return strconv.Itoa(i) },
-		"float": func(i int) any { return float64(i) / 3 }, "boolean": func(i int) any { return true },
+		"amount": func(i int) any { return strconv.Itoa(i) + ".50" }, "float": func(i int) any { return float64(i) / 3 }, "boolean": func(i int) any { return true },
 		"date":      func(i int) any { return fmt.Sprintf("%04d-01-01", i) },
 		"timestamp": func(i int) any { return fmt.Sprintf("%04d-01-01T00:00:00.5Z", i) },
 		"datetime":  func(i int) any { return fmt.Sprintf("%04d-01-01T00:00:00.5", i) }, "duration": func(i int) any { return fmt.Sprintf("PT%dM", i) }, "choice": func(i int) any { return "a" },

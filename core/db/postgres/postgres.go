@@ -42,7 +42,7 @@ func (Dialect) AppendPlaceholder(b []byte, n int) []byte {
 
 // storage is how a kind is kept, without precision and collation.
 var storage = map[core.Kind]string{
-	core.Text: "text", core.LongText: "text", core.Integer: "bigint", core.Decimal: "numeric", core.Float: "float8",
+	core.Text: "text", core.LongText: "text", core.Integer: "bigint", core.Decimal: "numeric", core.Currency: "numeric", core.Float: "float8",
 	core.Boolean: "boolean", core.Date: "date", core.Timestamp: "timestamptz", core.DateTime: "timestamp", core.Duration: "bigint", core.UUID: "uuid", core.Choice: "text",
 	core.Choices: "jsonb", core.Status: "text", core.Autonumber: "text", core.Lookup: "uuid", core.AnyLookup: "uuid",
 	core.File: "uuid", core.Image: "uuid", core.JSON: "jsonb",
@@ -76,6 +76,9 @@ func (Dialect) Bind(c *core.Column, v any) any {
 	case core.Span: // in microseconds: sums and averages of intervals are not exact
 		return int64(v)
 	case decimal.Decimal:
+		if c.Kind == core.Currency {
+			return v.StringFixed(max(0, -v.Exponent()))
+		}
 		return v.String()
 	case core.ID:
 		return string(v)

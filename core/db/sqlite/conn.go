@@ -249,7 +249,7 @@ func appendJSON(b []byte, k core.Kind, v driver.Value) ([]byte, error) {
 		}
 		return core.AppendFloat(b, v), nil
 	case string:
-		if k == core.JSON || k == core.Choices || k == core.Decimal {
+		if k == core.JSON || k == core.Choices || exact(k) {
 			return append(b, v...), nil
 		}
 		return core.AppendString(b, v), nil

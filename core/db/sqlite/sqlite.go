@@ -41,10 +41,14 @@ func (Dialect) AppendPlaceholder(b []byte, _ int) []byte { return append(b, '?')
 // text that sorts like the moment, and a duration the number of its microseconds.
 var storage = map[core.Kind]string{
 	core.Text: "TEXT", core.LongText: "TEXT", core.Integer: "INTEGER", core.Decimal: "TEXT COLLATE " + decimalCollation,
-	core.Float: "REAL", core.Boolean: "INTEGER", core.Date: "TEXT", core.Timestamp: "TEXT", core.DateTime: "TEXT", core.Duration: "INTEGER", core.UUID: "TEXT",
+	core.Currency: "TEXT COLLATE " + decimalCollation,
+	core.Float:    "REAL", core.Boolean: "INTEGER", core.Date: "TEXT", core.Timestamp: "TEXT", core.DateTime: "TEXT", core.Duration: "INTEGER", core.UUID: "TEXT",
 	core.Choice: "TEXT", core.Choices: "TEXT", core.Status: "TEXT", core.Autonumber: "TEXT", core.Lookup: "TEXT", core.AnyLookup: "TEXT",
 	core.File: "TEXT", core.Image: "TEXT", core.JSON: "TEXT",
 }
+
+// exact reports whether values of the kind are decimals.
+func exact(k core.Kind) bool { return k == core.Decimal || k == core.Currency }
 
 // ColumnType implements db.Dialect.
 func (Dialect) ColumnType(c *core.Column) string { return storage[c.Kind] }
@@ -62,7 +66,10 @@ func (Dialect) Bind(c *core.Column, v any) any {
 	case core.Span:
 		return int64(v)
 	case decimal.Decimal:
-		if c.Scale > 0 {
+		switch {
+		case c.Kind == core.Currency:
+			return plain(v)
+		case c.Scale > 0:
 			return v.StringFixed(int32(c.Scale))
 		}
 		return v.String()
@@ -202,7 +209,7 @@ func member(b *db.Builder, f *db.ShapeField, i int) {
 	switch {
 	case f.Text != "":
 		b.Literal(f.Text)
-	case f.JSON || f.Kind == core.JSON || f.Kind == core.Choices || f.Kind == core.Decimal:
+	case f.JSON || f.Kind == core.JSON || f.Kind == core.Choices || exact(f.Kind):
 		b.Write("json(", column, ")")
 	case f.Kind == core.Float:
 		b.Write("json(float_json(", column, "))")
@@ -219,7 +226,7 @@ func member(b *db.Builder, f *db.ShapeField, i int) {
 func (Dialect) Member(b *db.Builder, c *core.Column, object func(), key string) {
 	path := func(operator string) { object(); b.Write(operator).Literal(`$."` + key + `"`) }
 	switch c.Kind {
-	case core.Decimal, core.JSON:
+	case core.Decimal, core.Currency, core.JSON:
 		b.Write("nullif(")
 		path(" -> ")
 		b.Write(", 'null')")
@@ -285,11 +292,11 @@ func (Dialect) Position(b *db.Builder, _ core.Kind, text func(), list []string) 
 // Aggregate implements db.Dialect.
 func (Dialect) Aggregate(b *db.Builder, function string, k core.Kind, expr func()) {
 	switch {
-	case function == "avg" && k == core.Decimal:
+	case function == "avg" && exact(k):
 		b.Write("decimal_avg(")
 	case function == "avg" && k == core.Duration:
 		b.Write("duration_avg(")
-	case function == "sum" && k == core.Decimal:
+	case function == "sum" && exact(k):
 		b.Write("decimal_sum(")
 	case k == core.Float && (function == "sum" || function == "avg"):
 		b.Write("float_finite(", function, "(")
@@ -300,7 +307,7 @@ func (Dialect) Aggregate(b *db.Builder, function string, k core.Kind, expr func(
 		b.Write(function, "(")
 	}
 	expr()
-	if k == core.Decimal && (function == "min" || function == "max") {
+	if exact(k) && (function == "min" || function == "max") {
 		b.Write(" COLLATE ", decimalCollation)
 	}
 	b.Write(")")
@@ -309,7 +316,7 @@ func (Dialect) Aggregate(b *db.Builder, function string, k core.Kind, expr func(
 // Order implements db.Dialect.
 func (Dialect) Order(b *db.Builder, expr func(), k core.Kind, desc, nullsFirst bool) {
 	expr()
-	if k == core.Decimal {
+	if exact(k) {
 		b.Write(" COLLATE ", decimalCollation)
 	}
 	if desc {
@@ -329,7 +336,7 @@ func (Dialect) NullsFirst(desc bool) bool { return !desc }
 
 // Collate implements db.Dialect.
 func (Dialect) Collate(k core.Kind) string {
-	if k == core.Decimal {
+	if exact(k) {
 		return " COLLATE " + decimalCollation
 	}
 	return ""
