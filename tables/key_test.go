@@ -347,3 +347,34 @@ func TestEveryKindOfKeyTakesNull(t *testing.T) {
 		}
 	})
 }
+
+// TestKeyIsBuiltWhileWritersGoOn adds a key for which NULL is a value to a table that is too large to keep its writers waiting.
+func TestKeyIsBuiltWhileWritersGoOn(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := open(t, d, Options{MaxBlocked: 2})
+		plain := keyed(core.NullsDistinct)
+		plain.Define.Keys = nil
+		define(t, s, plain)
+		mustInsert(t, root(t), s, "price", core.Record{"code": "a"}, core.Record{"code": "b"}, core.Record{"code": "c"}, core.Record{"code": "c", "size": 1})
+		add := core.AddKey{To: "price", Add: core.Key{Name: "one", Columns: []string{"code", "size"}, Nulls: core.NullsEqual}}
+		double := mustInsert(t, root(t), s, "price", core.Record{"code": "a"})
+		_, err := s.ApplyChange(root(t), ChangeOptions{MayBlock: true}, add)
+		wantKind(t, err, core.Exists, "same values")
+		must(t, s.Tx(root(t), TxOptions{}, func(ctx context.Context, tx *Tx) error {
+			_, err := tx.Delete(ctx, Remove{Table: "price", Where: ByID(double...)})
+			return err
+		}))
+		_, err = s.ApplyChange(root(t), ChangeOptions{MayBlock: d.Online() == ""}, add)
+		must(t, err)
+		_, err = insert(root(t), s, "price", core.Record{"code": "b"})
+		wantKind(t, err, core.Exists, "the same values in code, size")
+		mustInsert(t, root(t), s, "price", core.Record{"code": "d"})
+		built, err := s.Records(root(t), s.Snapshot(), Query{Table: indexBuilds, Where: Compare{Column: "state", Op: Eq, Value: indexValid}})
+		must(t, err)
+		if want := map[bool]int{true: 0, false: 2}[d.Online() == ""]; len(built) != want {
+			t.Fatalf("%d indexes were built, want %d", len(built), want)
+		}
+		mustBeSound(t, s)
+	})
+}
