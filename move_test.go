@@ -246,3 +246,19 @@ func refusal(t *testing.T, args ...string) string {
 	}
 	return explain(err)
 }
+
+// TestMoveKeepsRecordsApart moves a database with a key for which NULL is a value, and a rule that blocks duplicates: both hold in
+// the new one.
+func TestMoveKeepsRecordsApart(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, c *config) {
+		s := newScenario(t, c)
+		s.want(t, `mutation { create_table(name: "person", columns: [{name: "mail", kind: "text"}, {name: "code", kind: "text"}, {name: "boss_id", kind: "lookup", target: "person"}],
+  keys: [{name: "by_code", columns: ["code", "boss_id"], nulls: "equal"}], duplicates: [{name: "same mail", do: "block", columns: [{column: "mail", compare: "email"}]}]) { version } }`, `"version":1`)
+		s.want(t, `mutation { insert_person(objects: [{mail: "ann@example.com", code: "a"}, {mail: "bob@example.com", code: "b"}]) { affected_rows } }`, `:2`)
+		s.stop(t)
+		s.move(t, c)
+		s.want(t, `mutation { insert_person_one(object: {mail: "ANN+x@example.com", code: "c"}) { id } }`, `rule \"same mail\"`)
+		s.want(t, `mutation { insert_person_one(object: {mail: "new@example.com", code: "a"}) { id } }`, "the same values in code, boss_id")
+		s.want(t, `mutation { insert_person_one(object: {mail: "new@example.com", code: "c"}) { mail } }`, "new@example.com")
+	})
+}
