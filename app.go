@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -59,6 +60,7 @@ func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error)
 		Log:     log,
 
 		KeepDropped: c.Keep,
+		KeepEvents:  cmp.Or(c.Events, -1),
 	})
 	a.logins = authz.NewLogins(a.db, authz.LoginOptions{Log: log, Change: a.store.ChangeAccess})
 

@@ -29,6 +29,7 @@ type config struct {
 	Proxies     string        // COLONNADE_PROXIES: networks of trusted proxies, separated by commas
 	Public      bool          // COLONNADE_PUBLIC=1: may listen beyond the loopback address
 	Keep        time.Duration // COLONNADE_KEEP_DROPPED: how long what was dropped can be brought back
+	Events      time.Duration // COLONNADE_KEEP_EVENTS: how long events are kept; 0 for good
 	Files       string        // COLONNADE_FILES: the folder of the contents of files; the folder files in that of the database when empty
 	MaxFile     int64         // COLONNADE_MAX_FILE: of one upload, in megabytes; 100 when 0
 	KeepUploads time.Duration // COLONNADE_KEEP_UPLOADS: how long a file waits for a record that names it; a day when 0
@@ -57,6 +58,7 @@ func (c *config) flags(name string, out io.Writer) *flag.FlagSet {
 	f.StringVar(&c.Proxies, "proxies", env("COLONNADE_PROXIES", ""), "networks of proxies to trust, such as 10.0.0.0/8, separated by commas (COLONNADE_PROXIES)")
 	f.BoolVar(&c.Public, "public", env("COLONNADE_PUBLIC", "") == "1", "may listen beyond the loopback address (COLONNADE_PUBLIC=1)")
 	f.DurationVar(&c.Keep, "keep-dropped", duration("COLONNADE_KEEP_DROPPED", tables.KeepDropped), "how long dropped tables and columns can be brought back (COLONNADE_KEEP_DROPPED)")
+	f.DurationVar(&c.Events, "keep-events", duration("COLONNADE_KEEP_EVENTS", tables.KeepEvents), "how long events are kept, and so cursors of changes are good; 0 for good (COLONNADE_KEEP_EVENTS)")
 	f.Int64Var(&c.MaxFile, "max-file", number("COLONNADE_MAX_FILE", files.MaxSize>>20), "largest upload, in megabytes (COLONNADE_MAX_FILE)")
 	f.DurationVar(&c.KeepUploads, "keep-uploads", duration("COLONNADE_KEEP_UPLOADS", files.KeepUploads), "how long a file waits for a record that names it (COLONNADE_KEEP_UPLOADS)")
 	f.StringVar(&c.LogLevel, "log", env("COLONNADE_LOG", "warn"), "debug, info, warn or error (COLONNADE_LOG)")
@@ -119,6 +121,9 @@ func (c *config) parse(f *flag.FlagSet, args []string) error {
 	}
 	if c.KeepUploads <= 0 {
 		return core.E(op, core.Invalid, "--keep-uploads and COLONNADE_KEEP_UPLOADS take a time such as 24h")
+	}
+	if c.Events != 0 && c.Events < time.Hour {
+		return core.E(op, core.Invalid, "--keep-events and COLONNADE_KEEP_EVENTS take a time of at least an hour, such as 720h, or 0 to keep all")
 	}
 	if c.Dev && c.Public {
 		return core.E(op, core.Invalid, "--dev is for this machine only: leave out --public")

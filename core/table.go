@@ -87,6 +87,7 @@ type Table struct {
 	Rules      []Rule          `json:"rules,omitempty"`
 	Search     []SearchColumn  `json:"search,omitempty"` // what full-text search looks at
 	Duplicates []DuplicateRule `json:"duplicates,omitempty"`
+	Retention  *Retention      `json:"retention,omitempty"`
 	Link       *Link           `json:"link,omitempty"`     // of a table that joins two others
 	Physical   string          `json:"physical,omitempty"` // see [Table.SQL]; the name when empty
 
@@ -306,6 +307,9 @@ func (t *Table) check() error {
 		return err
 	}
 	if err := t.checkSearch(); err != nil {
+		return err
+	}
+	if err := t.checkRetention(); err != nil {
 		return err
 	}
 	return t.checkLink()

@@ -132,6 +132,11 @@ func (s *Store) createTable() core.Action {
 		{Name: "indexes", Kind: core.Object, List: true, Fields: indexInput, Doc: "Indexes."},
 		{Name: "rules", Kind: core.Object, List: true, Fields: ruleInput, Doc: "Business rules."},
 		{Name: "duplicates", Kind: core.Object, List: true, Fields: duplicateInput, Doc: "Duplicate rules."},
+		{Name: "retention", Kind: core.Object, Doc: "How long what is past is kept; for good what is left out.", Fields: []core.Column{
+			{Name: "history_days", Kind: core.Integer, Doc: "A version is kept for so many days after the next one has replaced it."},
+			{Name: "history_versions", Kind: core.Integer, Doc: "So many versions of a record are kept, the last among them."},
+			{Name: "bin_days", Kind: core.Integer, Doc: "A deleted record can be restored for so many days."},
+		}},
 	}
 	return s.define("create_table", "Creates a table.", input, func(in core.Record) (core.Change, error) {
 		var t core.Table

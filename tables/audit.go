@@ -17,6 +17,8 @@ const (
 	auditRights auditKind = "rights" // users, teams, units, roles or grants were changed
 	auditEvents auditKind = "events" // old events were dropped
 	auditPurge  auditKind = "purge"  // records were deleted for good
+
+	auditRetention auditKind = "retention" // what need not be kept was dropped
 )
 
 // auditEntry is a row of the audit: what was done to definitions, to rights, and to the history itself. Rows are numbered

@@ -18,6 +18,8 @@ type erasure struct {
 	id   core.ID // what all that is erased together has in common
 	done map[string]*Erased
 
+	since map[string]int64 // by table: see [erasure.until]
+
 	last Cursor // the end of the last seal that an erased version is in
 }
 
@@ -170,6 +172,9 @@ func (e *erasure) of(table string) *Erased {
 
 // end says in the audit how much it was.
 func (e *erasure) end(ctx context.Context) error {
+	if err := e.raiseSince(ctx); err != nil {
+		return err
+	}
 	return e.tx.audit(ctx, e.kind, 0, auditedErasure{e.id, e.done})
 }
 

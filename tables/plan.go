@@ -18,8 +18,9 @@ import (
 type planner struct {
 	snap   *Snapshot
 	caller core.Caller
-	at     time.Time // not zero: every table is read as it was then
-	n      int       // aliases given
+	at     time.Time     // not zero: every table is read as it was then
+	then   []*core.Table // that are read as they were
+	n      int           // aliases given
 	open   []operand
 }
 
@@ -60,6 +61,7 @@ func (p *planner) node(table string, priv core.Op) (*node, error) {
 	n := p.alias(t, may)
 	if !p.at.IsZero() && !t.Builtin {
 		n.past = pastAt(t, p.at)
+		p.then = append(p.then, t)
 	}
 	return n, nil
 }

@@ -3,6 +3,7 @@ package tables
 import (
 	"context"
 	"slices"
+	"time"
 
 	"colonnade/core"
 	"colonnade/core/db"
@@ -18,6 +19,8 @@ type Prepared struct {
 	statement *db.Builder // with slots among its arguments
 	shape     *db.Shape
 	open      []operand // in the order of planning, in which mistakes are reported
+	at        time.Time // see planner
+	then      []*core.Table
 }
 
 // slot is an argument that is still to come: the index of its operand.
@@ -38,7 +41,7 @@ func (s *Store) Prepare(ctx context.Context, snap *Snapshot, q Query) (*Prepared
 		return nil, core.E("tables.Query", err)
 	}
 	shape.Keep()
-	return &Prepared{statement: b, shape: shape, open: p.open}, nil
+	return &Prepared{statement: b, shape: shape, open: p.open, at: p.at, then: p.then}, nil
 }
 
 // Lasting reports whether the answer of p does not depend on when it was prepared.
@@ -62,6 +65,9 @@ func (s *Store) Answer(ctx context.Context, p *Prepared, values []any, dst []byt
 		b = b.With(args)
 	}
 	out, err := s.conn(ctx).Answer(ctx, b, p.shape, dst)
+	if err == nil {
+		err = s.whole(ctx, p.at, p.then)
+	}
 	if err != nil {
 		return dst, core.E(op, err)
 	}

@@ -30,11 +30,14 @@ func (s *Store) Query(ctx context.Context, snap *Snapshot, q Query, dst []byte) 
 			return out, core.E(op, err)
 		}
 	}
-	b, shape, err := s.plan(ctx, snap, q)
+	p, b, shape, err := s.plan(ctx, snap, q)
 	if err != nil {
 		return dst, core.E(op, err)
 	}
 	out, err := s.conn(ctx).Answer(ctx, b, shape, dst)
+	if err == nil {
+		err = s.whole(ctx, p.at, p.then)
+	}
 	if err != nil {
 		return dst, core.E(op, err)
 	}
@@ -43,7 +46,7 @@ func (s *Store) Query(ctx context.Context, snap *Snapshot, q Query, dst []byte) 
 
 // SQL returns the statement that answers q, and its arguments, to explain and to test.
 func (s *Store) SQL(ctx context.Context, snap *Snapshot, q Query) (text string, args []any, err error) {
-	b, _, err := s.plan(ctx, snap, q)
+	_, b, _, err := s.plan(ctx, snap, q)
 	if err != nil {
 		return "", nil, core.E("tables.SQL", err)
 	}
@@ -51,13 +54,13 @@ func (s *Store) SQL(ctx context.Context, snap *Snapshot, q Query) (text string, 
 }
 
 // plan plans and prints a query without parameters.
-func (s *Store) plan(ctx context.Context, snap *Snapshot, q Query) (*db.Builder, *db.Shape, error) {
+func (s *Store) plan(ctx context.Context, snap *Snapshot, q Query) (*planner, *db.Builder, *db.Shape, error) {
 	p := &planner{snap: snap, caller: core.CallerFrom(ctx), at: q.At}
 	b, shape, err := p.print(s.db.Dialect, &q)
 	if err == nil && len(p.open) > 0 {
 		err = core.E("tables.plan", fmt.Errorf("a query with parameters must be prepared"))
 	}
-	return b, shape, err
+	return p, b, shape, err
 }
 
 func (p *planner) print(d db.Dialect, q *Query) (*db.Builder, *db.Shape, error) {

@@ -22,7 +22,7 @@ type alteration struct {
 // apply does the alteration.
 func (a *alteration) apply(ctx context.Context) error {
 	steps := []func(context.Context, *core.Table) error{ // lookups when all tables are there
-		a.table, a.counters, a.dropIndexes, a.columns, a.owners, a.requirements, a.references, a.purgeColumns, a.keys, a.indexes, a.search, a.duplicates,
+		a.table, a.counters, a.dropIndexes, a.columns, a.owners, a.requirements, a.references, a.purgeColumns, a.keys, a.indexes, a.search, a.duplicates, a.retention,
 	}
 	for _, step := range steps {
 		for _, t := range a.next.Schema.Tables() {

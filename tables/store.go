@@ -49,6 +49,8 @@ type Options struct {
 	MaxLimit int          // rows of one query; [MaxLimit] when 0
 	// KeepDropped is how long what was dropped can be brought back; [KeepDropped] when 0.
 	KeepDropped time.Duration
+	// KeepEvents is how long events are kept, and so how long a cursor of a feed is good; [KeepEvents] when 0, for good when negative.
+	KeepEvents time.Duration
 	// KeepAnswers is how long answers to requests that were sent with a key are kept; a day when 0.
 	KeepAnswers time.Duration
 
@@ -85,6 +87,9 @@ func New(d *db.DB, o Options) *Store {
 	}
 	if o.KeepDropped == 0 {
 		o.KeepDropped = KeepDropped
+	}
+	if o.KeepEvents == 0 {
+		o.KeepEvents = KeepEvents
 	}
 	if o.KeepAnswers <= 0 {
 		o.KeepAnswers = keepAnswer
@@ -226,6 +231,7 @@ func (s *Store) Watch(ctx context.Context) {
 	listening.Go(func() { s.tidy(ctx) })
 	listening.Go(func() { s.sealAll(ctx) })
 	listening.Go(func() { s.fillWhenWoken(ctx) })
+	listening.Go(func() { s.retaining(ctx) })
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {

@@ -29,6 +29,7 @@ type imported struct {
 	id          core.ID
 	first, last int64 // versions
 	n           int64 // versions that are of the import
+	known       bool  // the history has the version before
 	before      core.Record
 	after       core.Record
 }
@@ -99,6 +100,8 @@ func (u *undo) run(ctx context.Context) error {
 		case record == nil: // undone already, or deleted by somebody: there is nothing to take back
 		case r.last != record["version"] || r.n != r.last-r.first+1:
 			u.keep(r, "somebody has changed the record since")
+		case !r.known && r.first > 1:
+			u.keep(r, "its history does not go back to what it was before the import")
 		case r.before == nil:
 			gone = append(gone, i)
 		default:
@@ -136,7 +139,7 @@ func (u *undo) versions(ctx context.Context) error {
 		if version == r.last {
 			r.after = record
 		} else {
-			r.before = record // nil when the version before is a delete
+			r.before, r.known = record, true // nil when the version before is a delete
 		}
 		return err
 	})

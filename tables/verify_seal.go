@@ -123,18 +123,26 @@ func erasedOf(ctx context.Context, conn db.Conn, d db.Dialect, s *seal) ([]bool,
 	return out, err
 }
 
-// stored reads the versions of the leaves, in their order.
-func (v *verifier) stored(ctx context.Context, conn db.Conn, leaves []leaf) ([]storedVersion, error) {
-	out := make([]storedVersion, len(leaves))
-	uuid := v.db.ColumnType(&core.Column{Kind: core.UUID})
-	b := db.New(v.db.Dialect).Write("SELECT CAST(k.column4 AS bigint), ", versionColumns, " FROM (VALUES ")
-	for i, l := range leaves {
-		out[i].versionKey = l.versionKey
+// writeKeys writes rows of VALUES: record, version, table, and the index of the key.
+func writeKeys(b *db.Builder, keys []versionKey) {
+	uuid := b.Dialect().ColumnType(&core.Column{Kind: core.UUID})
+	for i, k := range keys {
 		if i > 0 {
 			b.Write(", ")
 		}
-		b.Write("(CAST(").Arg(l.id).Write(" AS ", uuid, "), CAST(").Arg(l.version).Write(" AS bigint), ").Arg(l.table).Write(", ", strconv.Itoa(i), ")")
+		b.Write("(CAST(").Arg(k.id).Write(" AS ", uuid, "), CAST(").Arg(k.version).Write(" AS bigint), ").Arg(k.table).Write(", ", strconv.Itoa(i), ")")
 	}
+}
+
+// stored reads the versions of the leaves, in their order.
+func (v *verifier) stored(ctx context.Context, conn db.Conn, leaves []leaf) ([]storedVersion, error) {
+	out := make([]storedVersion, len(leaves))
+	keys := make([]versionKey, len(leaves))
+	for i := range leaves {
+		keys[i], out[i].versionKey = leaves[i].versionKey, leaves[i].versionKey
+	}
+	b := db.New(v.db.Dialect).Write("SELECT CAST(k.column4 AS bigint), ", versionColumns, " FROM (VALUES ")
+	writeKeys(b, keys)
 	b.Write(`) AS k LEFT JOIN "_history" AS h ON h.record_id = k.column1 AND h.version = k.column2 AND h.table_name = k.column3`)
 	err := conn.Query(ctx, b, func(scan func(...any) error) error {
 		var i int64

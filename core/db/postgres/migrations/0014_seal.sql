@@ -18,6 +18,7 @@ CREATE TABLE "_seal" (
   salts bytea NOT NULL
 );
 CREATE INDEX "_seal_at" ON "_seal" (last_at, first_at, number);
+CREATE INDEX "_seal_to" ON "_seal" (to_tx, to_seq, first_at);
 
 -- What was done to definitions, rights and the history itself. Each row holds a hash of itself and of the one before. seal is the
 -- seal some of whose versions were erased.
