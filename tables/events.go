@@ -134,11 +134,11 @@ func (tx *Tx) MoveCursor(ctx context.Context, name string, from, to Cursor) erro
 	return core.E(op, err)
 }
 
-// droppedEvents is what the audit says of events that were dropped: the place behind them, and how many they were.
+// droppedEvents is what the audit says of events that were dropped: how many, and how many in all. They are the first in the
+// order of the seals, so that this says which, whatever numbers another database gives to their places.
 type droppedEvents struct {
-	Tx      int64 `json:"tx"`
-	Seq     int64 `json:"seq"`
 	Dropped int64 `json:"dropped"`
+	Total   int64 `json:"total"`
 }
 
 // maxDropped is how many events are dropped in one transaction.
@@ -165,11 +165,11 @@ func (s *Store) DropEvents(ctx context.Context, age time.Duration) (n int64, err
 }
 
 // dropEvents drops the next events, and reports how many.
-func (tx *Tx) dropEvents(ctx context.Context, before time.Time) (int64, error) {
+func (tx *Tx) dropEvents(ctx context.Context, until time.Time) (int64, error) {
 	if err := tx.lockAudit(ctx); err != nil {
 		return 0, err
 	}
-	floor, err := tx.passed(ctx, before)
+	floor, err := tx.passed(ctx, until)
 	if err != nil || floor == (Cursor{}) {
 		return 0, err
 	}
@@ -182,7 +182,25 @@ func (tx *Tx) dropEvents(ctx context.Context, before time.Time) (int64, error) {
 	if err := tx.raiseFloor(ctx, feedFloor, floor); err != nil {
 		return 0, err
 	}
-	return n, tx.audit(ctx, auditEvents, 0, droppedEvents{floor.Tx, floor.Seq, n})
+	before, err := eventsDropped(ctx, tx.db, tx.db.Dialect)
+	if err != nil {
+		return 0, err
+	}
+	return n, tx.audit(ctx, auditEvents, 0, droppedEvents{n, before + n})
+}
+
+// eventsDropped returns how many events were dropped in all, as the audit says.
+func eventsDropped(ctx context.Context, conn db.Conn, d db.Dialect) (int64, error) {
+	var e droppedEvents
+	b := db.New(d).Write(`SELECT data FROM "_audit" WHERE kind = `).Arg(string(auditEvents)).Write(" ORDER BY seq DESC LIMIT 1")
+	err := conn.Query(ctx, b, func(scan func(...any) error) error {
+		var raw []byte
+		if err := scan(&raw); err != nil {
+			return err
+		}
+		return json.Unmarshal(raw, &e)
+	})
+	return e.Total, err
 }
 
 // feedFloor is the key of the place behind which feeds begin: of all tables, or with a colon and its name of one.

@@ -209,3 +209,26 @@ func TestErasures(t *testing.T) {
 		}
 	})
 }
+
+// TestVerifyDroppedEvents tells events that were dropped from events that somebody removed.
+func TestVerifyDroppedEvents(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s, ctx := open(t, d, Options{}), root(t)
+		define(t, s, shop()...)
+		mustInsert(t, ctx, s, "shop", core.Record{"code": "a"}, core.Record{"code": "b"}, core.Record{"code": "c"})
+		sealTo(t, s)
+		if n, err := s.DropEvents(ctx, -time.Hour); err != nil || n != 3 {
+			t.Fatal(n, err)
+		}
+		ids := mustInsert(t, ctx, s, "shop", core.Record{"code": "d"}, core.Record{"code": "e"})
+		sealTo(t, s)
+		mustVerify(t, s)
+		tamper(t, s, `DELETE FROM "_event" WHERE record_id = '`+string(ids[0])+`'`)
+		out, err := s.Verify(t.Context(), Verify{})
+		must(t, err)
+		if out.Count != 1 || out.Problems[0].Kind != ProblemEvent || out.Problems[0].ID != ids[0] {
+			t.Fatalf("%+v", out.Problems)
+		}
+	})
+}

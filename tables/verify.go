@@ -87,11 +87,12 @@ type verifier struct {
 	out   Verified
 	start int64 // what came later is no matter
 
-	floor Cursor // events up to here were dropped
-	known buckets
-	last  seal // that was looked at
-	heads map[string]bool
-	all   int64
+	dropped int64 // events that were dropped: those of the first leaves
+	walked  int64 // leaves that were looked at
+	known   buckets
+	last    seal // that was looked at
+	heads   map[string]bool
+	all     int64
 
 	broken bool // there is a seal that is gone or was changed
 }
@@ -193,6 +194,7 @@ func (v *verifier) verifySeals(ctx context.Context) error {
 			} else if err := v.versions(ctx, s); err != nil {
 				return err
 			}
+			v.walked += int64(len(s.leaves))
 			v.last = *s
 			v.last.leaves, v.last.packed, v.last.salts = nil, nil, nil
 			v.out.Seals++
@@ -221,6 +223,8 @@ func (v *verifier) since(ctx context.Context) error {
 	if err == nil && found {
 		v.heads[v.o.Since] = true
 		v.last.leaves, v.last.packed, v.last.salts = nil, nil, nil
+		b = db.New(v.db.Dialect).Write(`SELECT CAST(sum(leaf_count) AS bigint) FROM "_seal" WHERE number <= `).Arg(v.last.number)
+		err = v.db.Query(ctx, b, func(scan func(...any) error) error { return scan(&v.walked) })
 	}
 	return err
 }

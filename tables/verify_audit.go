@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -57,20 +58,14 @@ func (v *verifier) auditProblem(seq int64, format string, args ...any) {
 	v.problem(Problem{Kind: ProblemAudit, Version: seq, Message: fmt.Sprintf(format, args...)})
 }
 
-// reload finds out up to where events were dropped.
-func (v *verifier) reload(ctx context.Context, conn db.Conn) error {
-	b := db.New(v.db.Dialect).Write(`SELECT data FROM "_audit" WHERE kind = `).Arg(string(auditEvents)).Write(" ORDER BY seq DESC LIMIT 1")
-	return conn.Query(ctx, b, func(scan func(...any) error) error {
-		var raw []byte
-		if err := scan(&raw); err != nil {
-			return err
-		}
-		var d droppedEvents
-		if json.Unmarshal(raw, &d) == nil { // the chain of the audit tells when it was changed
-			v.floor = Cursor{d.Tx, d.Seq}
-		}
-		return nil
-	})
+// reload finds out how many events were dropped.
+func (v *verifier) reload(ctx context.Context, conn db.Conn) (err error) {
+	v.dropped, err = eventsDropped(ctx, conn, v.db.Dialect)
+	var spoilt *json.SyntaxError
+	if errors.As(err, &spoilt) {
+		return nil // the chain of the audit tells
+	}
+	return err
 }
 
 // anchor compares what seals say of the audit with it.

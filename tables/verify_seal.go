@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"math"
-	"slices"
 	"strconv"
 
 	"colonnade/core"
@@ -172,14 +171,8 @@ type storedEvent struct {
 // events reads the events that the seal is about, as far as they were not dropped.
 func (v *verifier) events(ctx context.Context, conn db.Conn, s *seal) (out []storedEvent, err error) {
 	from := s.from
-	switch {
-	case from.before(v.floor):
-		from = v.floor
-	case from == Cursor{}: // nothing of ours comes before
+	if from == (Cursor{}) { // nothing of ours comes before
 		from.Seq = math.MinInt64
-	}
-	if s.to.before(from) {
-		return nil, nil
 	}
 	b := db.New(v.db.Dialect).Write(`SELECT e.table_name, CAST(e.record_id AS text), CAST(e.version AS bigint), e.op, CAST(e.actor AS text), e.cause, e.cause_id, CAST(e.at AS text) FROM "_event" AS e WHERE `)
 	v.db.EventsBetween(b, from.Tx, from.Seq, s.to.Tx, s.to.Seq)
@@ -223,16 +216,7 @@ func (v *verifier) compareEvents(s *seal, stored []storedVersion, good []bool, e
 			add(ProblemEvent, e.versionKey, "the event does not tell what the version does: it was changed")
 		}
 	}
-	first := 0 // that was not dropped
-	switch {
-	case !v.floor.before(s.to):
-		return
-	case s.from.before(v.floor):
-		if first = slices.Index(there, true); first < 0 {
-			first = len(there)
-		}
-	}
-	for i := first; i < len(there); i++ {
+	for i := int(min(max(v.dropped-v.walked, 0), int64(len(there)))); i < len(there); i++ {
 		if !there[i] && v.looks(s.leaves[i].table) {
 			add(ProblemEvent, s.leaves[i].versionKey, "the event of the version is gone")
 		}
