@@ -28,6 +28,12 @@ const (
 	takeAlone    = "SELECT pg_try_advisory_lock(hashtext('colonnade presence'), coalesce(current_schema()::regnamespace::oid::int, 0))"
 )
 
+// How often, and how long after each other, a lock is asked for that somebody else has.
+const (
+	takeTries = 20
+	takePause = 50 * time.Millisecond
+)
+
 // appear takes the lock, and takes it again whenever the connection is lost, until leave.
 func appear(ctx context.Context, config *pgx.ConnConfig, alone bool, log *slog.Logger) (*presence, error) {
 	const op = "postgres.appear"
@@ -57,7 +63,17 @@ func (p *presence) take(ctx context.Context) (c *pgx.Conn, taken bool, err error
 	if p.alone {
 		statement = takeAlone
 	}
-	if err = c.QueryRow(ctx, statement).Scan(&taken); err != nil {
+	for try := 0; ; try++ { // the server takes a moment to notice that a process has ended
+		err = c.QueryRow(ctx, statement).Scan(&taken)
+		if err != nil || taken || try == takeTries {
+			break
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(takePause):
+		}
+	}
+	if err != nil {
 		_ = c.Close(context.WithoutCancel(ctx))
 	}
 	return c, taken, err
