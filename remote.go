@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"flag"
@@ -10,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"colonnade/core"
 )
@@ -59,6 +61,43 @@ func (r *remote) do(ctx context.Context, method, path string, query url.Values, 
 		return nil, core.E(op, core.Unavailable, fmt.Sprintf("the server at %s does not answer: %v", r.URL, err), err)
 	}
 	return res, nil
+}
+
+// maxAnswer bounds what is read of an answer.
+const maxAnswer = 64 << 20
+
+// call sends a mutation and reads its data.
+func (r *remote) call(ctx context.Context, query string, variables map[string]any, data any) error {
+	const op = "main.call"
+	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
+	if err != nil {
+		return core.E(op, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	defer cancel()
+	res, err := r.do(ctx, http.MethodPost, "/graphql", nil, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = res.Body.Close() }()
+	raw, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	if err != nil {
+		return core.E(op, core.Unavailable, "the answer broke off", err)
+	}
+	var answer struct {
+		Data   json.RawMessage
+		Errors []struct{ Message string }
+	}
+	if err := json.Unmarshal(raw, &answer); err != nil {
+		return core.E(op, core.Invalid, fmt.Sprintf("%s answers %s, and not as Colonnade does", r.URL, res.Status), err)
+	}
+	if len(answer.Errors) > 0 {
+		return core.E(op, core.Invalid, answer.Errors[0].Message)
+	}
+	if err := json.Unmarshal(answer.Data, data); err != nil {
+		return core.E(op, err)
+	}
+	return nil
 }
 
 // refused reads the error of an answer.

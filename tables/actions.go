@@ -13,7 +13,7 @@ func (s *Store) Actions() []core.Action {
 		s.createTable(), s.addColumn(), s.addLookup(), s.addKey(), s.addIndex(), s.putRule(), s.dropRule(), s.putDuplicateRule(), s.dropDuplicateRule(), s.findDuplicates(),
 		s.putOptions(), s.dropOptions(), s.describeOptions(),
 		s.putSearch(), s.search(), s.addManyToMany(), s.linkRecords(), s.unlinkRecords(),
-		s.verifyHistory(), s.historyHead(), s.readAudit(),
+		s.verifyHistory(), s.historyHead(), s.readAudit(), s.reportCapacity(),
 	}, append(s.moneyActions(), s.schemaActions()...)...)
 }
 

@@ -107,6 +107,9 @@ type Dialect interface {
 	// transaction that is older still runs.
 	HeldEvents(b *Builder)
 
+	// Sizes writes the query for the bytes of each table, by its name, and of all its indexes: name, bytes, index bytes.
+	Sizes(b *Builder)
+
 	// CreateCounter writes the statement that makes a counter, unless it is there.
 	CreateCounter(b *Builder, c Counter)
 

@@ -429,3 +429,8 @@ func (Dialect) EventOrder(desc bool) string {
 	}
 	return "e.tx, e.seq"
 }
+
+// Sizes implements db.Dialect. What is stored out of line counts with its table.
+func (Dialect) Sizes(b *db.Builder) {
+	b.Write("SELECT relname, pg_table_size(oid), pg_indexes_size(oid) FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace")
+}

@@ -388,3 +388,9 @@ func (Dialect) EventOrder(desc bool) string {
 	}
 	return "e.seq"
 }
+
+// Sizes implements db.Dialect: SQLite counts the pages of the whole file.
+func (Dialect) Sizes(b *db.Builder) {
+	b.Write(`SELECT m.tbl_name, sum(iif(m.type = 'table', s.pgsize, 0)), sum(iif(m.type = 'index', s.pgsize, 0))
+FROM dbstat AS s JOIN sqlite_schema AS m ON m.name = s.name WHERE s.aggregate = TRUE GROUP BY m.tbl_name`)
+}
