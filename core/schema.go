@@ -55,6 +55,9 @@ func NewSchemaOf(version int64, sets []OptionSet, tables ...Table) (*Schema, err
 	}
 	for _, t := range tables {
 		if t.DroppedAt != nil {
+			if !t.Purged { // to come back as it was
+				t = t.complete()
+			}
 			s.dropped = append(s.dropped, &t)
 			continue
 		}

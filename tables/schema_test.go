@@ -180,6 +180,25 @@ func TestRetype23(t *testing.T) {
 	})
 }
 
+// TestUndoAfterRestart brings a table back in another process than the one that dropped it.
+func TestUndoAfterRestart(t *testing.T) {
+	each(t, func(t *testing.T, s *Store) {
+		define(t, s, shop()...)
+		products := mustInsert(t, root(t), s, "product", core.Record{"title": "Tea"})
+		ids := mustInsert(t, root(t), s, "purchase", core.Record{"product_id": products[0], "amount": 1})
+		define(t, s, core.DropTable{Name: "purchase"})
+		define(t, open(t, s.db, Options{}), core.UndoTable{Name: "purchase"})
+		must(t, s.Load(t.Context()))
+		if r := find(t, s, "purchase", ids[0]); r["amount"] != int64(1) || r["owner_id"] == nil {
+			t.Fatal(r)
+		}
+		must(t, write(root(t), s, func(tx *Tx) error {
+			_, err := tx.Update(root(t), Update{Table: "purchase", Where: ByID(ids[0]), Set: core.Record{"amount": 2}})
+			return err
+		}))
+	})
+}
+
 // TestDropUndo24 drops columns and tables, and brings them back.
 func TestDropUndo24(t *testing.T) {
 	each(t, func(t *testing.T, s *Store) {
