@@ -25,7 +25,12 @@ const (
 // CanonicalJSON returns raw without white space and with the keys of each object sorted by length, then by bytes,
 // the last of equal keys kept, and numbers without exponents: what PostgreSQL makes of a jsonb, so that every
 // database answers alike.
-func CanonicalJSON(raw []byte) ([]byte, error) {
+func CanonicalJSON(raw []byte) ([]byte, error) { return canonical(raw, 0) }
+
+// CanonicalRecord is [CanonicalJSON] for a record, each value of which may be nested as deep as one by itself.
+func CanonicalRecord(raw []byte) ([]byte, error) { return canonical(raw, -1) }
+
+func canonical(raw []byte, depth int) ([]byte, error) {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
 	var v any
@@ -38,7 +43,7 @@ func CanonicalJSON(raw []byte) ([]byte, error) {
 	if HasLoneSurrogate(raw) {
 		return nil, jsonLimit("the JSON value holds half of a surrogate pair, which is no character")
 	}
-	return appendCanonical(make([]byte, 0, len(raw)), v, 0)
+	return appendCanonical(make([]byte, 0, len(raw)), v, depth)
 }
 
 func appendCanonical(b []byte, v any, depth int) (out []byte, err error) {

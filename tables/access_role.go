@@ -145,29 +145,20 @@ func (a access) dropNamed(ctx context.Context, tx *Tx, g *gorm.DB, name string) 
 }
 
 func (a access) grant() core.Action {
-	input := append(append([]core.Column{required(text("role", "The role."))}, grantInput...), actionsInput)
-	example := core.Record{"role": "support", "table": "product", "privileges": []any{"update"}, "level": "own"}
-	return a.action("grant", "Grants a role more. A grant of the same table, privilege, level and condition is replaced.", input, roleOutput, example, func(ctx context.Context, tx *Tx, g *gorm.DB, c core.Call) (core.Record, error) {
-		if err := tx.snap.Policy.CheckRole(core.CallerFrom(ctx), c.Text("role")); err != nil {
-			return nil, err
-		}
-		list, err := grantsOf(c)
-		if err != nil {
-			return nil, err
-		}
-		for _, grant := range list {
-			if err := a.give(ctx, tx, g, grant); err != nil {
-				return nil, err
-			}
-		}
-		return core.Record{"role": c.Text("role")}, nil
-	})
+	return a.grants("grant", "Grants a role more. A grant of the same table, privilege, level and condition is replaced.",
+		core.Record{"role": "support", "table": "product", "privileges": []any{"update"}, "level": "own"}, a.give)
 }
 
 func (a access) revoke() core.Action {
+	return a.grants("revoke", "Takes back what was granted to a role with the same condition.",
+		core.Record{"role": "support", "table": "product", "privileges": []any{"update"}},
+		func(_ context.Context, _ *Tx, g *gorm.DB, grant authz.Grant) error { return authz.DropGrant(g, grant) })
+}
+
+// grants is an action that does something with each of the grants that its arguments describe.
+func (a access) grants(name, doc string, example core.Record, do func(ctx context.Context, tx *Tx, g *gorm.DB, grant authz.Grant) error) core.Action {
 	input := append(append([]core.Column{required(text("role", "The role."))}, grantInput...), actionsInput)
-	example := core.Record{"role": "support", "table": "product", "privileges": []any{"update"}}
-	return a.action("revoke", "Takes back what was granted to a role with the same condition.", input, roleOutput, example, func(ctx context.Context, tx *Tx, g *gorm.DB, c core.Call) (core.Record, error) {
+	return a.action(name, doc, input, roleOutput, example, func(ctx context.Context, tx *Tx, g *gorm.DB, c core.Call) (core.Record, error) {
 		if err := tx.snap.Policy.CheckRole(core.CallerFrom(ctx), c.Text("role")); err != nil {
 			return nil, err
 		}
@@ -176,7 +167,7 @@ func (a access) revoke() core.Action {
 			return nil, err
 		}
 		for _, grant := range list {
-			if err := authz.DropGrant(g, grant); err != nil {
+			if err := do(ctx, tx, g, grant); err != nil {
 				return nil, err
 			}
 		}

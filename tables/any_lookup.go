@@ -267,19 +267,12 @@ func (w *writer) targetsInReach(ctx context.Context, c *core.Column, wanted map[
 
 // holdKeys returns those of the ids that the table has, and keeps their records from being deleted until the end of the
 // transaction. Others may change them.
-func (tx *Tx) holdKeys(ctx context.Context, table string, ids []any) (out []core.ID, err error) {
+func (tx *Tx) holdKeys(ctx context.Context, table string, ids []any) ([]core.ID, error) {
 	r, err := tx.reach(ctx, table, "", Compare{Column: "id", Op: In, Value: ids})
 	if err != nil {
 		return nil, err
 	}
 	b := db.New(tx.db.Dialect).Write("SELECT ").Name(r.alias, "id")
 	r.from(b)
-	b.Write(tx.db.LockKey())
-	err = tx.db.Query(ctx, b, func(scan func(...any) error) error {
-		var id core.ID
-		err := scan(&id)
-		out = append(out, id)
-		return err
-	})
-	return out, err
+	return queryIDs(ctx, tx.db, b.Write(tx.db.LockKey()))
 }

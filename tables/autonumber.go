@@ -159,14 +159,8 @@ func (a *alteration) numberRows(ctx context.Context, t *core.Table, c *core.Colu
 	if err := a.run(ctx, a.addColumn(t, c, nil)); err != nil || a.dry || n == 0 {
 		return err
 	}
-	var ids []string
 	b := db.New(a.tx.db.Dialect).Write("SELECT id FROM ").Name(t.SQL()).Write(" ORDER BY created_at, id")
-	err = a.tx.db.Query(ctx, b, func(scan func(...any) error) error {
-		var id core.ID
-		err := scan(&id)
-		ids = append(ids, string(id))
-		return err
-	})
+	ids, err := queryKeys(ctx, a.tx.db, b)
 	if err != nil {
 		return err
 	}
@@ -177,7 +171,7 @@ func (a *alteration) numberRows(ctx context.Context, t *core.Table, c *core.Colu
 		}
 		values := make(map[string]any, len(part))
 		for i, id := range part {
-			values[id] = c.Number(numbers[i], a.tx.now)
+			values[id.(string)] = c.Number(numbers[i], a.tx.now)
 		}
 		if err := a.fill(ctx, t, c, values); err != nil {
 			return err

@@ -144,13 +144,7 @@ func (a *alteration) compareAll(ctx context.Context, t *core.Table, r *duplicate
 func (tx *Tx) fill(ctx context.Context, r *duplicateRule, after core.ID) (last core.ID, n int, err error) {
 	id := duplicateColumns[3]
 	b := db.New(tx.db.Dialect).Write("SELECT id FROM ").Name(r.table.SQL()).Write(" WHERE id > ").Value(id, string(after))
-	var ids []core.ID
-	err = tx.db.Query(ctx, b.Write(" ORDER BY id LIMIT ", strconv.Itoa(duplicateBatch)), func(scan func(...any) error) error {
-		var id core.ID
-		err := scan(&id)
-		ids = append(ids, id)
-		return err
-	})
+	ids, err := queryIDs(ctx, tx.db, b.Write(" ORDER BY id LIMIT ", strconv.Itoa(duplicateBatch)))
 	if err != nil || len(ids) == 0 {
 		return "", 0, err
 	}

@@ -63,14 +63,7 @@ func (s *Store) attachedFiles(ctx context.Context, after core.ID, before time.Ti
 	if after != "" {
 		b.Write(" AND id > ").Arg(after)
 	}
-	var out []any
-	err := s.db.Query(ctx, b.Write(fmt.Sprintf(" ORDER BY id LIMIT %d", sweepPart)), func(scan func(...any) error) error {
-		var id core.ID
-		err := scan(&id)
-		out = append(out, string(id))
-		return err
-	})
-	return out, err
+	return queryKeys(ctx, s.db, b.Write(fmt.Sprintf(" ORDER BY id LIMIT %d", sweepPart)))
 }
 
 // dropUses forgets the records that neither name the files now nor in a version of the history. A use that was noted anew

@@ -264,18 +264,11 @@ func (w *writer) revalue(old core.Record) (bool, error) {
 }
 
 // page returns the ids of the next records of the table, in their order.
-func (tx *Tx) page(ctx context.Context, t *core.Table, after any) (out []any, err error) {
+func (tx *Tx) page(ctx context.Context, t *core.Table, after any) ([]any, error) {
 	id, _ := t.Column("id")
 	b := db.New(tx.db.Dialect).Write("SELECT id FROM ").Name(t.SQL())
 	if after != nil {
 		b.Write(" WHERE id > ").Value(id, after)
 	}
-	b.Write(fmt.Sprintf(" ORDER BY id LIMIT %d", convertPage))
-	err = tx.db.Query(ctx, b, func(scan func(...any) error) error {
-		var id core.ID
-		err := scan(&id)
-		out = append(out, string(id))
-		return err
-	})
-	return out, err
+	return queryKeys(ctx, tx.db, b.Write(fmt.Sprintf(" ORDER BY id LIMIT %d", convertPage)))
 }

@@ -97,11 +97,26 @@ func (tx *Tx) ids(ctx context.Context, table string, priv core.Op, where Cond) (
 	}
 	b := db.New(tx.db.Dialect).Write("SELECT ").Name(r.alias, "id")
 	r.from(b)
-	var out []core.ID
-	err = tx.db.Query(ctx, b, func(scan func(...any) error) error {
+	return queryIDs(ctx, tx.db, b)
+}
+
+// queryIDs runs a query whose one column is ids.
+func queryIDs(ctx context.Context, conn db.Conn, b *db.Builder) (out []core.ID, err error) {
+	err = conn.Query(ctx, b, func(scan func(...any) error) error {
 		var id core.ID
 		err := scan(&id)
 		out = append(out, id)
+		return err
+	})
+	return out, err
+}
+
+// queryKeys is queryIDs for ids that become arguments.
+func queryKeys(ctx context.Context, conn db.Conn, b *db.Builder) (out []any, err error) {
+	err = conn.Query(ctx, b, func(scan func(...any) error) error {
+		var id core.ID
+		err := scan(&id)
+		out = append(out, string(id))
 		return err
 	})
 	return out, err

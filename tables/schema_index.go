@@ -226,13 +226,7 @@ func (a *alteration) conflicts(ctx context.Context, t *core.Table, i index, reas
 	}
 	b := db.New(a.tx.db.Dialect)
 	which(b)
-	var ids []core.ID
-	err = a.tx.db.Query(ctx, b.Write(fmt.Sprintf(" ORDER BY id LIMIT %d", maxExamples)), func(scan func(...any) error) error {
-		var id core.ID
-		err := scan(&id)
-		ids = append(ids, id)
-		return err
-	})
+	ids, err := queryIDs(ctx, a.tx.db, b.Write(fmt.Sprintf(" ORDER BY id LIMIT %d", maxExamples)))
 	if err != nil || len(ids) == 0 {
 		return nil, err
 	}

@@ -76,16 +76,10 @@ func (a *alteration) versions(ctx context.Context, t *core.Table, where func(*db
 }
 
 // ids returns the records that meet a condition, by primary key.
-func (a *alteration) ids(ctx context.Context, t *core.Table, where func(*db.Builder)) (out []core.ID, err error) {
+func (a *alteration) ids(ctx context.Context, t *core.Table, where func(*db.Builder)) ([]core.ID, error) {
 	b := db.New(a.tx.db.Dialect).Write("SELECT id FROM ").Name(t.SQL()).Write(" WHERE ")
 	where(b)
-	err = a.tx.db.Query(ctx, b.Write(" ORDER BY id"), func(scan func(...any) error) error {
-		var id core.ID
-		err := scan(&id)
-		out = append(out, id)
-		return err
-	})
-	return out, err
+	return queryIDs(ctx, a.tx.db, b.Write(" ORDER BY id"))
 }
 
 // said returns what the newest history says of records.

@@ -1,19 +1,15 @@
 package tables
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/shopspring/decimal"
 
 	"colonnade/core"
 	"colonnade/core/db"
@@ -107,62 +103,14 @@ func micros(s string) int64 {
 	return 0
 }
 
-// appendCanonical appends a JSON value in the one form that says the same, whatever database kept it: no spaces, the keys
-// of objects sorted by their bytes, numbers without an exponent. What is no JSON stays as it is.
+// appendCanonical appends a record of the history in the one form that says the same, whatever database kept it. What is no
+// such record stays as it is.
 func appendCanonical(b, raw []byte) []byte {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	var v any
-	if d.Decode(&v) != nil || d.InputOffset() != int64(len(bytes.TrimRight(raw, " \t\r\n"))) {
+	canonical, err := core.CanonicalRecord(raw)
+	if err != nil {
 		return append(append(b, 0), raw...)
 	}
-	return appendValue(b, v)
-}
-
-func appendValue(b []byte, v any) []byte {
-	switch v := v.(type) {
-	case map[string]any:
-		b = append(b, '{')
-		for i, k := range slices.Sorted(maps.Keys(v)) {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = append(strconv.AppendQuote(b, k), ':')
-			b = appendValue(b, v[k])
-		}
-		return append(b, '}')
-	case []any:
-		b = append(b, '[')
-		for i, item := range v {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = appendValue(b, item)
-		}
-		return append(b, ']')
-	case string:
-		return strconv.AppendQuote(b, v)
-	case json.Number:
-		return append(b, plainNumber(string(v))...)
-	case bool:
-		return strconv.AppendBool(b, v)
-	}
-	return append(b, "null"...)
-}
-
-// maxExponent is that of numbers that are written out.
-const maxExponent = 10_000
-
-// plainNumber writes a number as PostgreSQL keeps it in JSON: 1.5e3 is 1500, 1.50 stays, -0 is 0.
-func plainNumber(s string) string {
-	if !strings.ContainsAny(s, "eE") && !strings.HasPrefix(s, "-0") {
-		return s
-	}
-	d, err := decimal.NewFromString(s)
-	if err != nil || d.Exponent() > maxExponent || d.Exponent() < -maxExponent {
-		return s
-	}
-	return d.StringFixed(max(0, -d.Exponent()))
+	return append(b, canonical...)
 }
 
 // leaf is what a seal says of a version.

@@ -177,11 +177,7 @@ func (v *verifier) verifySeals(ctx context.Context) error {
 		}
 	}
 	for {
-		var page []*seal
-		err := v.db.Query(ctx, v.seals(v.db, v.last.number, sealPage), func(scan func(...any) error) error {
-			page = append(page, &seal{})
-			return page[len(page)-1].scan(scan)
-		})
+		page, err := v.nextSeals(ctx)
 		if err != nil {
 			return err
 		}
@@ -206,6 +202,15 @@ func (v *verifier) verifySeals(ctx context.Context) error {
 			return v.end(ctx)
 		}
 	}
+}
+
+// nextSeals returns some of the seals behind the last one that was looked at, none at the end.
+func (v *verifier) nextSeals(ctx context.Context) (page []*seal, err error) {
+	err = v.db.Query(ctx, v.seals(v.db, v.last.number, sealPage), func(scan func(...any) error) error {
+		page = append(page, &seal{})
+		return page[len(page)-1].scan(scan)
+	})
+	return page, err
 }
 
 // since begins behind the seal that was noted.

@@ -111,11 +111,7 @@ const maxSuspects = 1 << 20
 func (v *verifier) acquit(ctx context.Context, suspects map[versionKey]bool) error {
 	v.last = seal{}
 	for {
-		var page []*seal
-		err := v.db.Query(ctx, v.seals(v.db, v.last.number, sealPage), func(scan func(...any) error) error {
-			page = append(page, &seal{})
-			return page[len(page)-1].scan(scan)
-		})
+		page, err := v.nextSeals(ctx)
 		if err != nil {
 			return err
 		}
@@ -157,18 +153,11 @@ func (v *verifier) rowsOf(ctx context.Context, t *core.Table) error {
 	id, _ := t.Column("id")
 	after := any(nil)
 	for {
-		var page []any
 		b := db.New(v.db.Dialect).Write("SELECT CAST(id AS text) FROM ").Name(t.SQL())
 		if after != nil {
 			b.Write(" WHERE id > ").Value(id, after)
 		}
-		b.Write(" ORDER BY id LIMIT ").Arg(int64(maxSeal))
-		err := v.db.Query(ctx, b, func(scan func(...any) error) error {
-			var id core.ID
-			err := scan(&id)
-			page = append(page, string(id))
-			return err
-		})
+		page, err := queryKeys(ctx, v.db, b.Write(" ORDER BY id LIMIT ").Arg(int64(maxSeal)))
 		if err != nil || len(page) == 0 {
 			return err
 		}

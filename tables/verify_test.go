@@ -319,7 +319,7 @@ func TestCanonical(t *testing.T) {
 	for in, want := range map[string]string{
 		`{"b": 1.50, "a": [1e3, -0, 1.50e1, 15e-1, true, null, "\u00e9"]}`: `{"a":[1000,0,15.0,1.5,true,null,"é"],"b":1.50}`,
 		`{"a": 12345678901234567890123456789.123456789}`:                   `{"a":12345678901234567890123456789.123456789}`,
-		`1e99999`: `1e99999`, `{} x`: "\x00{} x", `{"a"`: "\x00{\"a\"",
+		`1e99999`: "\x001e99999", `{} x`: "\x00{} x", `{"a"`: "\x00{\"a\"",
 	} {
 		if got := string(appendCanonical(nil, []byte(in))); got != want {
 			t.Errorf("%s: %s, want %s", in, got, want)

@@ -194,13 +194,7 @@ func (tx *Tx) keysOf(ctx context.Context, table string, priv core.Op, where Cond
 	if lock {
 		b.Write(b.Dialect().Lock())
 	}
-	err = tx.db.Query(ctx, b, func(scan func(...any) error) error {
-		var id core.ID
-		err := scan(&id)
-		out = append(out, string(id))
-		return err
-	})
-	return out, err
+	return queryKeys(ctx, tx.db, b)
 }
 
 // words says that records restrict a delete; named and n are what the caller may know of them.
