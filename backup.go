@@ -22,12 +22,11 @@ import (
 
 // operation reads the options of a command that works on a whole database, and its n arguments, which usage names.
 func operation(f *flag.FlagSet, args []string, out io.Writer, n int, usage string) error {
-	f.SetOutput(out)
 	f.Usage = func() {
 		say(out, "usage: %s\n\n", usage)
 		f.PrintDefaults()
 	}
-	if err := f.Parse(args); err != nil {
+	if err := parseFlags(f, out, args); err != nil {
 		return err
 	}
 	if f.NArg() != n {

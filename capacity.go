@@ -33,9 +33,8 @@ const askCapacity = `mutation { done: report_capacity {
 func runCapacity(ctx context.Context, args []string, out io.Writer) error {
 	var r remote
 	f := flag.NewFlagSet("colonnade capacity", flag.ContinueOnError)
-	f.SetOutput(out)
 	r.flags(f)
-	if err := f.Parse(args); err != nil {
+	if err := parseFlags(f, out, args); err != nil {
 		return err
 	}
 	if f.NArg() > 0 {

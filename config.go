@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -101,10 +102,36 @@ func number(name string, otherwise int64) int64 {
 	return n
 }
 
+// parseFlags reads the options of a command. One that is wrong is told by itself; all of them are printed to out when they are asked for.
+func parseFlags(f *flag.FlagSet, out io.Writer, args []string) error {
+	usage := f.Usage
+	f.SetOutput(io.Discard)
+	f.Usage = func() {}
+	err := f.Parse(args)
+	f.SetOutput(out)
+	f.Usage = usage
+	if errors.Is(err, flag.ErrHelp) {
+		f.Usage()
+	}
+	if err == nil || errors.Is(err, flag.ErrHelp) {
+		return err
+	}
+	msg := err.Error()
+	if name, unknown := strings.CutPrefix(msg, "flag provided but not defined: "); unknown {
+		var have []string
+		f.VisitAll(func(o *flag.Flag) { have = append(have, o.Name) })
+		msg = "there is no option " + name
+		if near := core.Suggest(strings.TrimLeft(name, "-"), have); near != "" {
+			msg += "; did you mean -" + near + "?"
+		}
+	}
+	return core.E("main.parseFlags", core.Invalid, msg+"\n"+f.Name()+" --help lists the options")
+}
+
 // parse reads the options and checks them together.
 func (c *config) parse(f *flag.FlagSet, args []string) error {
 	const op = "main.parse"
-	if err := f.Parse(args); err != nil {
+	if err := parseFlags(f, f.Output(), args); err != nil {
 		return err
 	}
 	if f.NArg() > 0 {

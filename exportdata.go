@@ -15,14 +15,13 @@ func runExportData(ctx context.Context, args []string, out io.Writer) error {
 	var r remote
 	var table, kind, columns, where, to string
 	f := flag.NewFlagSet("colonnade export-data", flag.ContinueOnError)
-	f.SetOutput(out)
 	r.flags(f)
 	f.StringVar(&table, "table", "", "the table; needed")
 	f.StringVar(&kind, "format", "", "csv, ndjson or parquet; by the name of the file when left out")
 	f.StringVar(&columns, "columns", "", "the columns, separated by commas; all that you may read when left out")
 	f.StringVar(&where, "where", "", `a condition as in the API, such as {"state": {"_eq": "Texas"}}`)
 	f.StringVar(&to, "out", "-", "the file, which must not be there; - for standard output")
-	if err := f.Parse(args); err != nil {
+	if err := parseFlags(f, out, args); err != nil {
 		return err
 	}
 	if table == "" || f.NArg() > 0 {

@@ -55,7 +55,6 @@ func (a assignments) Set(s string) error {
 func runImport(ctx context.Context, args []string, out io.Writer) error {
 	im := &importing{out: out, columns: assignments{}, constant: assignments{}, otherwise: assignments{}, settings: map[string]*string{}}
 	f := flag.NewFlagSet("colonnade import", flag.ContinueOnError)
-	f.SetOutput(out)
 	im.flags(f)
 	f.StringVar(&im.table, "table", "", "the table; needed")
 	f.Var(im.columns, "column", `"Header=column", "Header=lookup.key", or "Header=" to leave a column out; may be repeated`)
@@ -74,7 +73,7 @@ func runImport(ctx context.Context, args []string, out io.Writer) error {
 	} {
 		im.settings[name] = f.String(name, "", doc)
 	}
-	if err := f.Parse(args); err != nil {
+	if err := parseFlags(f, out, args); err != nil {
 		return err
 	}
 	if im.table == "" || f.NArg() == 0 {

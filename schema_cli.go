@@ -25,7 +25,6 @@ type schemaFolder struct {
 
 func (r *schemaFolder) parse(name string, args []string, out io.Writer) error {
 	f := flag.NewFlagSet("colonnade "+name, flag.ContinueOnError)
-	f.SetOutput(out)
 	r.flags(f)
 	if name == "apply" {
 		f.BoolVar(&r.mayBlock, "may-block", false, "writers of large tables may wait while they are read or written")
@@ -34,7 +33,7 @@ func (r *schemaFolder) parse(name string, args []string, out io.Writer) error {
 		say(out, "usage: colonnade %s [options] DIR\n\n", name)
 		f.PrintDefaults()
 	}
-	if err := f.Parse(args); err != nil {
+	if err := parseFlags(f, out, args); err != nil {
 		return err
 	}
 	if f.NArg() != 1 {

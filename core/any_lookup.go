@@ -126,7 +126,7 @@ func (s *Schema) relateTargets(t *Table, c *Column, taken map[string]bool) error
 	for i, name := range c.Targets {
 		switch {
 		case s.tables[name] == nil:
-			return E(op, Invalid, fmt.Sprintf("the lookup leads to %q, and there is no such table", name))
+			return s.leadsNowhere(op, name)
 		case s.tables[name].Builtin:
 			return E(op, Invalid, fmt.Sprintf("the lookup leads to %q, and one of several tables cannot lead to a built-in one", name))
 		case slices.Contains(c.Targets[:i], name):

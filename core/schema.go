@@ -161,7 +161,7 @@ func (s *Schema) relateColumn(t *Table, c *Column, taken map[string]bool) error 
 	const op = "core.relate"
 	target, ok := s.tables[c.Target]
 	if !ok {
-		return E(op, Invalid, fmt.Sprintf("the lookup leads to %q, and there is no such table", c.Target))
+		return s.leadsNowhere(op, c.Target)
 	}
 	if err := s.take(taken, "relation", t.Name, c.Relation); err != nil {
 		return err
@@ -231,6 +231,15 @@ func noTable(op, name string, have []string) error {
 		msg += "; did you mean " + near + "?"
 	}
 	return E(op, NotFound, At{Table: name}, msg)
+}
+
+// leadsNowhere is the error of a lookup whose target is not there.
+func (s *Schema) leadsNowhere(op, target string) error {
+	msg := fmt.Sprintf("the lookup leads to %q, and there is no such table", target)
+	if near := Suggest(target, slices.Sorted(maps.Keys(s.tables))); near != "" {
+		msg += "; did you mean " + near + "?"
+	}
+	return E(op, Invalid, msg)
 }
 
 // Tables returns the tables by name. The slice is shared: do not change it.

@@ -72,7 +72,7 @@ func TestRefusals(t *testing.T) {
 		{"option set of a status", one(core.Column{Name: "a", Kind: core.Status, Options: []core.Option{{Value: "x", State: "s"}}, OptionSet: "b"}), core.Invalid, `item.a: there is no option set "b": make it with put_options`},
 		{"no target", one(core.Column{Name: "a", Kind: core.Lookup}), core.Invalid, `item.a: a lookup needs a target table`},
 		{"target of a text", one(core.Column{Name: "a", Kind: core.Text, Target: "item"}), core.Invalid, `item.a: only a lookup has a target, a relation, an inverse and on_delete`},
-		{"unknown target", one(lookup("a", "itme")), core.Invalid, `item.a: the lookup leads to "itme", and there is no such table`},
+		{"unknown target", one(lookup("a", "itme")), core.Invalid, `item.a: the lookup leads to "itme", and there is no such table; did you mean item?`},
 		{"on_delete", one(with(lookup("a", "item"), func(c *core.Column) { c.OnDelete = "explode" })), core.Invalid, `item.a: on_delete is one of restrict, set_null, cascade`},
 		{"required and set_null", one(with(lookup("a", "item"), func(c *core.Column) { c.OnDelete, c.Required = core.SetNull, true })), core.Invalid, `item.a: a required lookup cannot be set to null: choose restrict or cascade`},
 		{"required formula", one(core.Column{Name: "a", Kind: core.Text, Formula: "'x'", Required: true}), core.Invalid, `item.a: a calculated column is neither required nor unique and has no default`},

@@ -1,20 +1,31 @@
 package graphql
 
 import (
+	"strings"
+
 	"github.com/vektah/gqlparser/v2/ast"
 	vcore "github.com/vektah/gqlparser/v2/validator/core"
 )
+
+// maxNamed is how many names an error lists, in place of one that is like none of them.
+const maxNamed = 10
 
 // valuesOfCorrectType is the rule of that name. The library's own refuses what holds an exact number longer than its
 // integers. Scalars of the API are left to their coercion, which names the place of a mistake better.
 func valuesOfCorrectType(suggesting bool) vcore.Rule {
 	near := func(s string, have func(yield func(string))) string {
 		if !suggesting {
-			return ""
+			return "."
 		}
 		var all []string
 		have(func(s string) { all = append(all, s) })
-		return suggest(s, all)
+		if found := suggest(s, all); found != "" {
+			return found
+		}
+		if len(all) <= maxNamed {
+			return "; there are: " + strings.Join(all, ", ") + "."
+		}
+		return "."
 	}
 	return vcore.Rule{Name: "ValuesOfCorrectType", RuleFunc: func(observers *vcore.Events, addError vcore.AddErrFunc) {
 		observers.OnValue(func(_ *vcore.Walker, v *ast.Value) {
@@ -45,7 +56,7 @@ func valuesOfCorrectType(suggesting bool) vcore.Rule {
 				if v.Kind != ast.EnumValue {
 					fail(v.Position, "Enum %q cannot represent non-enum value: %s.", d.Name, cut(v.String()))
 				} else if d.EnumValues.ForName(v.Raw) == nil {
-					fail(v.Position, "Value %q does not exist in %q enum%s.", v.Raw, d.Name, near(v.Raw, func(yield func(string)) {
+					fail(v.Position, "Value %q does not exist in %q enum%s", v.Raw, d.Name, near(v.Raw, func(yield func(string)) {
 						for _, e := range d.EnumValues {
 							yield(e.Name)
 						}
@@ -63,7 +74,7 @@ func valuesOfCorrectType(suggesting bool) vcore.Rule {
 				}
 				for _, c := range v.Children {
 					if d.Fields.ForName(c.Name) == nil {
-						fail(c.Position, "Field %q is not defined by type %q%s.", c.Name, d.Name, near(c.Name, func(yield func(string)) {
+						fail(c.Position, "Field %q is not defined by type %q%s", c.Name, d.Name, near(c.Name, func(yield func(string)) {
 							for _, f := range d.Fields {
 								yield(f.Name)
 							}
