@@ -40,20 +40,13 @@ type config struct {
 	KeyFile     string
 }
 
-// databaseFlags declares the options of a command that works on a database without serving it.
-func (c *config) databaseFlags(name string, out io.Writer) *flag.FlagSet {
-	c.Keep, c.MaxFile, c.KeepUploads, c.LogLevel = tables.KeepDropped, files.MaxSize>>20, files.KeepUploads, "warn"
+// flags declares the options of a server on c.
+func (c *config) flags(name string, out io.Writer) *flag.FlagSet {
 	f := flag.NewFlagSet("colonnade "+name, flag.ContinueOnError)
 	f.SetOutput(out)
 	f.StringVar(&c.Data, "data", env("COLONNADE_DATA", "data"), "folder of the embedded database (COLONNADE_DATA)")
 	f.StringVar(&c.Database, "database", env("COLONNADE_DATABASE", ""), "postgres://... instead of the embedded database (COLONNADE_DATABASE)")
 	f.StringVar(&c.Files, "files", env("COLONNADE_FILES", ""), "folder of uploaded files; the folder files in that of the database when left out (COLONNADE_FILES)")
-	return f
-}
-
-// flags declares the options of a server on c.
-func (c *config) flags(name string, out io.Writer) *flag.FlagSet {
-	f := c.databaseFlags(name, out)
 	f.StringVar(&c.Addr, "addr", env("COLONNADE_ADDR", "127.0.0.1:8080"), "address to listen on; port 0 takes a free one (COLONNADE_ADDR)")
 	f.StringVar(&c.Hosts, "hosts", env("COLONNADE_HOSTS", ""), "names that the server is reached by, separated by commas (COLONNADE_HOSTS)")
 	f.StringVar(&c.Proxies, "proxies", env("COLONNADE_PROXIES", ""), "networks of proxies to trust, such as 10.0.0.0/8, separated by commas (COLONNADE_PROXIES)")

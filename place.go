@@ -77,11 +77,12 @@ func (p place) String() string {
 	return source
 }
 
-// copying is a database that is open for a command that copies.
+// copying is a database that is open for a command that copies or looks at all of it.
 type copying struct {
 	*transfer.Service
-	db   *db.DB
-	disk *files.Disk // nil without a folder
+	store *tables.Store
+	db    *db.DB
+	disk  *files.Disk // nil without a folder
 }
 
 func (c *copying) close() error {
@@ -103,7 +104,7 @@ func (p place) open(ctx context.Context, o db.Options) (*copying, error) {
 	if err != nil {
 		return nil, core.E(op, err)
 	}
-	c := &copying{db: d}
+	c := &copying{db: d, store: tables.New(d, tables.Options{Builtin: builtin(), Log: o.Log})}
 	to := transfer.Options{Log: o.Log, Version: version()}
 	_, err = os.Stat(p.folder())
 	if there := err == nil; p.folder() != "" && (there || !o.ReadOnly) {
@@ -112,7 +113,7 @@ func (p place) open(ctx context.Context, o db.Options) (*copying, error) {
 		}
 		to.Contents = c.disk
 	}
-	c.Service = transfer.New(tables.New(d, tables.Options{Builtin: builtin(), Log: o.Log}), to)
+	c.Service = transfer.New(c.store, to)
 	return c, nil
 }
 

@@ -2,18 +2,19 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"strings"
 	"time"
 
 	"colonnade/core"
+	"colonnade/core/db"
 	"colonnade/tables"
 )
 
 // verifying is colonnade verify.
 type verifying struct {
-	config
 	tables.Verify
 	out   io.Writer
 	shown time.Time
@@ -38,22 +39,26 @@ func (n names) Set(s string) error {
 
 func runVerify(ctx context.Context, args []string, out io.Writer) error {
 	v := verifying{out: out}
-	f := v.databaseFlags("verify", out)
+	f := flag.NewFlagSet("colonnade verify", flag.ContinueOnError)
+	named := placeFlags(f)
 	f.StringVar(&v.Table, "table", "", "look only at the records of this table")
 	f.Var(names{&v.Heads}, "head", "a head that was noted: it must be that of a seal; may be given several times")
 	f.StringVar(&v.Since, "since", "", "a head that was noted: look only at what was sealed since")
-	if err := v.parse(f, args); err != nil {
+	if err := operation(f, args, out, 0, "colonnade verify [options]\n\nA server may run meanwhile"); err != nil {
 		return err
 	}
-	return withApp(ctx, &v.config, func(a *app) error { return v.run(ctx, a) })
+	return named().using(ctx, db.Options{ReadOnly: true}, func(ctx context.Context, c *copying) error { return v.run(ctx, c.store) })
 }
 
-func (v *verifying) run(ctx context.Context, a *app) error {
+func (v *verifying) run(ctx context.Context, store *tables.Store) error {
 	if isTerminal(v.out) {
 		v.Progress = v.show
 	}
 	begun := time.Now()
-	found, err := a.store.Verify(ctx, v.Verify)
+	if err := store.Load(ctx); err != nil {
+		return err
+	}
+	found, err := store.Verify(ctx, v.Verify)
 	if v.Progress != nil {
 		say(v.out, "\r%*s\r", progressWidth, "")
 	}

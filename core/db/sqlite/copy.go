@@ -132,7 +132,7 @@ func (e *engine) CopyIn(ctx context.Context, table string, columns []db.StoredCo
 
 // View implements db.Engine: a read transaction of a connection of its own. Meanwhile the log of the database grows.
 func (e *engine) View(ctx context.Context, f func(db.Viewer) error) (err error) {
-	pool, err := sql.Open("sqlite", dsn(e.source, "rw", "query_only(1)"))
+	pool, err := sql.Open("sqlite", dsn(e.source, "rw", deferred, "query_only(1)"))
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,7 @@ func ours(ctx context.Context, path string, o db.Options) error {
 }
 
 func look(ctx context.Context, path string) (found db.Found, err error) {
-	pool, err := sql.Open("sqlite", dsn(path, "rw", "query_only(1)"))
+	pool, err := sql.Open("sqlite", dsn(path, "rw", deferred, "query_only(1)"))
 	if err != nil {
 		return found, err
 	}

@@ -43,11 +43,8 @@ func (Dialect) Open(ctx context.Context, source string, o db.Options) (db.Engine
 		return nil, core.E(op, err)
 	}
 	e := &engine{source: source, lock: file, queue: make(chan *job), stop: make(chan struct{}), done: make(chan struct{})}
-	err = e.connect(ctx, source, o)
-	if err != nil || o.ReadOnly {
+	if err := e.connect(ctx, source, o); err != nil {
 		close(e.done) // there is no writer
-	}
-	if err != nil {
 		return nil, unusable(source, errors.Join(err, e.Close()))
 	}
 	return e, nil
@@ -88,17 +85,19 @@ func (e *engine) connect(ctx context.Context, source string, o db.Options) error
 	if n <= 0 {
 		n = 2 * max(2, runtime.GOMAXPROCS(0))
 	}
-	var err error
-	if !o.ReadOnly {
-		if e.write, err = sql.Open("sqlite", dsn(source, "rwc", "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(4000)", "cache_size(-16000)")); err != nil {
-			return err
-		}
-		e.write.SetMaxOpenConns(1)
-		if err := e.write.PingContext(ctx); err != nil { // makes the file, before a reader looks for it
-			return err
-		}
+	writing := dsn(source, "rwc", immediate, "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(4000)", "cache_size(-16000)")
+	if o.ReadOnly {
+		writing = dsn(source, "rw", deferred, "query_only(1)")
 	}
-	if e.read, err = sql.Open("sqlite", dsn(source, "rw", "query_only(1)")); err != nil {
+	var err error
+	if e.write, err = sql.Open("sqlite", writing); err != nil {
+		return err
+	}
+	e.write.SetMaxOpenConns(1)
+	if err := e.write.PingContext(ctx); err != nil { // makes the file, before a reader looks for it
+		return err
+	}
+	if e.read, err = sql.Open("sqlite", dsn(source, "rw", deferred, "query_only(1)")); err != nil {
 		return err
 	}
 	e.read.SetMaxOpenConns(n + 2) // two for GORM
@@ -115,14 +114,18 @@ func (e *engine) connect(ctx context.Context, source string, o db.Options) error
 		e.readers <- c
 		e.n++
 	}
-	if !o.ReadOnly {
-		go e.serve()
-	}
+	go e.serve()
 	return nil
 }
 
-func dsn(path, mode string, pragmas ...string) string {
-	q := url.Values{"mode": {mode}, "_txlock": {"immediate"}, "_time_format": {"sqlite"}}
+// How a transaction begins: by taking the lock of writers, or by reading.
+const (
+	immediate = "immediate"
+	deferred  = "deferred"
+)
+
+func dsn(path, mode, begin string, pragmas ...string) string {
+	q := url.Values{"mode": {mode}, "_txlock": {begin}, "_time_format": {"sqlite"}}
 	for _, p := range append([]string{"busy_timeout(10000)", "foreign_keys(1)", "cache_size(-8000)", "mmap_size(1073741824)", "trusted_schema(0)"}, pragmas...) {
 		q.Add("_pragma", p)
 	}

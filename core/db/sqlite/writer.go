@@ -35,9 +35,6 @@ var errStopping = core.E("sqlite.Tx", core.Unavailable, "the server is stopping"
 
 // Tx implements db.Engine. f runs on the caller's goroutine, while the writer waits.
 func (e *engine) Tx(ctx context.Context, o db.TxOptions, f func(db.Session) error) error {
-	if e.write == nil {
-		return core.E("sqlite.Tx", core.Invalid, "the database is open to be read only")
-	}
 	j := &job{ctx: ctx, alone: o.Alone, turn: make(chan *session, 1), ran: make(chan error, 1), done: make(chan error, 1)}
 	select {
 	case e.queue <- j:
