@@ -154,7 +154,7 @@ func (p *Policy) decide(s *roleSet, t *tablePolicy, priv Privilege) (*Decision, 
 	for i := range t.Columns {
 		name := t.Columns[i].Name
 		needs := []terms{shown(name)}
-		if t.Columns[i].Formula != "" {
+		if t.Columns[i].Calculated() {
 			for _, r := range p.set.Reads(t.Name, name) {
 				needs = append(needs, shown(r))
 			}

@@ -234,7 +234,7 @@ func (c AlterColumn) apply(d *draft) error {
 	if err != nil {
 		return E(op, at, err)
 	}
-	if (was.Formula == "") != (next.Formula == "") {
+	if was.Calculated() != next.Calculated() {
 		return E(op, Invalid, at, "a calculated column has no values of its own: drop the column and add it anew")
 	}
 	if c.Backfill != "" && was.Kind == Currency {
@@ -271,7 +271,7 @@ func (c RetypeColumn) apply(d *draft) error {
 	}
 	at := At{Table: c.Of, Column: c.To.Name}
 	was := t.Columns[i]
-	if was.Formula != "" || c.To.Formula != "" {
+	if was.Calculated() || c.To.Calculated() {
 		return E(op, Invalid, at, "a calculated column has no values to convert: drop the column and add it anew")
 	}
 	if c.OnLoss != "" && c.OnLoss != "refuse" && c.OnLoss != "null" {

@@ -208,7 +208,7 @@ func (t *Table) checkMoney() error {
 		at := At{Table: t.Name, Column: c.Name}
 		of, ok := t.Column(c.Of)
 		plain := c.Kind == Text && c.Format == CurrencyCode || c.Kept() && c.Min == nil && c.Max == nil
-		if !ok || of.Kind != Currency || of.Of != "" || !plain || c.Required || c.Unique || c.Default != "" || c.Formula != "" {
+		if !ok || of.Kind != Currency || of.Of != "" || !plain || c.Required || c.Unique || c.Default != "" || c.Calculated() {
 			return E(op, Invalid, at, "the column is one of those beside an amount, which are as they are made")
 		}
 	}

@@ -160,8 +160,8 @@ func (t *Table) checkDuplicate(r DuplicateRule) error {
 		switch {
 		case slices.ContainsFunc(r.Columns[:i], func(o DuplicateColumn) bool { return o.Column == dc.Column }):
 			problem = "the rule names the column twice"
-		case c.Formula != "":
-			problem = "a calculated column cannot be compared: it is not stored"
+		case c.Virtual():
+			problem = "a calculated column is compared only when it is stored: set stored"
 		case c.Kind != LongText && noKey[c.Kind] != "":
 			problem = fmt.Sprintf("a column of the kind %s cannot be compared", c.Kind)
 		case !slices.Contains(Comparisons, dc.Compare):

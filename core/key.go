@@ -100,8 +100,8 @@ func (t *Table) checkKeyColumn(k Key, name string) error {
 	}
 	at := At{Table: t.Name, Column: name}
 	switch {
-	case c.Formula != "":
-		return E(op, Invalid, at, "a calculated column cannot be part of a key: it is not stored")
+	case c.Virtual():
+		return E(op, Invalid, at, "a calculated column is part of a key only when it is stored: set stored")
 	case noKey[c.Kind] != "":
 		return E(op, Invalid, at, fmt.Sprintf("a column of the kind %s cannot be part of a key: %s", c.Kind, noKey[c.Kind]))
 	case k.Nulls == NullsRefuse && c.OnDelete == SetNull:
@@ -163,7 +163,7 @@ func maxKeySize(c *Column) int {
 		return otherSize
 	}
 	longest := c.MaxLength
-	if longest == 0 {
+	if longest == 0 || c.Calculated() { // whose values have the length that they have
 		longest = MaxText
 	}
 	return 4*longest + textOverhead // UTF-8

@@ -45,7 +45,7 @@ func (t *Table) Kept() []*Column {
 	}
 	t.Whole().Stored(add)
 	for _, x := range t.Dropped {
-		if x.Column != nil && x.Column.Formula == "" {
+		if x.Column != nil && !x.Column.Virtual() {
 			add(x.Column)
 		}
 	}
@@ -83,7 +83,10 @@ func (t *Table) FromStored(stored map[string]any) Record {
 	out := make(Record, len(stored))
 	for i := range t.Columns {
 		c := &t.Columns[i]
-		if v, ok := stored[c.SQL()]; ok && c.Formula == "" {
+		if c.Virtual() {
+			continue
+		}
+		if v, ok := stored[c.SQL()]; ok {
 			out[c.Name] = v
 		} else if v, ok := t.before(c, stored); ok {
 			out[c.Name] = v

@@ -16,7 +16,7 @@ const maxSearch = 8
 
 // searchable reports whether the column holds words of its own.
 func (c *Column) searchable() bool {
-	return c.Formula == "" && (c.Kind == Text || c.Kind == LongText || c.Kind == Choice)
+	return !c.Virtual() && (c.Kind == Text || c.Kind == LongText || c.Kind == Choice)
 }
 
 // checkSearch finds what is wrong with the searched columns of t.

@@ -20,6 +20,7 @@ type Column struct {
 	Unique     bool             `json:"unique,omitempty"`
 	Default    string           `json:"default,omitempty"`     // an expression, evaluated when a record is created without the column
 	Formula    string           `json:"formula,omitempty"`     // an expression; the column is calculated when it is not empty
+	Stored     bool             `json:"stored,omitempty"`      // of a calculated column: the database keeps its values
 	MinLength  int              `json:"min_length,omitempty"`  // of a text, in characters
 	MaxLength  int              `json:"max_length,omitempty"`  // of a text, in characters; [MaxText] when 0
 	Format     Format           `json:"format,omitempty"`      // of a text
@@ -189,10 +190,16 @@ func (t *Table) Need(name string) (*Column, error) {
 // Owned reports whether the records of t belong to users.
 func (t *Table) Owned() bool { return t.Ownership != OrgOwned }
 
-// Stored yields the columns that the database keeps, which are all but the calculated ones.
+// Calculated reports whether the column has a formula, so that nobody writes it.
+func (c *Column) Calculated() bool { return c.Formula != "" }
+
+// Virtual reports whether the column is calculated when it is read, so that the database has no such column.
+func (c *Column) Virtual() bool { return c.Calculated() && !c.Stored }
+
+// Stored yields the columns that the database keeps, which are all but the virtual ones.
 func (t *Table) Stored(yield func(*Column) bool) {
 	for i := range t.Columns {
-		if c := &t.Columns[i]; c.Formula == "" && !yield(c) {
+		if c := &t.Columns[i]; !c.Virtual() && !yield(c) {
 			return
 		}
 	}
@@ -282,8 +289,11 @@ func (t *Table) check() error {
 			if err != nil {
 				return err
 			}
-			if c.Formula != "" || c.Kind == JSON || c.Kind == Choices || c.Kind == File || c.Kind == Image {
-				return E(op, Invalid, At{Table: t.Name, Column: c.Name}, "a calculated column, or one of several values, of files or of JSON, cannot be part of an index")
+			if c.Virtual() {
+				return E(op, Invalid, At{Table: t.Name, Column: c.Name}, "a calculated column is part of an index only when it is stored: set stored")
+			}
+			if c.Kind == JSON || c.Kind == Choices || c.Kind == File || c.Kind == Image {
+				return E(op, Invalid, At{Table: t.Name, Column: c.Name}, "a column of several values, of files or of JSON cannot be part of an index")
 			}
 		}
 		if len(x.Columns) == 0 {
@@ -355,9 +365,13 @@ func (c *Column) check() error {
 		problem = "on_delete is one of restrict, set_null, cascade"
 	case c.Required && c.OnDelete == SetNull:
 		problem = "a required lookup cannot be set to null: choose restrict or cascade"
-	case c.Formula != "" && (c.Required || c.Unique || c.Default != ""):
-		problem = "a calculated column is neither required nor unique and has no default"
-	case c.Formula != "" && c.Part == "" && (c.Kind == Lookup || c.Kind == AnyLookup || c.Kind == Currency || c.Kind == JSON || c.Kind == UUID || c.Kind == Autonumber || c.Kind.Info().File || c.Kind.chooses()):
+	case c.Stored && !c.Calculated():
+		problem = "stored is said of a calculated column: give it a formula, or leave stored out"
+	case c.Calculated() && (c.Required || c.Default != ""):
+		problem = "a calculated column is not required and has no default"
+	case c.Virtual() && c.Unique:
+		problem = "a calculated column is unique only when it is stored: set stored"
+	case c.Calculated() && c.Part == "" && (c.Kind == Lookup || c.Kind == AnyLookup || c.Kind == Currency || c.Kind == JSON || c.Kind == UUID || c.Kind == Autonumber || c.Kind.Info().File || c.Kind.chooses()):
 		problem = "a calculated column is a text, a number, a boolean, a date, a time or a duration"
 	case c.Unique && noKey[c.Kind] != "":
 		problem = fmt.Sprintf("a column of the kind %s cannot be unique: %s", c.Kind, noKey[c.Kind])

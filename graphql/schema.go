@@ -237,7 +237,7 @@ func columnDoc(c *core.Column) string {
 		all += strings.Join(options, ", ") + "."
 	}
 	calculated := ""
-	if c.Formula != "" {
+	if c.Calculated() {
 		calculated = "Calculated."
 	}
 	return sentences(title(c.Label, c.Doc), calculated, all)

@@ -110,7 +110,7 @@ func compileDeed(env *cel.Env, t *core.Table, source core.Deed) (deed, error) {
 	if kind.writes && d.column.Kept() {
 		return d, core.E(op, core.Invalid, "the rate and the base amount of a currency are computed: set the amount or the currency")
 	}
-	if kind.writes && (d.column.Formula != "" || d.column.System || d.column.Kind == core.Autonumber) {
+	if kind.writes && (d.column.Calculated() || d.column.System || d.column.Kind == core.Autonumber) {
 		return d, core.E(op, core.Invalid, "a calculated column, an autonumber or a system column is not written by rules")
 	}
 	if !kind.value {
@@ -209,7 +209,7 @@ func lockColumn(d *deed, t *tableSet, w *write) error {
 	if err != nil {
 		return err
 	}
-	if _, named := w.r[d.column.Name]; !named && d.column.Formula == "" {
+	if _, named := w.r[d.column.Name]; !named && !d.column.Calculated() {
 		return nil // an absent column does not change
 	}
 	before, err := t.valueOf(d.column, w.old, w)
@@ -227,7 +227,7 @@ func fail(d *deed, _ *tableSet, _ *write) error { return d.refuse("") }
 // valueOf returns the column of the record, computed when it is calculated.
 func (t *tableSet) valueOf(c *core.Column, r core.Record, w *write) (any, error) {
 	v, ok := r[c.Name]
-	if ok || c.Formula == "" || r == nil {
+	if ok || !c.Calculated() || r == nil {
 		return v, nil
 	}
 	return t.formula(t.row(r, w.old, w.caller), c.Name)

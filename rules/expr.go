@@ -174,7 +174,7 @@ func (in *row) ResolveName(name string) (any, bool) {
 			record = in.old
 		}
 		value, ok := record[v.column.Name]
-		if !ok && v.column.Formula != "" && in.calculate != nil && record != nil {
+		if !ok && v.column.Calculated() && in.calculate != nil && record != nil {
 			var err error
 			if value, err = in.calculate(record, v.column.Name); err != nil && in.failed == nil {
 				in.failed = err

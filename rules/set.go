@@ -16,6 +16,7 @@ type tableSet struct {
 	table    *core.Table
 	formulas map[string]*Expr
 	order    []string            // the calculated columns, each after those that it reads
+	stored   []*core.Column      // those of them that the database keeps
 	reads    map[string][]string // the stored columns that each reads
 	defaults []assignment
 	rules    []rule
@@ -58,6 +59,9 @@ func compileTable(t *core.Table) (*tableSet, error) {
 	if err := out.arrange(); err != nil {
 		return nil, err
 	}
+	if err := out.checkStored(); err != nil {
+		return nil, err
+	}
 	if len(t.Rules) == 0 {
 		return out, nil
 	}
@@ -76,7 +80,7 @@ func compileTable(t *core.Table) (*tableSet, error) {
 
 // derives reports whether there is anything to compile.
 func derives(t *core.Table) bool {
-	return len(t.Rules) > 0 || slices.ContainsFunc(t.Columns, func(c core.Column) bool { return c.Formula != "" || c.DefaultSource() != "" })
+	return len(t.Rules) > 0 || slices.ContainsFunc(t.Columns, func(c core.Column) bool { return c.Calculated() || c.DefaultSource() != "" })
 }
 
 func (t *tableSet) compileColumn(env *cel.Env, c *core.Column) error {
@@ -94,7 +98,7 @@ func (t *tableSet) compileColumn(env *cel.Env, c *core.Column) error {
 	if err := e.Fits(c); err != nil {
 		return err
 	}
-	if c.Formula != "" {
+	if c.Calculated() {
 		t.formulas[c.Name] = e
 	} else {
 		t.defaults = append(t.defaults, assignment{c, e})

@@ -84,7 +84,7 @@ func compileWhen(t *core.Table, source string) (*rules.Expr, error) {
 		return nil, core.E(op, core.Invalid, "the condition reads the caller or the time, which change without the record: leave them out")
 	}
 	for _, name := range e.Columns {
-		if c, ok := t.Column(name); ok && c.Formula != "" {
+		if c, ok := t.Column(name); ok && c.Calculated() {
 			return nil, core.E(op, core.Invalid, core.At{Column: name}, "the condition reads a calculated column: name the columns that it is calculated from")
 		}
 	}

@@ -73,7 +73,7 @@ func (tx *Tx) readFresh(ctx context.Context, q *Query, dst []byte) ([]byte, bool
 			continue
 		}
 		c, ok := n.table.Column(f.Column)
-		if !ok || c.Formula != "" || f.Group != nil {
+		if !ok || c.Virtual() || f.Group != nil {
 			return dst[:start], false, nil
 		}
 		visible, guard := n.may.Column(f.Column)

@@ -113,6 +113,9 @@ func later(now time.Time, last any) time.Time {
 	return now
 }
 
+// causeDerived is the cause of a change of nothing but calculated columns, which follows from another change.
+const causeDerived = "derived"
+
 func causeKind(c core.Caller) string {
 	if c.Cause.Kind == "" {
 		return "api"

@@ -125,7 +125,7 @@ func (j *joining) taken(w *writer) (core.Record, error) {
 		if !ok || !visible {
 			return nil, w.unknown(column)
 		}
-		if c.Formula != "" || c.System && c.Name != "owner_id" || c.Kept() {
+		if c.Calculated() || c.System && c.Name != "owner_id" || c.Kept() {
 			return nil, core.E(op, core.Invalid, w.at(column), "the column is kept by Colonnade and cannot be taken over: leave it out")
 		}
 		if j.Take[column] == j.Winner {

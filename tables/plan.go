@@ -84,9 +84,9 @@ func (n *node) from(b *db.Builder) {
 	b.Write(" AS ", n.alias)
 }
 
-// raw writes the column without asking whether the caller may see it; a calculated column becomes its formula.
+// raw writes the column without asking whether the caller may see it; a virtual column becomes its formula.
 func (n *node) raw(b *db.Builder, c *core.Column) {
-	if c.Formula == "" {
+	if !c.Virtual() {
 		b.Name(n.alias, c.SQL())
 		return
 	}
@@ -122,7 +122,7 @@ func (n *node) resolve(name string) (ref, error) {
 		return ref{}, n.unknown(name)
 	}
 	if guard == nil {
-		return ref{c, func(b *db.Builder) { n.raw(b, c) }, c.Formula == "" && n.past == nil}, nil
+		return ref{c, func(b *db.Builder) { n.raw(b, c) }, !c.Virtual() && n.past == nil}, nil
 	}
 	return ref{c, func(b *db.Builder) {
 		b.Write("CASE WHEN ")

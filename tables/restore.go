@@ -307,6 +307,9 @@ func (r *revival) insert(ctx context.Context, table string) error {
 			next := l.record
 			next["version"] = l.version + 1
 			next["updated_at"], next["updated_by"] = later(r.tx.now, l.at), string(actorOf(r.caller))
+			if err := w.calculate(next); err != nil { // as the formulas are by now
+				return err
+			}
 			if err := w.complete(next); err != nil {
 				return r.conceal(ctx, table, nil, err)
 			}

@@ -22,7 +22,7 @@ type alteration struct {
 // apply does the alteration.
 func (a *alteration) apply(ctx context.Context) error {
 	steps := []func(context.Context, *core.Table) error{ // lookups when all tables are there
-		a.table, a.counters, a.dropIndexes, a.columns, a.owners, a.requirements, a.references, a.purgeColumns, a.keys, a.indexes, a.search, a.duplicates, a.retention,
+		a.table, a.counters, a.dropIndexes, a.columns, a.owners, a.requirements, a.derived, a.references, a.purgeColumns, a.keys, a.indexes, a.search, a.duplicates, a.retention,
 	}
 	for _, step := range steps {
 		for _, t := range a.next.Schema.Tables() {
@@ -106,7 +106,7 @@ func stored(was *core.Table) map[string]*core.Column {
 		have[c.SQL()] = c
 	}
 	for i := range was.Dropped {
-		if c := was.Dropped[i].Column; c != nil {
+		if c := was.Dropped[i].Column; c != nil && !c.Virtual() {
 			have[c.SQL()] = c
 		}
 	}
@@ -168,7 +168,7 @@ func (a *alteration) columns(ctx context.Context, t *core.Table) error {
 
 // column adds a column, and gives existing records their values.
 func (a *alteration) column(ctx context.Context, t *core.Table, c *core.Column, isNew bool) error {
-	if isNew || c.System {
+	if isNew || c.System || c.Calculated() {
 		return a.run(ctx, a.addColumn(t, c, nil))
 	}
 	if c.Kind == core.Autonumber {
@@ -360,8 +360,9 @@ func (a *alteration) purgeColumns(ctx context.Context, t *core.Table) error {
 	for _, name := range was.Spent {
 		gone[name] = true
 	}
+	have := stored(was)
 	for _, name := range t.Spent {
-		if gone[name] {
+		if gone[name] || have[name] == nil { // that of a virtual column was never there
 			continue
 		}
 		if err := a.step(ctx, t, Step{What: "the column is deleted for good", Column: name, Lock: LockWrites}); err != nil {

@@ -206,9 +206,9 @@ func (f *tableFile) column(was, c core.Column) ([]core.Change, error) {
 	note := f.columns[c.Name]
 	other := c.Kind != was.Kind || c.Target != was.Target || c.Precision != was.Precision || c.Scale != was.Scale
 	switch {
-	case (c.Formula == "") != (was.Formula == ""):
+	case c.Calculated() != was.Calculated():
 		return nil, core.E("tables.column", core.Invalid, "a calculated column has no values of its own: drop the column, and add it under another name")
-	case other && c.Formula != "":
+	case other && c.Calculated():
 		return []core.Change{core.DropColumn{Of: f.Name, Name: c.Name}, core.AddColumn{To: f.Name, Add: c}}, nil
 	case other:
 		return []core.Change{core.RetypeColumn{Of: f.Name, To: c, OnLoss: note.onLoss}}, nil

@@ -65,6 +65,9 @@ func (a *alteration) versions(ctx context.Context, t *core.Table, where func(*db
 			}
 			next := r.Clone()
 			set(next)
+			if err := w.calculate(next); err != nil {
+				return err
+			}
 			w.touch(next, r)
 			w.batch = append(w.batch, change{op: core.Update, before: r, after: next})
 		}

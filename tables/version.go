@@ -290,7 +290,7 @@ func (tx *Tx) restoreVersion(ctx context.Context, table string, id core.ID, vers
 	set := core.Record{}
 	for c := range w.table.Stored {
 		v, kept := was[c.Name]
-		if !kept || c.System || c.Kept() || equal(v, now[0][c.Name]) {
+		if !kept || c.System || c.Kept() || c.Calculated() || equal(v, now[0][c.Name]) {
 			continue
 		}
 		seen, guard := read.Column(c.Name)

@@ -25,6 +25,7 @@ type writer struct {
 	update  *authz.Decision
 	stored  []*core.Column
 	monies  []core.Money
+	derived []*core.Column // the stored columns that are calculated
 	batch   []change
 	numbers map[string][]int64 // of each autonumber, those that were drawn for the batch
 	asIs    bool               // the records are taken over from another system: see [Insert.AsIs]
@@ -79,6 +80,7 @@ func newWriter(tx *Tx, t *core.Table, caller core.Caller) *writer {
 		w.stored = append(w.stored, c)
 	}
 	w.monies = t.Monies()
+	w.derived = tx.snap.Rules.StoredFormulas(t.Name)
 	return w
 }
 
@@ -145,7 +147,7 @@ func (w *writer) writable(op core.Op, c *core.Column, in *input) error {
 	switch {
 	case c.Kept():
 		return core.E("tables.writable", core.Invalid, w.at(c.Name), "the column is computed with the exchange rate and cannot be written: leave it out")
-	case c.Formula != "":
+	case c.Calculated():
 		return core.E("tables.writable", core.Invalid, w.at(c.Name), "the column is calculated and cannot be written: leave it out")
 	case c.Kind == core.Autonumber && (!w.asIs || op != core.Create):
 		return core.E("tables.writable", core.Invalid, w.at(c.Name), "the column is numbered and cannot be written: leave it out, or import the records of another system as they are")
@@ -204,7 +206,7 @@ func (w *writer) add(values core.Record, item int) (_ core.ID, err error) {
 		return "", err
 	}
 	for _, c := range w.stored {
-		if _, ok := next[c.Name]; !ok {
+		if _, ok := next[c.Name]; !ok && !c.Calculated() {
 			next[c.Name] = nil
 		}
 	}
@@ -217,6 +219,9 @@ func (w *writer) add(values core.Record, item int) (_ core.ID, err error) {
 		}
 	}
 	if err := w.newMoney(next); err != nil { // which they may have changed
+		return "", err
+	}
+	if err := w.calculate(next); err != nil {
 		return "", err
 	}
 	if err := w.complete(next); err != nil {
@@ -237,6 +242,9 @@ func (w *writer) add(values core.Record, item int) (_ core.ID, err error) {
 func (w *writer) change(in input, old core.Record, item int) (changed bool, err error) {
 	next := maps.Clone(old)
 	maps.Copy(next, in.values)
+	for _, c := range w.derived { // for rules to see what it will be
+		delete(next, c.Name)
+	}
 	if w.table.Owned() && next["owner_id"] != old["owner_id"] {
 		if err := w.place(next); err != nil {
 			return false, err
@@ -253,6 +261,9 @@ func (w *writer) change(in input, old core.Record, item int) (changed bool, err 
 	if err := w.changedMoney(in, old, next); err != nil {
 		return false, err
 	}
+	if err := w.calculate(next); err != nil {
+		return false, err
+	}
 	if err := w.complete(next); err != nil || w.same(old, next) {
 		return false, err
 	}
@@ -265,6 +276,14 @@ func (w *writer) change(in input, old core.Record, item int) (changed bool, err 
 	}
 	w.batch = append(w.batch, change{op: core.Update, before: old, after: next, item: item})
 	return true, nil
+}
+
+// calculate computes the calculated columns that are stored, when everything that they read is known.
+func (w *writer) calculate(next core.Record) error {
+	if len(w.derived) == 0 {
+		return nil
+	}
+	return w.tx.snap.Rules.Store(w.table.Name, next)
 }
 
 // touch fills the system columns of a record that changes.
@@ -321,7 +340,7 @@ func (w *writer) inReach(op core.Op, before, after core.Record, guards []guard) 
 
 // holds evaluates a condition of the policy over a record, which lacks its calculated columns.
 func (w *writer) holds(e *rules.Expr, r core.Record) (bool, error) {
-	if slices.ContainsFunc(e.Columns, func(name string) bool { c, ok := w.table.Column(name); return ok && c.Formula != "" }) {
+	if slices.ContainsFunc(e.Columns, func(name string) bool { c, ok := w.table.Column(name); return ok && c.Calculated() }) {
 		r = maps.Clone(r)
 		if err := w.tx.snap.Rules.Calculate(w.table.Name, r, w.caller); err != nil {
 			return false, err

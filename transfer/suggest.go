@@ -82,7 +82,7 @@ func (s *Service) suggest(ctx context.Context, snap *tables.Snapshot, table stri
 	var all []candidate
 	for i := range t.Columns {
 		c := &t.Columns[i]
-		if c.Formula != "" || c.Kept() || c.System && c.Name != "id" && c.Name != "owner_id" {
+		if c.Calculated() || c.Kept() || c.System && c.Name != "id" && c.Name != "owner_id" {
 			continue
 		}
 		if _, err := s.store.ImportColumn(ctx, snap, table, c.Name); err != nil {
