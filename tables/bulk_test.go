@@ -74,6 +74,33 @@ func TestBulkMemory(t *testing.T) {
 	}
 }
 
+// TestBulkNamesTheRow inserts many rows one of which has the key of the first: the error tells which, wherever in a batch or
+// a statement it is, and nothing is written.
+func TestBulkNamesTheRow(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := open(t, d, Options{})
+		define(t, s, core.CreateTable{Define: core.Table{Name: "item", Ownership: core.OrgOwned, Columns: []core.Column{{Name: "n", Kind: core.Integer, Unique: true}}}})
+		for _, wrong := range []int{1, 63, 64, 65, batchRows - 1, batchRows, batchRows + 1, batchRows + 100} {
+			rows := make([]core.Record, batchRows+200)
+			for i := range rows {
+				rows[i] = core.Record{"n": int64(i)}
+			}
+			rows[wrong] = core.Record{"n": int64(0)}
+			err := s.Tx(root(t), TxOptions{}, func(ctx context.Context, tx *Tx) error {
+				_, err := tx.Insert(ctx, Insert{Table: "item", Rows: rows})
+				return err
+			})
+			if e := core.AsError(err); err == nil || e.Kind != core.Exists || e.Item != wrong+1 || e.Column != "n" {
+				t.Errorf("row %d: %v", wrong+1, err)
+			}
+		}
+		if n, h, e := rowsOf(t, s, "item"), rowsOf(t, s, "_history"), rowsOf(t, s, "_event"); n+h+e > 0 {
+			t.Errorf("%d records, %d versions and %d events are left", n, h, e)
+		}
+	})
+}
+
 // shelf is what a table of the property test holds, in plain Go: by its key, the values and the version.
 type shelf map[string]*stack
 

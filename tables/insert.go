@@ -3,9 +3,11 @@ package tables
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 
 	"colonnade/core"
+	"colonnade/core/db"
 )
 
 // Insert creates records, or changes those that exist already when OnConflict says so.
@@ -77,30 +79,76 @@ func (tx *Tx) insert(ctx context.Context, in Insert) (res Result, err error) {
 	}
 	n := len(in.Rows)
 	res.IDs, res.Items = make([]core.ID, 0, n), make([]Item, 0, n)
-	batch := w.batchSize(n)
-	w.batch = make([]change, 0, batch)
-	for from := 0; from < n; from += batch {
-		part := in.Rows[from:min(from+batch, n)]
-		if u != nil {
-			if err := w.find(ctx, u, part, from, n); err != nil {
-				return Result{}, err
-			}
+	batches := w.batches(ctx, u, in.Rows, &res)
+	if u == nil && w.aside() {
+		aside := *w
+		batches = db.Ahead(0, aside.batches(ctx, nil, in.Rows, &res))
+	}
+	for b := range batches {
+		if b.err != nil {
+			return Result{}, b.err
 		}
-		if err := w.number(ctx, u, part); err != nil {
-			return Result{}, err
-		}
-		for i, values := range part {
-			at := item(n, from+i)
-			if err := w.put(u, values, i, at, &res); err != nil {
-				return Result{}, core.E("tables.insert", core.At{Item: at}, err)
-			}
-		}
+		w.batch = b.changes
 		if err := w.flush(ctx); err != nil {
 			return Result{}, err
 		}
 	}
 	res.like(w.likened)
 	return res, nil
+}
+
+// batch is some of the rows of an insert, prepared, or what is wrong with one of them.
+type batch struct {
+	changes []change
+	err     error
+}
+
+// batches prepares the rows, and ends with the first error. The changes of a batch are good until the next but one is made.
+func (w *writer) batches(ctx context.Context, u *upsert, rows []core.Record, res *Result) iter.Seq[batch] {
+	return func(yield func(batch) bool) {
+		size := w.batchSize(len(rows))
+		var turns [2][]change
+		for from := 0; from < len(rows); from += size {
+			part := rows[from:min(from+size, len(rows))]
+			w.batch = slices.Grow(turns[from/size%2][:0], len(part))
+			err := w.prepare(ctx, u, part, from, len(rows), res)
+			turns[from/size%2] = w.batch
+			if !yield(batch{w.batch, err}) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// prepare prepares some of n rows, the first of which is at the place from.
+func (w *writer) prepare(ctx context.Context, u *upsert, rows []core.Record, from, n int, res *Result) error {
+	if u != nil {
+		if err := w.find(ctx, u, rows, from, n); err != nil {
+			return err
+		}
+	}
+	if err := w.number(ctx, u, rows); err != nil {
+		return err
+	}
+	for i, values := range rows {
+		at := item(n, from+i)
+		if err := w.put(u, values, i, at, res); err != nil {
+			return core.E("tables.insert", core.At{Item: at}, err)
+		}
+	}
+	return nil
+}
+
+// aside reports whether new records can be prepared on a goroutine of their own, while others are written: no rule, right,
+// default or number asks the database.
+func (w *writer) aside() bool {
+	if w.create.Rows != nil || w.tx.snap.Rules.HasRules(w.table.Name) {
+		return false
+	}
+	return !slices.ContainsFunc(w.stored, func(c *core.Column) bool {
+		_, holds := w.create.Column(c.Name)
+		return holds != nil || c.Kind == core.Autonumber || c.Default != "" || c.Formula != ""
+	})
 }
 
 // inserter returns the write that an insert is, and what it does with records that exist.

@@ -2,7 +2,7 @@ package db
 
 import "colonnade/core"
 
-// Rows are new rows of one table.
+// Rows are new rows of one table. What inserts them calls Value on any goroutine, on one at a time.
 type Rows struct {
 	Table   string
 	Columns []*core.Column

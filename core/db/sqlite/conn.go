@@ -23,8 +23,8 @@ type conn struct {
 	stmts map[string]driver.Stmt
 	order []string // of the keys of stmts, oldest first
 
-	args  []any // to be used again, by inserts
-	named []driver.NamedValue
+	named     []driver.NamedValue // to be used again
+	blockArgs [aheadBlocks + 2][]driver.NamedValue
 }
 
 // maxStatements is how many prepared statements a connection keeps.
@@ -84,19 +84,40 @@ func (c *conn) bound(args []any) []driver.NamedValue {
 }
 
 func (c *conn) exec(ctx context.Context, text string, args []any) (rows int64, err error) {
-	err = c.sql.Raw(func(dc any) error {
+	err = c.run(ctx, text, c.bound(args), &rows)
+	return rows, err
+}
+
+// execBound is exec with arguments as the driver takes them.
+func (c *conn) execBound(ctx context.Context, text string, args []driver.NamedValue) error {
+	var rows int64
+	return c.run(ctx, text, args, &rows)
+}
+
+func (c *conn) run(ctx context.Context, text string, args []driver.NamedValue, rows *int64) error {
+	return c.sql.Raw(func(dc any) error {
 		s, err := c.prepare(ctx, dc.(driver.Conn), text)
 		if err != nil {
 			return err
 		}
-		r, err := s.(driver.StmtExecContext).ExecContext(ctx, c.bound(args))
+		r, err := s.(driver.StmtExecContext).ExecContext(ctx, args)
 		if err != nil {
 			return err
 		}
-		rows, err = r.RowsAffected()
+		*rows, err = r.RowsAffected()
 		return err
 	})
-	return rows, err
+}
+
+// changes returns how many rows the last statement that inserted, also one that failed, has left.
+func (c *conn) changes(ctx context.Context) (n int, err error) {
+	err = c.query(ctx, "SELECT changes()", nil, func(scan func(...any) error) error {
+		var changed int64
+		err := scan(&changed)
+		n = int(changed)
+		return err
+	})
+	return n, err
 }
 
 // rows runs a query and calls each with the values of every row; they are valid until each returns.

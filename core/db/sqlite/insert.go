@@ -2,7 +2,9 @@ package sqlite
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
+	"iter"
 	"strconv"
 
 	"modernc.org/sqlite"
@@ -12,25 +14,29 @@ import (
 	"colonnade/core/db"
 )
 
-// Insert implements db.Session.
+// Insert implements db.Session. While a statement runs, the arguments of the next ones are made.
 func (s *session) Insert(ctx context.Context, sets ...db.Rows) error {
 	ctx, err := s.ready(ctx)
 	if err != nil {
 		return err
 	}
+	n := 0
 	for _, rows := range sets {
-		i := insertion{Rows: rows}
-		for from := 0; from < rows.N; {
-			n := 1
-			if rows.N-from >= manyRows {
-				n = manyRows
-			}
-			done, err := s.insert(ctx, &i, from, n)
-			if err != nil {
-				return err
-			}
-			from += done
+		n += rows.N
+	}
+	blocks := s.conn.blocks(sets)
+	if n > manyRows {
+		blocks = db.Ahead(aheadBlocks, blocks)
+	}
+	var last block
+	for b := range blocks {
+		last = b
+		if err = s.conn.execBound(ctx, b.text, b.args); err != nil {
+			break
 		}
+	}
+	if err != nil {
+		return s.insertRest(ctx, sets[last.set:], last, err)
 	}
 	return nil
 }
@@ -39,50 +45,75 @@ func (s *session) Insert(ctx context.Context, sets ...db.Rows) error {
 // arguments as it saves on statements.
 const manyRows = 64
 
+// aheadBlocks is how many statements have their arguments before they run: some take longer to run, others to prepare.
+const aheadBlocks = 8
+
 // maxVariables is SQLITE_MAX_VARIABLE_NUMBER of the driver.
 const maxVariables = 32766
 
-// insert inserts n rows, or more of them, and returns how many. When one statement cannot do it, nothing of it is there, and
-// the rows are inserted one by one to find the one that is to blame.
-func (s *session) insert(ctx context.Context, rows *insertion, from, n int) (int, error) {
-	err := s.insertMany(ctx, rows, from, n)
-	if err == nil {
-		return n, nil
-	}
-	for i := from; i < from+n; i++ {
-		if n > 1 {
-			err = s.insertMany(ctx, rows, i, 1)
-		}
-		switch {
-		case err == nil:
-		case refers(err) && i+1 < rows.N && (rows.N-i)*len(rows.Columns) <= maxVariables:
-			return rows.N - from, s.insertTogether(ctx, rows, i, err)
-		default:
-			return 0, core.E("sqlite.Insert", core.At{Item: i + 1}, Dialect{}.Classify(err))
-		}
-	}
-	return n, nil
+// block is some of the rows of a set, which one statement inserts.
+type block struct {
+	set     int
+	from, n int
+	text    string
+	args    []driver.NamedValue
 }
 
-// insertMany inserts n rows with one statement. What is the same in all of them is bound once.
-func (s *session) insertMany(ctx context.Context, rows *insertion, from, n int) error {
-	args := s.conn.args[:0]
-	for j, c := range rows.Columns {
-		if rows.IsSame(j) {
-			args = append(args, Dialect{}.Bind(c, rows.Value(from, j)))
-		}
-	}
-	for i := from; i < from+n; i++ {
-		for j, c := range rows.Columns {
-			if !rows.IsSame(j) {
-				args = append(args, Dialect{}.Bind(c, rows.Value(i, j)))
+// blocks yields what inserts the sets. The arguments of a block are used again when [aheadBlocks] have come after it.
+func (c *conn) blocks(sets []db.Rows) iter.Seq[block] {
+	return func(yield func(block) bool) {
+		turn := 0
+		for set := range sets {
+			i := insertion{Rows: sets[set]}
+			for b := (block{set: set}); b.from < i.N; b.from += b.n {
+				b.n = 1
+				if i.N-b.from >= manyRows {
+					b.n = manyRows
+				}
+				b.text = i.text(b.n)
+				args := &c.blockArgs[turn%len(c.blockArgs)]
+				turn++
+				*args = i.bind((*args)[:0], b.from, b.n)
+				b.args = *args
+				if !yield(b) {
+					return
+				}
 			}
 		}
 	}
-	s.conn.args = args
-	_, err := s.conn.exec(ctx, rows.text(n), args)
-	clear(args)
-	return err
+}
+
+// insertRest goes on where a block of the first set has failed: with the row that is to blame, unless it only refers to
+// later ones.
+func (s *session) insertRest(ctx context.Context, sets []db.Rows, failed block, err error) error {
+	const op = "sqlite.Insert"
+	rows := &insertion{Rows: sets[0]}
+	if !refers(err) { // the rows before it are there
+		n, unknown := s.conn.changes(ctx)
+		if unknown != nil {
+			return errors.Join(err, unknown)
+		}
+		return core.E(op, core.At{Item: failed.from + n + 1}, Dialect{}.Classify(err))
+	}
+	for i := failed.from; i < rows.N; i++ {
+		if err = s.insertMany(ctx, rows, i, 1); err == nil {
+			continue
+		}
+		if !refers(err) || i+1 == rows.N || (rows.N-i)*len(rows.Columns) > maxVariables {
+			return core.E(op, core.At{Item: i + 1}, Dialect{}.Classify(err))
+		}
+		if err := s.insertTogether(ctx, rows, i, err); err != nil {
+			return err
+		}
+		break
+	}
+	return s.Insert(ctx, sets[1:]...)
+}
+
+// insertMany inserts n rows with one statement. When it fails, the rows before the one that is to blame are there, unless
+// that is a reference.
+func (s *session) insertMany(ctx context.Context, rows *insertion, from, n int) error {
+	return s.conn.execBound(ctx, rows.text(n), rows.bind(nil, from, n))
 }
 
 // insertTogether inserts the rows from the given one on with one statement: SQLite looks at references when a statement ends,
@@ -110,6 +141,26 @@ type insertion struct {
 	statement string
 }
 
+// bind appends the arguments of the statement that inserts n rows. What is the same in all of them is bound once.
+func (rows *insertion) bind(args []driver.NamedValue, from, n int) []driver.NamedValue {
+	add := func(row, column int) {
+		args = append(args, driver.NamedValue{Ordinal: len(args) + 1, Value: Dialect{}.Bind(rows.Columns[column], rows.Value(row, column))})
+	}
+	for j := range rows.Columns {
+		if rows.IsSame(j) {
+			add(from, j)
+		}
+	}
+	for i := from; i < from+n; i++ {
+		for j := range rows.Columns {
+			if !rows.IsSame(j) {
+				add(i, j)
+			}
+		}
+	}
+	return args
+}
+
 // text is the statement that inserts n rows. What is the same in all of them comes first, so that only these arguments have
 // numbers: the driver looks for the name of each argument among those that have one.
 func (rows *insertion) text(n int) string {
@@ -117,7 +168,8 @@ func (rows *insertion) text(n int) string {
 		return rows.statement
 	}
 	b := db.New(Dialect{})
-	b.Write("INSERT INTO ").Name(rows.Table).Write(" (")
+	// OR FAIL keeps what was inserted before an error. To undo it SQLite would copy each page before it is written.
+	b.Write("INSERT OR FAIL INTO ").Name(rows.Table).Write(" (")
 	var row []byte // of arguments
 	shared := 0
 	for _, same := range []bool{true, false} {
