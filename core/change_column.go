@@ -133,10 +133,7 @@ func (t *Table) renameMentions(to map[string]string, rename func(string, map[str
 		}
 	}
 	for i := range t.Rules {
-		t.Rules[i].Do = slices.Clone(t.Rules[i].Do)
-		for j := range t.Rules[i].Do {
-			named(&t.Rules[i].Do[j].Column)
-		}
+		t.Rules[i] = t.Rules[i].renamed(to)
 	}
 	t.renameDuplicates(named)
 	t.Search = slices.Clone(t.Search)
@@ -200,11 +197,8 @@ func (t *Table) Expressions(yield func(what string, source *string) bool) {
 	}
 	for i := range t.Rules {
 		r := &t.Rules[i]
-		if r.When != "" && !yield("the rule "+r.Name, &r.When) {
-			return
-		}
-		for j := range r.Do {
-			if r.Do[j].Value != "" && !yield("the rule "+r.Name, &r.Do[j].Value) {
+		for source := range r.Expressions {
+			if !yield("the rule "+r.Name, source) {
 				return
 			}
 		}

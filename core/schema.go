@@ -106,12 +106,8 @@ func (t Table) complete() Table {
 		c.Unique = c.Unique || c.Kind == Autonumber
 		t.Columns = append(append(t.Columns, c), c.parts()...)
 	}
-	t.Rules = slices.SortedStableFunc(slices.Values(t.Rules), func(a, b Rule) int {
-		if a.Order != b.Order {
-			return a.Order - b.Order
-		}
-		return strings.Compare(a.Name, b.Name)
-	})
+	t.Rules = slices.Clone(t.Rules)
+	SortRules(t.Rules)
 	t.index = make(map[string]int, len(t.Columns))
 	for i, c := range t.Columns {
 		t.index[c.Name] = i

@@ -118,25 +118,6 @@ type IndexColumn struct {
 	Desc   bool   `json:"desc,omitempty"`
 }
 
-// Rule is the source of a business rule: when the condition holds for the record that is about to be written,
-// the actions are done, in order. Rules run by Order, then by name.
-type Rule struct {
-	Name  string `json:"name"`
-	Doc   string `json:"doc,omitempty"`
-	Order int    `json:"order,omitempty"`
-	On    []Op   `json:"on,omitempty"`   // create, update; both when empty
-	When  string `json:"when,omitempty"` // a condition; always when empty
-	Do    []Deed `json:"do"`
-}
-
-// Deed is one action of a [Rule].
-type Deed struct {
-	Do      string `json:"do"` // set, default, clear, require, lock, fail
-	Column  string `json:"column,omitempty"`
-	Value   string `json:"value,omitempty"`   // set, default: an expression
-	Message string `json:"message,omitempty"` // fail, require, lock: what the writer reads
-}
-
 // SystemColumns returns the columns that every table of that ownership has, in their order.
 func SystemColumns(o Ownership) []Column {
 	cols := []Column{
@@ -300,12 +281,8 @@ func (t *Table) check() error {
 			return E(op, Invalid, at, "index "+x.Name+" names no column")
 		}
 	}
-	names := map[string]bool{}
-	for _, r := range t.Rules {
-		if r.Name == "" || names[r.Name] {
-			return E(op, Invalid, At{Table: t.Name, Rule: r.Name}, "a rule needs a name of its own")
-		}
-		names[r.Name] = true
+	if err := t.checkRules(); err != nil {
+		return err
 	}
 	if err := t.checkDuplicates(); err != nil {
 		return err

@@ -27,6 +27,8 @@ type analysis struct {
 	nodes    int
 	cost     cost
 	memoryAt ast.Expr
+
+	unchanged bool // see [Options.Unchanged]
 }
 
 // shape is what a node tells its parent.
@@ -38,7 +40,7 @@ type shape struct {
 
 // analyse fills what the other methods need to know of the tree, and refuses a tree that is too large.
 func (e *Expr) analyse(o Options) error {
-	a := analysis{e: e, cost: cost{uses: map[string]int{}}}
+	a := analysis{e: e, cost: cost{uses: map[string]int{}}, unchanged: o.Unchanged}
 	root := e.ast.Expr()
 	s, err := a.visit(root, 1)
 	if err != nil {
@@ -90,6 +92,7 @@ func (a *analysis) ident(n ast.Expr, times int) shape {
 		a.e.Outside = true
 		return shape{free: true, depth: 1} // of the caller, or the time
 	}
+	old = old && !a.unchanged
 	a.e.vars[name] = variable{column: c, old: old}
 	if old && a.e.memory == "" {
 		a.e.memory, a.memoryAt = "old.<column> works in business rules only", n

@@ -88,6 +88,9 @@ func tableEnv(t *core.Table, o Options) (*cel.Env, error) {
 			vars = append(vars, cel.Variable(oldPrefix+c.Name, typ))
 		}
 	}
+	if o.Old {
+		vars = append(vars, ruleWords(o)...)
+	}
 	return base.Extend(vars...)
 }
 

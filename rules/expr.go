@@ -16,6 +16,9 @@ import (
 type Options struct {
 	Old    bool // old.<column> is the record before the change, whose columns are NULL on create
 	Memory bool // functions without a SQL form are allowed; such an expression cannot be printed
+
+	// Unchanged says, with Old, that the record before the change is the record itself: such an expression can be printed.
+	Unchanged bool
 }
 
 // Expr is a checked expression over the columns of one table. It is safe for concurrent use.
@@ -74,14 +77,15 @@ func compile(env *cel.Env, t *core.Table, source string, o Options) (*Expr, erro
 	if err := e.analyse(o); err != nil {
 		return nil, core.E(op, at, err)
 	}
-	for name, v := range e.vars {
+	for _, v := range e.vars {
 		if v.old {
 			e.OldColumns = append(e.OldColumns, v.column.Name)
 		} else {
-			e.Columns = append(e.Columns, name)
+			e.Columns = append(e.Columns, v.column.Name)
 		}
 	}
 	slices.Sort(e.Columns)
+	e.Columns = slices.Compact(e.Columns)
 	slices.Sort(e.OldColumns)
 	e.Type = typeName(e.ast.GetType(e.ast.Expr().ID()))
 	if celTypes[e.Type] == nil || e.Type == "json" || e.Type == "dyn" {
@@ -155,6 +159,7 @@ type row struct {
 	record, old core.Record
 	caller      *core.Caller
 	moment      time.Time // of now(); taken when first asked for
+	op          core.Op   // in rules: what happens to the record
 
 	// calculate gives the value of a calculated column that a record lacks. nil where there is none.
 	calculate func(record core.Record, column string) (any, error)
@@ -193,6 +198,8 @@ func (in *row) ResolveName(name string) (any, bool) {
 		return newIDList(in.caller.Teams), true
 	case "caller.roles":
 		return types.NewStringList(types.DefaultTypeAdapter, in.caller.Roles), true
+	case opName:
+		return types.String(in.op), true
 	case nowName:
 		return types.Timestamp{Time: in.now()}, true
 	case todayName:

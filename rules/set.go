@@ -68,14 +68,7 @@ func compileTable(t *core.Table) (*tableSet, error) {
 	if env, err = tableEnv(t, Options{Old: true}); err != nil {
 		return nil, err
 	}
-	for _, source := range t.Rules {
-		r, err := compileRule(env, t, source)
-		if err != nil {
-			return nil, core.E("rules.NewSet", core.At{Rule: source.Name}, err)
-		}
-		out.rules = append(out.rules, r)
-	}
-	return out, nil
+	return out, out.compileRules(env)
 }
 
 // derives reports whether there is anything to compile.
@@ -124,12 +117,6 @@ func (s *Set) Reads(table, column string) []string {
 		return nil
 	}
 	return t.reads[column]
-}
-
-// HasRules reports whether the table has business rules.
-func (s *Set) HasRules(table string) bool {
-	t, ok := s.tables[table]
-	return ok && len(t.rules) > 0
 }
 
 // Defaults fills the columns that r lacks and that have a default, in the order of the columns, in place. A column that
@@ -200,11 +187,17 @@ func (t *tableSet) assign(a assignment, r, old core.Record, c *core.Caller) erro
 	if err != nil {
 		return err
 	}
+	return a.put(v, r)
+}
+
+// put brings a value into the form of the column, and puts it into r.
+func (a assignment) put(v any, r core.Record) error {
 	stored := a.value.As(a.column, v)
 	if v != nil && stored == nil {
 		return core.E("rules.assign", core.Invalid, core.At{Column: a.column.Name}, "the value that the rule sets does not fit into the column")
 	}
-	if v, err = a.column.Parse(stored); err != nil {
+	v, err := a.column.Parse(stored)
+	if err != nil {
 		return err
 	}
 	r[a.column.Name] = v

@@ -54,7 +54,7 @@ func TestFormulas(t *testing.T) {
 	if e, ok := s.Formula("orders", "gross"); !ok || e.Columns[0] != "net" || e.Type != "decimal" {
 		t.Error("gross has no formula")
 	}
-	if _, ok := s.Formula("orders", "name"); ok || s.HasRules("orders") {
+	if _, ok := s.Formula("orders", "name"); ok || s.HasRules("orders", core.Create) {
 		t.Error("there is what should not be")
 	}
 }
@@ -116,6 +116,20 @@ func TestApply(t *testing.T) {
 		{name: "a pattern", op: core.Create, rules: []core.Rule{{Name: "a", When: "!name.matches('^[a-z]+$')", Do: []core.Deed{{Do: "fail", Message: "letters only"}}}}, r: core.Record{"name": "a1"}, fails: "a.: letters only"},
 		{name: "a value is rounded to its column", op: core.Create, rules: []core.Rule{{Name: "a", Do: []core.Deed{{Do: "set", Column: "price", Value: "10 / 3.0"}}}}, r: core.Record{}, want: core.Record{"price": decimal.RequireFromString("3.33")}},
 		{name: "a value outside of a choice", op: core.Create, rules: []core.Rule{{Name: "a", Do: []core.Deed{{Do: "set", Column: "state", Value: "'lost'"}}}}, r: core.Record{}, fails: `a.state: "lost" is not one of open, done`},
+		{name: "else", op: core.Create, rules: []core.Rule{{Name: "a", When: "amount > 2", Do: []core.Deed{{Do: "set", Column: "name", Value: "'many'"}}, Else: []core.Deed{{Do: "set", Column: "name", Value: "'few'"}}}},
+			r: core.Record{"amount": int64(1)}, want: core.Record{"name": "few"}},
+		{name: "else of NULL", op: core.Create, rules: []core.Rule{{Name: "a", When: "amount > 2", Do: []core.Deed{{Do: "clear", Column: "name"}}, Else: []core.Deed{{Do: "fail", Message: "say how many"}}}},
+			r: core.Record{}, fails: "a.: say how many"},
+		{name: "a message with values", op: core.Update, rules: []core.Rule{{Name: "a", When: "gross > 10", Do: []core.Deed{{Do: "fail", Message: "{gross} on {due} for {name} was {old.price}, {price * 2} {{x}}, {closed_by}"}}}},
+			r: core.Record{"price": price, "amount": int64(2), "due": time.Date(2020, 1, 2, 0, 0, 0, 0, time.UTC), "name": "tea"}, old: core.Record{"price": decimal.NewFromInt(1)},
+			fails: "a.: 23.78 on 2020-01-02 for tea was 1.00, 19.98 {x}, (empty)"},
+		{name: "changed", op: core.Update, rules: []core.Rule{{Name: "a", When: "changed(price) && !changed(name) && !changed(amount) && changed(closed_by) && isUpdate()", Do: []core.Deed{{Do: "fail", Message: "changed"}}}},
+			r: core.Record{"price": price, "name": "x", "closed_by": nil}, old: core.Record{"price": decimal.NewFromInt(1), "name": "x", "closed_by": user}, fails: "a.: changed"},
+		{name: "changed on create", op: core.Create, rules: []core.Rule{{Name: "a", When: "isCreate() && changed(name) && !changed(price) && !isDelete()", Do: []core.Deed{{Do: "fail", Message: "new"}}}}, r: core.Record{"name": "x"}, fails: "a.: new"},
+		{name: "delete", op: core.Delete, rules: []core.Rule{{Name: "a", On: []core.Op{core.Delete}, When: "isDelete() && state == 'done'", Do: []core.Deed{{Do: "fail", Column: "state", Message: "{state} stays"}}}},
+			r: core.Record{"state": "done"}, old: core.Record{"state": "done"}, fails: "a.state: done stays"},
+		{name: "advice changes nothing", op: core.Create, rules: []core.Rule{{Name: "a", Do: []core.Deed{{Do: "hide", Column: "name"}, {Do: "recommend", Column: "amount", Value: "7"}}}}, r: core.Record{"name": "x"}, want: core.Record{"name": "x", "amount": nil}},
+		{name: "disabled", op: core.Create, rules: []core.Rule{{Name: "a", Disabled: true, Do: []core.Deed{{Do: "fail", Message: "no"}}}}, r: core.Record{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			table := orders
@@ -126,7 +140,7 @@ func TestApply(t *testing.T) {
 			}
 			got := ""
 			var e *core.Error
-			if err := s.Apply("orders", c.op, c.r, c.old, core.Caller{User: user}); errors.As(err, &e) {
+			if err := s.Apply("orders", &Write{Op: c.op, Record: c.r, Old: c.old, Caller: core.Caller{User: user}}); errors.As(err, &e) {
 				got = fmt.Sprintf("%s.%s: %s", e.Rule, e.Column, e.Msg)
 				if e.Table != "orders" || e.Kind != core.Failed && e.Kind != core.Invalid {
 					t.Errorf("the error is %v", err)
@@ -169,13 +183,19 @@ func TestNewSetRefuses(t *testing.T) {
 		"default":      {core.Table{Name: "t", Columns: []core.Column{{Name: "a", Kind: core.Text, Default: "1"}}}, "t.a, line 1:1: the expression is an integer, and the column is a text"},
 		"condition":    {rule("n + 1", fail), `t, rule "r", line 1:1: the condition is an integer, and should be true or false`},
 		"no action":    {rule("n > 1"), `t, rule "r": the rule does nothing: add an action`},
-		"action":       {rule("", core.Deed{Do: "explode"}), `t, rule "r", item 1: there is no action "explode"; there are clear, default, fail, lock, require and set`},
+		"action":       {rule("", core.Deed{Do: "explode"}), `t, rule "r", item 1: there is no action "explode"; there are clear, default, fail, hide, lock, recommend, require, set`},
 		"no message":   {rule("", core.Deed{Do: "fail"}), `t, rule "r", item 1: fail needs a message that tells the writer what to do`},
 		"no column":    {rule("", fail, core.Deed{Do: "set", Value: "1"}), `t, rule "r", item 2: set needs a column`},
 		"column":       {rule("", core.Deed{Do: "clear", Column: "m"}), `t.m, rule "r", item 1: there is no such column; did you mean n?`},
 		"calculated":   {rule("", core.Deed{Do: "set", Column: "f", Value: "1"}), `t.f, rule "r", item 1: a calculated column, an autonumber or a system column is not written by rules`},
 		"system":       {rule("", core.Deed{Do: "set", Column: "version", Value: "1"}), `t.version, rule "r", item 1: a calculated column, an autonumber or a system column is not written by rules`},
 		"value type":   {rule("", core.Deed{Do: "set", Column: "n", Value: "'a'"}), `t.n, rule "r", item 1, line 1:1: the expression is a text, and the column is an integer`},
+		"message":      {rule("", core.Deed{Do: "fail", Message: "{nn} is much"}), `t, rule "r", item 1, line 1:1: the message, {nn}: there is nothing called nn; did you mean n?`},
+		"brace":        {rule("", core.Deed{Do: "fail", Message: "a { b"}), `t, rule "r", item 1: a { in the message is not closed: write {{ for the character`},
+		"changed":      {rule("changed(n + 1)", fail), `t, rule "r", line 1:11: changed takes a column, such as changed(price)`},
+		"delete sets":  {core.Table{Name: "t", Columns: []core.Column{integer("n", "")}, Rules: []core.Rule{{Name: "r", On: []core.Op{core.Delete}, Do: []core.Deed{{Do: "clear", Column: "n"}}}}}, `t.n, rule "r", item 1: a rule that runs on delete only checks, with fail and require: make another rule for clear`},
+		"else":         {core.Table{Name: "t", Columns: []core.Column{integer("n", "")}, Rules: []core.Rule{{Name: "r", When: "n > 1", Else: []core.Deed{{Do: "set", Column: "n", Value: "m"}}}}}, `t.n, rule "r", item 1, line 1:1: else: there is nothing called m; did you mean n?`},
+		"lone else":    {core.Table{Name: "t", Columns: []core.Column{integer("n", "")}, Rules: []core.Rule{{Name: "r", Else: []core.Deed{fail}}}}, `t, rule "r": else needs a condition: without one the rule always does the other actions`},
 		"value":        {rule("", core.Deed{Do: "set", Column: "n", Value: "nn"}), `t.n, rule "r", item 1, line 1:1: there is nothing called nn; did you mean n?`},
 	} {
 		_, err := NewSet(schema(t, c.table))

@@ -2,6 +2,7 @@ package tables
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"colonnade/core"
@@ -10,11 +11,11 @@ import (
 // Actions returns the actions that define tables.
 func (s *Store) Actions() []core.Action {
 	return append([]core.Action{
-		s.createTable(), s.addColumn(), s.addLookup(), s.addKey(), s.addIndex(), s.putRule(), s.dropRule(), s.putDuplicateRule(), s.dropDuplicateRule(), s.findDuplicates(),
+		s.createTable(), s.addColumn(), s.addLookup(), s.addKey(), s.addIndex(), s.putDuplicateRule(), s.dropDuplicateRule(), s.findDuplicates(),
 		s.putOptions(), s.dropOptions(), s.describeOptions(),
 		s.putSearch(), s.search(), s.addManyToMany(), s.linkRecords(), s.unlinkRecords(),
 		s.verifyHistory(), s.historyHead(), s.readAudit(), s.reportCapacity(),
-	}, append(s.moneyActions(), s.schemaActions()...)...)
+	}, slices.Concat(s.ruleActions(), s.moneyActions(), s.schemaActions())...)
 }
 
 func text(name, doc string) core.Column { return core.Column{Name: name, Kind: core.Text, Doc: doc} }
@@ -76,20 +77,6 @@ var indexInput = []core.Column{
 	required(text("name", "The name of the index.")),
 	required(core.Column{Name: "columns", Kind: core.Object, List: true, Doc: "The columns, the most selective condition first.", Fields: []core.Column{
 		required(text("column", "The column.")), {Name: "desc", Kind: core.Boolean, Doc: "Whether in descending order."},
-	}}),
-}
-
-var ruleInput = []core.Column{
-	required(text("name", "The name of the rule; a rule of that name is replaced.")),
-	text("doc", "Why the rule is there."),
-	{Name: "order", Kind: core.Integer, Doc: "Rules run in ascending order."},
-	{Name: "on", Kind: core.Text, List: true, Doc: "create, update; both when left out."},
-	text("when", "A condition over the record; always when left out."),
-	required(core.Column{Name: "do", Kind: core.Object, List: true, Doc: "What the rule does, in order.", Fields: []core.Column{
-		required(text("do", "set, default, clear, require, lock or fail.")),
-		text("column", "The column that it is about."),
-		text("value", "Of set and default: an expression."),
-		text("message", "Of fail, require and lock: what the writer reads."),
 	}}),
 }
 
@@ -210,25 +197,4 @@ func (s *Store) addIndex() core.Action {
 		table, _ := in["table"].(string)
 		return core.AddIndex{To: table, Add: x}, err
 	}, core.Example{Doc: "The dearest first.", In: core.Record{"table": "product", "name": "dearest", "columns": []any{map[string]any{"column": "price", "desc": true}}}})
-}
-
-func (s *Store) putRule() core.Action {
-	input := append([]core.Column{required(text("table", "The table."))}, ruleInput...)
-	return s.define("put_rule", "Adds or replaces a business rule.", input, func(in core.Record) (core.Change, error) {
-		var r core.Rule
-		err := decodeInput(in, &r)
-		table, _ := in["table"].(string)
-		return core.PutRule{On: table, Put: r}, err
-	}, core.Example{Doc: "No gifts.", In: core.Record{"table": "product", "name": "price is positive", "when": "price <= 0", "do": []any{
-		map[string]any{"do": "fail", "column": "price", "message": "a product has a positive price"},
-	}}})
-}
-
-func (s *Store) dropRule() core.Action {
-	input := []core.Column{required(text("table", "The table.")), required(text("name", "The rule."))}
-	return s.define("drop_rule", "Removes a business rule.", input, func(in core.Record) (core.Change, error) {
-		table, _ := in["table"].(string)
-		name, _ := in["name"].(string)
-		return core.DropPart{Part: core.PartRule, Of: table, Name: name}, nil
-	}, core.Example{In: core.Record{"table": "product", "name": "price is positive"}})
 }

@@ -127,7 +127,10 @@ func (tx *Tx) candidate(ctx context.Context, changes []core.Change) (*candidate,
 		return cmp.Or(strings.Compare(a.Table, b.Table), strings.Compare(a.Column, b.Column), strings.Compare(a.Kind, b.Kind), strings.Compare(a.Name, b.Name), strings.Compare(a.Effect, b.Effect))
 	})
 	c.dependants = slices.Compact(c.dependants)
-	return c, tx.store.build(c.next)
+	if err := tx.store.build(c.next); err != nil {
+		return nil, err
+	}
+	return c, c.testRules()
 }
 
 // record keeps the new definitions, with those that follow them, and the change itself.

@@ -19,6 +19,9 @@ func (w *writer) flush(ctx context.Context) error {
 	if len(w.batch) == 0 {
 		return nil
 	}
+	if err := w.mustBeRuled(); err != nil {
+		return err
+	}
 	if err := w.lookups(ctx); err != nil {
 		return err
 	}

@@ -142,7 +142,7 @@ func (w *writer) prepare(ctx context.Context, u *upsert, rows []core.Record, fro
 // aside reports whether new records can be prepared on a goroutine of their own, while others are written: no rule, right,
 // default or number asks the database.
 func (w *writer) aside() bool {
-	if w.create.Rows != nil || w.tx.snap.Rules.HasRules(w.table.Name) {
+	if w.create.Rows != nil || w.tx.snap.Rules.HasRules(w.table.Name, core.Create) {
 		return false
 	}
 	return !slices.ContainsFunc(w.stored, func(c *core.Column) bool {

@@ -211,7 +211,7 @@ func (tx *Tx) recompute(ctx context.Context, table string) (map[string]int, erro
 			continue
 		}
 		w := newWriter(tx, t, because(core.CallerFrom(ctx), "recompute", ""))
-		w.defined = true
+		w.defined, w.unruled = true, true
 		n, err := w.recompute(ctx)
 		if err != nil {
 			return nil, core.E("tables.recompute", core.At{Table: t.Name}, err)

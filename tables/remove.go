@@ -80,6 +80,9 @@ func (r *removal) run(ctx context.Context, t *core.Table, ids []any) error {
 	if err := r.unbound(ctx); err != nil {
 		return err
 	}
+	if err := r.rules(ctx); err != nil {
+		return err
+	}
 	if err := r.loosen(ctx); err != nil {
 		return err
 	}
@@ -139,7 +142,7 @@ func (r *removal) remove(ctx context.Context) error {
 			}
 			var log []trace
 			for _, o := range old {
-				w.batch = append(w.batch, change{op: core.Delete, before: o})
+				w.batch = append(w.batch, change{op: core.Delete, before: o, ruled: true})
 				log = append(log, trace{kind: gone, table: w.table, id: o["id"], version: o["version"].(int64) + 1})
 			}
 			if err := w.flush(ctx); err != nil {
@@ -147,6 +150,31 @@ func (r *removal) remove(ctx context.Context) error {
 			}
 			if err := r.tx.trace(ctx, r.id, log); err != nil {
 				return err
+			}
+		}
+	}
+	return nil
+}
+
+// rules runs the business rules over the records that go, as they are before anything is done to them.
+func (r *removal) rules(ctx context.Context) error {
+	for _, name := range r.web.order {
+		if r.web.goes[name] == nil || !r.tx.snap.Rules.HasRules(name, core.Delete) {
+			continue
+		}
+		w, err := r.writer(name)
+		if err != nil {
+			return err
+		}
+		for part := range slices.Chunk(r.web.goes[name].list, maxBatch) {
+			old, err := r.tx.records(ctx, name, "", Compare{Column: "id", Op: In, Value: part}, false)
+			if err != nil {
+				return err
+			}
+			for _, o := range old {
+				if err := w.ruled(core.Delete, nil, o, o); err != nil {
+					return r.conceal(ctx, name, o, err)
+				}
 			}
 		}
 	}

@@ -304,7 +304,10 @@ func (r *revival) insert(ctx context.Context, table string) error {
 			return err
 		}
 		for _, l := range found {
-			next := l.record
+			next := l.record.Clone()
+			if err := r.ruled(w, next, l.record); err != nil {
+				return r.conceal(ctx, table, nil, err)
+			}
 			next["version"] = l.version + 1
 			next["updated_at"], next["updated_by"] = later(r.tx.now, l.at), string(actorOf(r.caller))
 			if err := w.calculate(next); err != nil { // as the formulas are by now
@@ -313,7 +316,7 @@ func (r *revival) insert(ctx context.Context, table string) error {
 			if err := w.complete(next); err != nil {
 				return r.conceal(ctx, table, nil, err)
 			}
-			w.batch = append(w.batch, change{op: core.Create, after: next})
+			w.batch = append(w.batch, change{op: core.Create, after: next, ruled: true})
 		}
 		if err := r.parents(ctx, w); err != nil {
 			return err
@@ -323,6 +326,17 @@ func (r *revival) insert(ctx context.Context, table string) error {
 		}
 	}
 	return nil
+}
+
+// ruled runs the business rules over a record that comes back: to them it is written again, unchanged.
+func (r *revival) ruled(w *writer, next, was core.Record) error {
+	for _, c := range w.derived { // for rules to see what it will be
+		delete(next, c.Name)
+	}
+	if err := w.ruled(core.Update, nil, next, was); err != nil {
+		return err
+	}
+	return w.changedMoney(input{}, was, next)
 }
 
 // parents refuses records that look up others that are gone.
@@ -380,6 +394,9 @@ func (r *revival) put(ctx context.Context, w *writer) error {
 					Write(" WHERE id = ").Value(id, ch.after["id"]))
 			}
 		}
+	}
+	if err := w.mustBeRuled(); err != nil {
+		return err
 	}
 	marks, err := w.marks(ctx)
 	if err != nil {

@@ -137,7 +137,7 @@ func (c *candidate) missing(t, is *core.Table) (blocked []string) {
 			}
 		}
 		for _, r := range is.Rules {
-			if slices.ContainsFunc(r.Do, func(d core.Deed) bool { return d.Column == from }) {
+			if slices.ContainsFunc(slices.Concat(r.Do, r.Else), func(d core.Deed) bool { return d.Column == from }) {
 				blocked = append(blocked, fmt.Sprintf("the rule %s of %s names %s", r.Name, t.Name, from))
 			}
 		}

@@ -45,7 +45,7 @@ func (a *alteration) versions(ctx context.Context, t *core.Table, where func(*db
 		return err
 	}
 	w := newWriter(a.tx, t, caller)
-	w.update = may
+	w.update, w.unruled = may, true
 	for len(ids) > 0 {
 		part := ids[:min(len(ids), convertPage)]
 		ids = ids[len(part):]

@@ -36,6 +36,7 @@ type writer struct {
 
 	trusted map[any]bool // ids that the caller has just created or read in an old version, and may name unseen
 	defined bool         // what the records look up need not be in reach: they are changed by the definition of the tables
+	unruled bool         // business rules are not asked: it is the definition of the tables that changes, not what somebody writes
 }
 
 // change is a record that a write has prepared, with what it was before.
@@ -44,6 +45,7 @@ type change struct {
 	before, after core.Record
 	item          int  // 1-based position in the input; 0 for the only one
 	given         bool // of a new record: the id came from the caller, and may have been used before
+	ruled         bool // the business rules were asked
 }
 
 // record is the record that the change is about.
@@ -188,7 +190,11 @@ func (w *writer) add(values core.Record, item int) (_ core.ID, err error) {
 		return "", err
 	}
 	next := in.values
-	given := next["id"] != nil
+	named := next["id"] != nil
+	var given core.Record
+	if w.tx.snap.Rules.HasRules(w.table.Name, core.Create) {
+		given = next.Clone() // rules change the values
+	}
 	if err := w.identify(next); err != nil {
 		return "", err
 	}
@@ -213,10 +219,8 @@ func (w *writer) add(values core.Record, item int) (_ core.ID, err error) {
 	if err := w.newMoney(next); err != nil { // which rules look at
 		return "", err
 	}
-	if snap.Rules.HasRules(w.table.Name) {
-		if err := snap.Rules.Apply(w.table.Name, core.Create, next, nil, w.caller); err != nil {
-			return "", err
-		}
+	if err := w.ruled(core.Create, given, next, nil); err != nil {
+		return "", err
 	}
 	if err := w.newMoney(next); err != nil { // which they may have changed
 		return "", err
@@ -233,7 +237,7 @@ func (w *writer) add(values core.Record, item int) (_ core.ID, err error) {
 	if err := w.inReach(core.Create, nil, next, in.guards); err != nil {
 		return "", err
 	}
-	w.batch = append(w.batch, change{op: core.Create, after: next, item: item, given: given})
+	w.batch = append(w.batch, change{op: core.Create, after: next, item: item, given: named, ruled: true})
 	id, _ := next["id"].(string)
 	return core.ID(id), nil
 }
@@ -253,10 +257,8 @@ func (w *writer) change(in input, old core.Record, item int) (changed bool, err 
 	if err := w.changedMoney(in, old, next); err != nil {
 		return false, err
 	}
-	if w.tx.snap.Rules.HasRules(w.table.Name) {
-		if err := w.tx.snap.Rules.Apply(w.table.Name, core.Update, next, old, w.caller); err != nil {
-			return false, err
-		}
+	if err := w.ruled(core.Update, in.values, next, old); err != nil {
+		return false, err
 	}
 	if err := w.changedMoney(in, old, next); err != nil {
 		return false, err
@@ -274,7 +276,7 @@ func (w *writer) change(in input, old core.Record, item int) (changed bool, err 
 	if err := w.inReach(core.Update, old, next, in.guards); err != nil {
 		return false, err
 	}
-	w.batch = append(w.batch, change{op: core.Update, before: old, after: next, item: item})
+	w.batch = append(w.batch, change{op: core.Update, before: old, after: next, item: item, ruled: true})
 	return true, nil
 }
 
