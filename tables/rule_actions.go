@@ -1,11 +1,14 @@
 package tables
 
 import (
+	"context"
+	"slices"
+
 	"colonnade/core"
 )
 
 func (s *Store) ruleActions() []core.Action {
-	return []core.Action{s.putRule(), s.dropRule()}
+	return []core.Action{s.putRule(), s.dropRule(), s.checkRule(), s.tableRules(), s.evaluateRules()}
 }
 
 // deedInput describes an action of a rule as an argument.
@@ -61,11 +64,40 @@ func ruleOf(in core.Record) (table string, r core.Rule, err error) {
 }
 
 func (s *Store) putRule() core.Action {
-	input := append([]core.Column{required(text("table", "The table."))}, ruleInput...)
-	return s.define("put_rule", "Adds or replaces a business rule.", input, func(in core.Record) (core.Change, error) {
+	a := s.define("put_rule", "Adds or replaces a business rule. The tests of all rules of the table must pass.", append([]core.Column{required(text("table", "The table."))}, ruleInput...), func(in core.Record) (core.Change, error) {
 		table, r, err := ruleOf(in)
 		return core.PutRule{On: table, Put: r}, err
 	}, core.Example{Doc: "No gifts.", In: ruleExample})
+	return s.warning(a)
+}
+
+// warningsOutput is what an action that defines rules tells besides.
+var warningsOutput = core.Column{Name: "warnings", Kind: core.Text, List: true, Doc: "What may surprise in the order of the rules of the table."}
+
+// warning has an action that defines a rule tell what may surprise about the rules of its table.
+func (s *Store) warning(a core.Action) core.Action {
+	a.Output = append(slices.Clone(a.Output), warningsOutput)
+	run := a.Run
+	a.Run = func(ctx context.Context, c core.Call) (out core.Record, err error) {
+		err = s.Tx(ctx, TxOptions{Define: true}, func(ctx context.Context, tx *Tx) error {
+			if out, err = run(ctx, c); err != nil {
+				return err
+			}
+			out["warnings"] = list(tx.snap.Rules.Warnings(c.Text("table")))
+			return nil
+		})
+		return out, err
+	}
+	return a
+}
+
+// list returns texts as an output.
+func list(in []string) []any {
+	out := make([]any, len(in))
+	for i, s := range in {
+		out[i] = s
+	}
+	return out
 }
 
 func (s *Store) dropRule() core.Action {
