@@ -46,11 +46,26 @@ func golden(t *testing.T, name string, got []byte) {
 
 func functionPage() []byte {
 	var b bytes.Buffer
-	b.WriteString("# Functions of the expression language\n\nMade from the function table of package rules; the examples run in the tests, in memory and on both databases.\n")
-	for _, f := range rules.Functions {
-		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n", f.Name, f.Doc)
-		for _, e := range f.Examples {
-			fmt.Fprintf(&b, "    %s\n", e)
+	b.WriteString("# Functions of the expression language\n\nMade from the function table of package rules; the examples are true, and run in the tests, in memory and on both databases.\n")
+	b.WriteString("`f(a, b)` and `a.f(b)` are the same. Where an integer meets a decimal, it is one. A *literal* is written out in the expression; no column takes its place.\n\n")
+	for _, t := range rules.Topics {
+		names := make([]string, len(t.Functions))
+		for i, f := range t.Functions {
+			names[i] = fmt.Sprintf("[%s](#%s)", f.Name, strings.ToLower(f.Name))
+		}
+		fmt.Fprintf(&b, "- **[%s](#%s)**: %s\n", t.Name, strings.ReplaceAll(strings.ToLower(t.Name), " ", "-"), strings.Join(names, ", "))
+	}
+	for _, t := range rules.Topics {
+		fmt.Fprintf(&b, "\n## %s\n", t.Name)
+		for _, f := range t.Functions {
+			fmt.Fprintf(&b, "\n### %s\n\n", f.Name)
+			for _, s := range f.Signatures() {
+				fmt.Fprintf(&b, "`%s`  \n", s)
+			}
+			fmt.Fprintf(&b, "%s\n\n", f.Doc)
+			for _, e := range f.Examples {
+				fmt.Fprintf(&b, "    %s\n", e)
+			}
 		}
 	}
 	return b.Bytes()

@@ -189,6 +189,13 @@ func (a *analysis) digits(n ast.Expr, name string, args []ast.Expr, in []shape, 
 		if a.e.ast.GetType(args[0].ID()).IsExactType(cel.IntType) {
 			out.fraction = 0
 		}
+	case "power":
+		n := int(args[1].AsLiteral().(types.Int))
+		out.whole, out.fraction = max(1, in[0].whole*n), in[0].fraction*n
+	case "numberAt":
+		out.whole, out.fraction = numberDigits, numberDigits
+	case "sqrt":
+		out.whole, out.fraction = out.whole+1, quotientScale
 	default:
 		out.whole++
 	}

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
@@ -51,6 +53,42 @@ func (c choices) Type() ref.Type { return choicesType }
 
 // Value implements ref.Val.
 func (c choices) Value() any { return []string(c) }
+
+var choiceFunctions = []Function{
+	{"choices", "Several values of a list of options, of a literal text with semicolons between them. Test with in: no value is the same as NULL, and has nothing in it.", []Overload{
+		{Signature: "string: choices", Literal: 1, call: unaryText(choicesOf)},
+	}, []string{"'b' in choices('a;b')", "choices('b; a') == choices('a;b')", "!('c' in choices('a;b'))"}},
+
+	{"containsAll", "Whether choices have all values of others.", []Overload{
+		{Signature: "choices, choices: bool", SQLite: "choices_contains($1, $2)", Postgres: "(coalesce($1, '[]') @> coalesce($2, '[]'))", lenient: true, call: containsAll},
+	}, []string{"containsAll(choices('a;b;c'), choices('c;a'))", "!containsAll(choices('a'), choices('a;b'))"}},
+
+	{"containsAny", "Whether choices have a value of others.", []Overload{
+		{Signature: "choices, choices: bool", SQLite: "choices_any($1, $2)", Postgres: "(coalesce($1, '[]') ?| ARRAY(SELECT jsonb_array_elements_text(coalesce($2, '[]'))))", lenient: true, call: containsAny},
+	}, []string{"containsAny(choices('a;b'), choices('b;c'))", "!containsAny(choices('a'), choices('b'))"}},
+
+	{"label", "The label of the option that a column of the kind choice or status has. Not in flows.", []Overload{{Signature: "string: string", macro: true}}, []string{"label(c1) == 'Still open'"}},
+
+	{"pick", "The text that a literal JSON object has for a key, NULL when it has none.", []Overload{
+		{Signature: "string, string: string", SQLite: "json_pick($1, $2)", Postgres: "($2::jsonb ->> $1)", Literal: 2, check: checkTexts,
+			call: pickFrom(func(s string) ref.Val { return types.String(s) })},
+	}, []string{`pick('de', '{"de": "Germany", "fr": "France"}') == 'Germany'`, `isNull(pick('us', '{"de": "Germany"}'))`}},
+
+	{"pickAll", "The choices that a literal JSON object has for a key, each a list of texts; NULL when it has none.", []Overload{
+		{Signature: "string, string: choices", SQLite: "json_pick($1, $2)", Postgres: "nullif($2::jsonb -> $1, '[]')", Literal: 2, check: checkChoices,
+			call: pickFrom(newChoices)},
+	}, []string{`'b' in pickAll('x', '{"x": ["a", "b"]}')`}},
+
+	{"with", "Choices and one more value. In memory only: not in formulas and row conditions.", []Overload{
+		{Signature: "choices, string: choices", lenient: true, call: changeChoices(func(c []string, s string) []string { return append(c, s) })},
+	}, []string{"choices('a').with('b') == choices('a;b')"}},
+
+	{"without", "Choices without a value. In memory only: not in formulas and row conditions.", []Overload{
+		{Signature: "choices, string: choices", lenient: true, call: changeChoices(func(c []string, s string) []string {
+			return slices.DeleteFunc(c, func(have string) bool { return have == s })
+		})},
+	}, []string{"choices('a;b').without('b') == choices('a')", "isNull(choices('a').without('a'))"}},
+}
 
 // newChoices returns the values as one, NULL when there is none.
 func newChoices(values []string) ref.Val {
@@ -155,7 +193,7 @@ func asLists(in []Overload) []Overload {
 		case func(ref.Val) ref.Val:
 			out[i].call = func(v ref.Val) ref.Val { return toList(call(v)) }
 		case func(a, b ref.Val) ref.Val:
-			out[i].call = func(a, b ref.Val) ref.Val { return toList(call(fromList(a), b)) }
+			out[i].call = func(a, b ref.Val) ref.Val { return toList(call(fromList(a), fromList(b))) }
 		}
 	}
 	return out
@@ -180,4 +218,42 @@ func fromList(v ref.Val) ref.Val {
 		}
 	}
 	return newChoices(values)
+}
+
+func containsAll(a, b ref.Val) ref.Val {
+	have, _ := a.(choices)
+	want, _ := b.(choices)
+	return types.Bool(!slices.ContainsFunc(want, func(s string) bool { return !slices.Contains(have, s) }))
+}
+
+func containsAny(a, b ref.Val) ref.Val {
+	have, _ := a.(choices)
+	want, _ := b.(choices)
+	return types.Bool(slices.ContainsFunc(want, func(s string) bool { return slices.Contains(have, s) }))
+}
+
+// labels writes pick(column, labels) for label(column) in a tree that is not checked yet.
+func labels(a *ast.AST, t *core.Table) error {
+	b := newBuilder(a)
+	var problem error
+	ast.PostOrderVisit(a.Expr(), ast.NewExprVisitor(func(n ast.Expr) {
+		if n.Kind() != ast.CallKind || n.AsCall().FunctionName() != "label" || problem != nil {
+			return
+		}
+		args := operands(n.AsCall())
+		c, ok := &core.Column{}, false
+		if len(args) == 1 {
+			c, ok = t.Column(strings.TrimPrefix(pathOf(args[0]), oldPrefix))
+		}
+		if !ok || !c.HasOrder() {
+			problem = refuse(a, n, "label takes a column of the kind choice or status")
+			return
+		}
+		of := map[string]any{}
+		for _, o := range c.Options {
+			of[o.Value] = cmp.Or(o.Label, o.Value)
+		}
+		n.SetKindCase(b.f.NewCall(n.ID(), "pick", args[0], b.f.NewLiteral(b.id(), types.String(core.AppendValue(nil, of)))))
+	}))
+	return problem
 }

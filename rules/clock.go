@@ -89,6 +89,28 @@ func (s span) Type() ref.Type { return durationType }
 // Value implements ref.Val.
 func (s span) Value() any { return core.Span(s) }
 
+var durationFunctions = []Function{
+	{"duration", "The length of time that a literal text spells, as in duration('PT1H30M') or duration('1h30m'). Add it to a time or to another, subtract it, multiply it with a whole number; a difference of two times is one.", []Overload{
+		{Signature: "string: duration", Literal: 1, call: unaryText(durationFrom)},
+	}, []string{"duration('PT90M') == duration('1h30m')", "timestamp('2024-03-01T00:00:00Z') - date('2024-02-28') == duration('P2D')", "isNull(timestamp('9999-12-31T00:00:00Z') + duration('P1D'))", "duration('PT20M') * 3 == duration('PT1H')"}},
+
+	{"hours", "How many whole hours a duration has, toward zero.", []Overload{
+		{Signature: "duration: int", SQLite: "($1 / 3600000000)", Postgres: "($1 / 3600000000)", call: wholeUnits(core.Hour)},
+	}, []string{"hours(duration('P1DT1H59M')) == 25", "hours(duration('-PT90M')) == -1"}},
+
+	{"minutes", "How many whole minutes a duration has, toward zero.", []Overload{
+		{Signature: "duration: int", SQLite: "($1 / 60000000)", Postgres: "($1 / 60000000)", call: wholeUnits(core.Minute)},
+	}, []string{"minutes(duration('PT2H59S')) == 120"}},
+
+	{"seconds", "How many whole seconds a duration has, toward zero. See decimal for all of them.", []Overload{
+		{Signature: "duration: int", SQLite: "($1 / 1000000)", Postgres: "($1 / 1000000)", call: wholeUnits(core.Second)},
+	}, []string{"seconds(duration('PT1M0.9S')) == 60"}},
+
+	{"addHours", "A time that many hours later: time + duration('PT1H') * hours.", []Overload{{Signature: "timestamp, int: timestamp", macro: true}, {Signature: "datetime, int: datetime", macro: true}}, []string{"addHours(datetime('2024-05-01T23:00:00'), 2) == datetime('2024-05-02T01:00:00')"}},
+
+	{"addMinutes", "A time that many minutes later: time + duration('PT1M') * minutes.", []Overload{{Signature: "timestamp, int: timestamp", macro: true}, {Signature: "datetime, int: datetime", macro: true}}, []string{"addMinutes(datetime('2024-05-01T23:00:00'), -1) == datetime('2024-05-01T22:59:00')"}},
+}
+
 // newSpan returns a duration, NULL when it is too long.
 func newSpan(us int64) ref.Val {
 	if us > int64(core.MaxSpan) || us < -int64(core.MaxSpan) {

@@ -49,7 +49,7 @@ var dialects = map[string]*dialect{
 		template: func(o *Overload) string { return o.Postgres },
 		bind:     bindText,
 		cast: map[string]string{
-			"string": "::text", "int": "::bigint", "double": "::float8", "bool": "::boolean", "timestamp": "::timestamptz", "datetime": "::timestamp", "duration": "::bigint", "decimal": "::numeric", "choices": "::jsonb",
+			"string": "::text", "int": "::bigint", "double": "::float8", "bool": "::boolean", "timestamp": "::timestamptz", "datetime": "::timestamp", "duration": "::bigint", "decimal": "::numeric", "choices": "::jsonb", "json": "::jsonb",
 		},
 		loadBefore: map[core.Kind]string{core.Date: "(", core.UUID: "(", core.Lookup: "(", core.AnyLookup: "(", core.File: "(", core.Image: "("},
 		loadAfter: map[core.Kind]string{

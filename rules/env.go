@@ -5,13 +5,10 @@ import (
 	"sync"
 
 	"cel.dev/cel-go/cel"
-	"cel.dev/cel-go/common"
-	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/env"
 	"cel.dev/cel-go/common/overloads"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
-	"cel.dev/cel-go/parser"
 
 	"colonnade/core"
 )
@@ -37,7 +34,7 @@ const (
 
 var celTypes = map[string]*cel.Type{
 	"string": cel.StringType, "int": cel.IntType, "double": cel.DoubleType, "bool": cel.BoolType,
-	"timestamp": cel.TimestampType, "datetime": datetimeType, "duration": durationType, "decimal": decimalType, "choices": choicesType, "json": cel.OpaqueType("json"), "dyn": cel.DynType,
+	"timestamp": cel.TimestampType, "datetime": datetimeType, "duration": durationType, "decimal": decimalType, "choices": choicesType, "json": jsonType, "dyn": cel.DynType,
 }
 
 var callerFields = []string{"user", "unit", "below", "teams", "roles"}
@@ -96,37 +93,11 @@ func tableEnv(t *core.Table, o Options) (*cel.Env, error) {
 
 const oldPrefix = "old."
 
-// macros are what is expanded when an expression is parsed.
-var macros = []cel.Macro{
-	parser.NewGlobalMacro("now", 0, func(eh parser.ExprHelper, _ ast.Expr, _ []ast.Expr) (ast.Expr, *common.Error) {
-		return eh.NewIdent(nowName), nil
-	}),
-	parser.NewGlobalMacro("today", 0, func(eh parser.ExprHelper, _ ast.Expr, _ []ast.Expr) (ast.Expr, *common.Error) {
-		return eh.NewIdent(todayName), nil
-	}),
-	parser.NewGlobalMacro("age", 1, func(eh parser.ExprHelper, _ ast.Expr, args []ast.Expr) (ast.Expr, *common.Error) {
-		return eh.NewCall("yearsBetween", args[0], eh.NewIdent(todayName)), nil
-	}),
-	parser.NewReceiverMacro("age", 0, func(eh parser.ExprHelper, target ast.Expr, _ []ast.Expr) (ast.Expr, *common.Error) {
-		return eh.NewCall("yearsBetween", target, eh.NewIdent(todayName)), nil
-	}),
-	parser.NewGlobalVarArgMacro("coalesce", func(eh parser.ExprHelper, _ ast.Expr, args []ast.Expr) (ast.Expr, *common.Error) {
-		if len(args) < 3 {
-			return nil, nil // the function itself
-		}
-		out := args[len(args)-1]
-		for i := len(args) - 2; i > 0; i-- {
-			out = eh.NewCall("coalesce", args[i], out)
-		}
-		return eh.NewCall("coalesce", args[0], out), nil
-	}),
-}
-
 // declare makes f known to CEL, with those of its overloads that pass. When members is true, a.f(b) is f(a, b).
 func declare(f Function, pass func(Overload) bool, members bool) cel.EnvOption {
 	var opts []cel.FunctionOpt
 	for i, o := range f.Overloads {
-		if !pass(o) {
+		if o.macro || !pass(o) {
 			continue
 		}
 		args, result := o.types()

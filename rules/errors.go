@@ -1,7 +1,9 @@
 package rules
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -51,7 +53,7 @@ func sentence(message string, names []string) string {
 		return fmt.Sprintf("%q is not expected here", strings.TrimSpace(m[1]))
 	}
 	if message == "invalid int literal" {
-		return "a whole number has at most 64 bits"
+		return "a whole number has at most 64 bits; with .0 behind it, it is a decimal of up to 30 digits"
 	}
 	message, _, _ = strings.Cut(message, "\n")
 	return strings.ReplaceAll(message, "google.protobuf.Timestamp", "timestamp")
@@ -73,10 +75,12 @@ func unknownName(name string, names []string) string {
 	for _, f := range Functions {
 		all = append(all, f.Name)
 	}
-	near := elsewhere[strings.ToLower(name)]
-	if near == "" {
+	all = append(all, slices.Sorted(maps.Keys(elsewhere))...)
+	near := core.Suggest(strings.ToLower(name), all)
+	if elsewhere[near] == "" {
 		near = core.Suggest(name, all)
 	}
+	near = cmp.Or(elsewhere[near], near)
 	if near != "" {
 		if index()[near] != nil {
 			near += "()"
@@ -89,9 +93,12 @@ func unknownName(name string, names []string) string {
 // elsewhere are names that functions have in other languages.
 var elsewhere = map[string]string{
 	"length": "size", "len": "size", "char_length": "size", "lowerascii": "lower", "tolower": "lower", "tolowercase": "lower", "upperascii": "upper",
-	"toupper": "upper", "touppercase": "upper", "ifnull": "coalesce", "nvl": "coalesce", "isblank": "isNull", "is_null": "isNull", "substr": "substring",
-	"concat": "string", "least": "min", "greatest": "max", "ceiling": "ceil", "trunc": "int", "current_date": "today", "current_timestamp": "now",
-	"dateadd": "addDays", "datediff": "daysBetween",
+	"toupper": "upper", "touppercase": "upper", "ifnull": "coalesce", "iferror": "coalesce", "nvl": "coalesce", "is_null": "isNull", "substr": "substring", "mid": "substring",
+	"concat": "join", "concatenate": "join", "textjoin": "join", "least": "min", "greatest": "max", "ceiling": "ceil", "truncate": "trunc", "current_date": "today", "current_timestamp": "now",
+	"dateadd": "addDays", "datediff": "daysBetween", "edate": "addMonths", "eomonth": "endOf", "datetrunc": "startOf", "date_trunc": "startOf", "weeknum": "week", "isoweeknum": "week", "dayofweek": "weekday",
+	"workday": "addWorkdays", "networkdays": "workdaysBetween", "indexof": "find", "search": "find", "strpos": "find", "instr": "find", "position": "find", "split_part": "splitPart", "split": "splitPart",
+	"proper": "title", "initcap": "title", "lpad": "padLeft", "rpad": "padRight", "rept": "repeat", "substitute": "replace", "modulo": "mod", "pow": "power", "switch": "pick", "to_char": "format",
+	"json_value": "textAt", "has_any": "containsAny", "has_all": "containsAll",
 }
 
 // words are the types as authors call them.
@@ -163,7 +170,7 @@ func mismatch(function, types string) string {
 	has := func(w string) bool { return slices.Contains(args, w) }
 	switch {
 	case has("json"):
-		msg += "; a JSON column can only be tested with isNull"
+		msg += "; test a JSON column with isNull, look into it with textAt, numberAt, booleanAt, sizeAt and hasAt"
 	case has("float"):
 		msg += "; make a float exact with decimal(x)"
 	case has("timestamp") && has("datetime"):

@@ -110,7 +110,10 @@ func check(env *cel.Env, t *core.Table, source string, o Options) (*ast.AST, err
 	if issues.Err() != nil {
 		return nil, explain(issues, names)
 	}
-	if err := admit(parsed.NativeRep(), names); err != nil {
+	if err := labels(parsed.NativeRep(), t); err != nil {
+		return nil, err
+	}
+	if err := admit(parsed.NativeRep(), source, names); err != nil {
 		return nil, err
 	}
 	checked, issues := env.Check(parsed)

@@ -61,10 +61,17 @@ var freeEnv = sync.OnceValues(func() (*cel.Env, error) {
 		switch f.Name {
 		case "size", overloads.Matches:
 			continue
-		case "choices", "pickAll", "with", "without":
+		case "choices", "pickAll", "with", "without", "containsAll", "containsAny":
 			f.Overloads = asLists(f.Overloads)
 		case "coalesce":
 			f.Overloads = []Overload{{Signature: "dyn, dyn: dyn", lenient: true, call: coalesce}}
+		case "nullIf":
+			f.Overloads = []Overload{{Signature: "dyn, dyn: dyn", lenient: true, call: nullIf}}
+		case "json":
+			f.Overloads = []Overload{{Signature: "string: dyn", call: unaryText(plainJSON)}}
+		}
+		if found[f.Name] != nil {
+			f.Overloads = inMaps(f)
 		}
 		f.Overloads = append(floatsToo(f.Overloads), freeOverloads[f.Name]...)
 		if len(f.Overloads) > 0 {
@@ -126,7 +133,7 @@ func CompileFree(names []string, source string) (*Free, error) {
 	if issues.Err() != nil {
 		return nil, core.E(op, explain(issues, all))
 	}
-	if err := loosen(parsed.NativeRep()); err != nil {
+	if err := loosen(parsed.NativeRep(), source); err != nil {
 		return nil, core.E(op, err)
 	}
 	checked, issues := env.Check(parsed)
@@ -153,8 +160,9 @@ func (sizes) CallCost(_, _ string, _ []ref.Val, result ref.Val) *uint64 {
 }
 
 // loosen compares any numbers, lets lists and maps hold NULL, and refuses the literal null.
-func loosen(a *ast.AST) error {
+func loosen(a *ast.AST, source string) error {
 	b := newBuilder(a)
+	b.text = []rune(source)
 	var problem error
 	ast.PostOrderVisit(a.Expr(), ast.NewExprVisitor(func(n ast.Expr) {
 		switch n.Kind() {
@@ -237,6 +245,15 @@ func sentenceOf(err error) string {
 		return "the list is shorter than the expression expects"
 	}
 	return "the expression cannot be evaluated with these values"
+}
+
+// plainJSON reads a JSON value as flows have it.
+func plainJSON(s string) ref.Val {
+	raw, err := core.CanonicalJSON([]byte(s))
+	if err != nil {
+		return null
+	}
+	return adapter{types.DefaultTypeAdapter}.NativeToValue(json.RawMessage(raw))
 }
 
 // freeRow is what a free expression sees: it implements cel.Activation.

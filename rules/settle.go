@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,14 +12,17 @@ import (
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
+	"github.com/shopspring/decimal"
 
 	"colonnade/core"
 )
 
 // admit refuses what the language does not have, and makes a decimal of each literal with a point. The tree is not
 // checked yet.
-func admit(a *ast.AST, names []string) error {
-	return newBuilder(a).admit(a.Expr(), names)
+func admit(a *ast.AST, source string, names []string) error {
+	b := newBuilder(a)
+	b.text = []rune(source)
+	return b.admit(a.Expr(), names)
 }
 
 func (b *builder) admit(e ast.Expr, names []string) error {
@@ -33,7 +38,7 @@ func (b *builder) admit(e ast.Expr, names []string) error {
 				return refuse(b.a, e, "a text holds no NUL character")
 			}
 		case types.Double:
-			text := strconv.FormatFloat(float64(v), 'f', -1, 64)
+			text := b.spelled(e, float64(v))
 			if _, ok := textDecimal(text); !ok {
 				return refuse(b.a, e, "a number has at most 30 digits on each side of the point")
 			}
@@ -70,6 +75,20 @@ func (b *builder) admit(e ast.Expr, names []string) error {
 		}
 	}
 	return nil
+}
+
+// exactNumber is a literal with a point or an exponent.
+var exactNumber = regexp.MustCompile(`^-?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)(?:[eE][+-]?[0-9]{1,3})?`)
+
+// spelled returns the number that the literal spells, of which v is the nearest float.
+func (b *builder) spelled(e ast.Expr, v float64) string {
+	if r, ok := b.a.SourceInfo().GetOffsetRange(e.ID()); ok && int(r.Start) < len(b.text) {
+		d, err := decimal.NewFromString(exactNumber.FindString(string(b.text[r.Start:min(int(r.Start)+100, len(b.text))])))
+		if err == nil && d.InexactFloat64() == v {
+			return d.String()
+		}
+	}
+	return strconv.FormatFloat(v, 'f', -1, 64)
 }
 
 func literalInt(e ast.Expr) (int64, bool) {
@@ -114,6 +133,7 @@ func settle(a *ast.AST) error {
 // builder changes a tree.
 type builder struct {
 	a    *ast.AST
+	text []rune // of the source, where literals are read
 	f    ast.ExprFactory
 	next int64
 }
@@ -189,7 +209,7 @@ var mixes = map[string]bool{
 	operators.Add: true, operators.Subtract: true, operators.Multiply: true, operators.Divide: true,
 	operators.Equals: true, operators.NotEquals: true, operators.Less: true, operators.LessEquals: true,
 	operators.Greater: true, operators.GreaterEquals: true, operators.Conditional: true,
-	"coalesce": true, "min": true, "max": true,
+	"coalesce": true, "min": true, "max": true, "nullIf": true, "mod": true,
 }
 
 // align brings two numbers to one type, in place.
@@ -300,7 +320,7 @@ func (b *builder) overload(name string, args []ast.Expr) (int, *Function) {
 	want := strings.Join(have, ", ")
 	for i, o := range f.Overloads {
 		before, _, _ := strings.Cut(o.Signature, ": ")
-		if before == want || before == "dyn" && len(args) == 1 {
+		if !o.macro && (before == want || before == "dyn" && len(args) == 1) {
 			return i, f
 		}
 	}
@@ -319,7 +339,9 @@ func (b *builder) literal(e ast.Expr, name string, args []ast.Expr) error {
 	}
 	switch v := x.AsLiteral().(type) {
 	case types.Int:
-		if v < -numberDigits || v > numberDigits {
+		if most := types.Int(f.Overloads[i].most); most > 0 && (v < 0 || v > most) {
+			return refuse(b.a, x, fmt.Sprintf("%s takes 0 to %d", name, most))
+		} else if most == 0 && (v < -numberDigits || v > numberDigits) {
 			return refuse(b.a, x, name+" takes -30 to 30 digits")
 		}
 	case types.String:

@@ -143,22 +143,35 @@ func (p *printer) call(n ast.Expr) {
 	}
 	outer := p.inner
 	p.inner = p.inner || !logical[name]
-	p.template(p.d.template(p.e.overloads[n.ID()]), args)
+	o := p.e.overloads[n.ID()]
+	p.template(p.d.template(o), args, p.derived(o, args)...)
 	p.inner = outer
 }
 
 // logical are the operators whose operands are conditions themselves.
 var logical = map[string]bool{operators.LogicalAnd: true, operators.LogicalOr: true, operators.LogicalNot: true}
 
-// template writes text with $1, $2 ... replaced by the arguments.
-func (p *printer) template(text string, args []ast.Expr) {
+// derived returns what the templates of a function make of its literal argument.
+func (p *printer) derived(o *Overload, args []ast.Expr) []any {
+	if o.derive == nil {
+		return nil
+	}
+	return o.derive(string(args[o.Literal-1].AsLiteral().(types.String)))
+}
+
+// template writes text with $1, $2 ... replaced by the operands and #1, #2 ... by the arguments that are derived.
+func (p *printer) template(text string, args []ast.Expr, derived ...any) {
 	from := 0
 	for i := 0; i+1 < len(text); i++ {
-		if text[i] != '$' || text[i+1] < '1' || text[i+1] > '9' {
+		if text[i] != '$' && text[i] != '#' || text[i+1] < '1' || text[i+1] > '9' {
 			continue
 		}
 		p.b.Write(text[from:i])
-		p.operand(args[text[i+1]-'1'])
+		if n := text[i+1] - '1'; text[i] == '$' {
+			p.operand(args[n])
+		} else {
+			p.b.Arg(derived[n])
+		}
 		from = i + 2
 	}
 	p.b.Write(text[from:])
@@ -372,6 +385,8 @@ func bindText(v ref.Val) any {
 		return int64(v)
 	case choices:
 		return string(core.AppendValue(nil, []string(v)))
+	case document:
+		return string(v)
 	}
 	return native(v)
 }

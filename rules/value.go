@@ -40,7 +40,7 @@ func wrap(v any) ref.Val {
 	case []string:
 		return newChoices(v)
 	case json.RawMessage:
-		return types.String(v) // only isNull looks at it
+		return document(v)
 	}
 	return types.NewErr("no such overload: %T is not the form of a value", v)
 }

@@ -72,7 +72,7 @@ type world struct {
 }
 
 var worldTable = core.Table{Name: "world", Columns: []core.Column{
-	{Name: "s1", Kind: core.Text}, {Name: "s2", Kind: core.LongText}, {Name: "c1", Kind: core.Choice, Options: []core.Option{{Value: "open"}, {Value: "done"}}},
+	{Name: "s1", Kind: core.Text}, {Name: "s2", Kind: core.LongText}, {Name: "c1", Kind: core.Choice, Options: []core.Option{{Value: "open", Label: "Still open"}, {Value: "done"}}},
 	{Name: "i1", Kind: core.Integer}, {Name: "i2", Kind: core.Integer},
 	{Name: "d1", Kind: core.Decimal, Precision: 12, Scale: 2}, {Name: "d2", Kind: core.Decimal, Precision: 30, Scale: 10}, {Name: "a1", Kind: core.Currency},
 	{Name: "f1", Kind: core.Float}, {Name: "f2", Kind: core.Float}, {Name: "b1", Kind: core.Boolean}, {Name: "b2", Kind: core.Boolean},

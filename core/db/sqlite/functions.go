@@ -20,7 +20,7 @@ var register = sync.OnceValue(func() error {
 	if err := sqlite.RegisterCollationUtf8(decimalCollation, compareDecimals); err != nil {
 		return err
 	}
-	for _, table := range []map[string]scalar{scalars, expressionScalars, choiceScalars, timeScalars} {
+	for _, table := range []map[string]scalar{scalars, expressionScalars, choiceScalars, timeScalars, formulaScalars} {
 		for name, f := range table {
 			if err := sqlite.RegisterDeterministicScalarFunction(name, f.args, f.call); err != nil {
 				return fmt.Errorf("function %s: %w", name, err)

@@ -1,0 +1,1 @@
+-- On PostgreSQL this makes functions of the expression language. SQLite calls those of package core/formula.
