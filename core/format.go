@@ -39,6 +39,8 @@ var formats = map[Format]func(c *Column, s string) (string, string){
 
 // limits are what check has compiled of the definition of a column. The argument of an action has none.
 type limits struct {
+	kind       Kind
+	info       *KindInfo // of the kind
 	characters int
 	pattern    *regexp.Regexp // of the whole text
 	number     *numbering     // of an autonumber
@@ -156,7 +158,7 @@ const maxProgram = 1000
 // compile checks the limits of a definition and prepares them; it returns what is wrong with them.
 func (c *Column) compile() string {
 	isText := c.Kind == Text || c.Kind == LongText
-	l := &limits{characters: c.MaxLength}
+	l := &limits{kind: c.Kind, info: c.Kind.row(), characters: c.MaxLength}
 	if l.characters == 0 {
 		l.characters = MaxText
 	}

@@ -54,7 +54,7 @@ type KindInfo struct {
 	append  func(b []byte, v any) []byte // as JSON
 }
 
-var kinds = map[Kind]KindInfo{
+var kinds = map[Kind]*KindInfo{
 	Text:       {Doc: "A line of text.", CEL: "string", GraphQL: "String", Ordered: true, Like: true, parse: parseText, append: appendString},
 	LongText:   {Doc: "Text of any length.", CEL: "string", GraphQL: "String", Ordered: true, Like: true, parse: parseText, append: appendString},
 	Integer:    {Doc: "A whole number of 64 bits.", CEL: "int", GraphQL: "bigint", Ordered: true, Number: true, parse: parseInteger, append: appendInteger},
@@ -94,8 +94,18 @@ func Kinds() []Kind {
 // Known reports whether k is a kind.
 func (k Kind) Known() bool { _, ok := kinds[k]; return ok }
 
+// info returns the row of the column's kind, without looking for it where check has.
+func (c *Column) info() *KindInfo {
+	if c.limits != nil && c.limits.kind == c.Kind {
+		return c.limits.info
+	}
+	return c.Kind.row()
+}
+
 // Info returns the row of k; an unknown kind is a mistake in the program.
-func (k Kind) Info() KindInfo {
+func (k Kind) Info() KindInfo { return *k.row() }
+
+func (k Kind) row() *KindInfo {
 	i, ok := kinds[k]
 	if !ok {
 		panic("core: unknown kind " + string(k))
@@ -115,7 +125,7 @@ func (c *Column) Parse(v any) (any, error) {
 	if c.Kind == Object {
 		return c.parseObject(v)
 	}
-	out, problem := c.Kind.Info().parse(c, v)
+	out, problem := c.info().parse(c, v)
 	if problem != "" {
 		return nil, E("core.Parse", Invalid, At{Column: c.Name}, problem)
 	}
@@ -160,7 +170,7 @@ func (k Kind) AppendJSON(b []byte, v any) []byte {
 	if v == nil {
 		return append(b, "null"...)
 	}
-	return k.Info().append(b, v)
+	return k.row().append(b, v)
 }
 
 // AppendJSON appends the JSON form of v, a value in the Go form of the column.
@@ -177,10 +187,13 @@ func (c *Column) AppendJSON(b []byte, v any) []byte {
 		return append(b, ']')
 	case decimal.Decimal:
 		if c.Kind == Decimal && c.Scale > 0 {
-			return append(b, x.StringFixed(int32(c.Scale))...)
+			return AppendFixed(b, x, c.Scale)
 		}
 	}
-	return c.Kind.AppendJSON(b, v)
+	if v == nil {
+		return append(b, "null"...)
+	}
+	return c.info().append(b, v)
 }
 
 // ParseText is [Column.Parse] for a cell of a text file: it also reads the words and forms that people write,

@@ -72,9 +72,50 @@ func physical(name string, taken func(string) bool) string {
 	return name
 }
 
-// AppendStored appends r as a JSON object like [Table.AppendJSON], with the physical names as keys: the form of history.
-func (t *Table) AppendStored(b []byte, r Record) []byte {
-	return t.appendObject(b, r, (*Column).SQL)
+// StoredWriter writes records of one table as JSON objects like [Table.AppendJSON], with the physical names as keys: the form of
+// history. What several of them have in the system columns it makes once.
+type StoredWriter struct{ columns []storedColumn }
+
+type storedColumn struct {
+	*Column
+	key  string
+	last any // of a system column: the value of the record before, and its JSON
+	text []byte
+}
+
+// StoredWriter returns a writer of records of t.
+func (t *Table) StoredWriter() *StoredWriter {
+	w := &StoredWriter{columns: make([]storedColumn, len(t.Columns))}
+	for i := range t.Columns {
+		w.columns[i] = storedColumn{Column: &t.Columns[i], key: `"` + t.Columns[i].SQL() + `":`}
+	}
+	return w
+}
+
+// Append appends r.
+func (w *StoredWriter) Append(b []byte, r Record) []byte {
+	b = append(b, '{')
+	start := len(b)
+	for i := range w.columns {
+		c := &w.columns[i]
+		v, ok := r[c.Name]
+		if !ok {
+			continue
+		}
+		if len(b) > start {
+			b = append(b, ',')
+		}
+		b = append(b, c.key...)
+		if !c.System {
+			b = c.AppendJSON(b, v)
+			continue
+		}
+		if c.text == nil || v != c.last {
+			c.last, c.text = v, c.AppendJSON(c.text[:0], v)
+		}
+		b = append(b, c.text...)
+	}
+	return append(b, '}')
 }
 
 // FromStored returns what history holds under physical names as a record: the values as they are, under the names that

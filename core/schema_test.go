@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/shopspring/decimal"
 
@@ -265,5 +266,26 @@ func TestSuggest(t *testing.T) {
 	}
 	if got := core.Suggest("x", nil); got != "" {
 		t.Error(got)
+	}
+}
+
+// TestStoredWriter writes records one after the other, and what they have in common is there in each.
+func TestStoredWriter(t *testing.T) {
+	table := &core.Table{Name: "item", Columns: append(core.SystemColumns(core.OrgOwned), core.Column{Name: "n", Kind: core.Integer}, core.Column{Name: "note", Kind: core.Text, Physical: "note__2"})}
+	at := time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC)
+	w := table.StoredWriter()
+	for _, test := range []struct {
+		record core.Record
+		want   string
+	}{
+		{core.Record{}, `{}`},
+		{core.Record{"id": "a", "version": int64(1), "updated_at": at, "n": int64(1), "note": "x"}, `{"id":"a","version":1,"updated_at":"2024-01-02T03:04:05+00:00","n":1,"note__2":"x"}`},
+		{core.Record{"id": "b", "version": int64(1), "updated_at": at, "n": int64(1), "note": nil}, `{"id":"b","version":1,"updated_at":"2024-01-02T03:04:05+00:00","n":1,"note__2":null}`},
+		{core.Record{"id": "b", "version": nil, "updated_at": at.Add(time.Second), "n": int64(2)}, `{"id":"b","version":null,"updated_at":"2024-01-02T03:04:06+00:00","n":2}`},
+		{core.Record{"id": "b", "version": int64(2), "updated_at": at}, `{"id":"b","version":2,"updated_at":"2024-01-02T03:04:05+00:00"}`},
+	} {
+		if got := string(w.Append(nil, test.record)); got != test.want {
+			t.Errorf("%v: %s, want %s", test.record, got, test.want)
+		}
 	}
 }

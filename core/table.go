@@ -203,10 +203,6 @@ func (t *Table) Normalize(r Record) error {
 
 // AppendJSON appends r as a JSON object with the keys in the order of the columns.
 func (t *Table) AppendJSON(b []byte, r Record) []byte {
-	return t.appendObject(b, r, func(c *Column) string { return c.Name })
-}
-
-func (t *Table) appendObject(b []byte, r Record, key func(*Column) string) []byte {
 	if r == nil {
 		return append(b, "null"...)
 	}
@@ -222,7 +218,7 @@ func (t *Table) appendObject(b []byte, r Record, key func(*Column) string) []byt
 			b = append(b, ',')
 		}
 		comma = true
-		b = append(append(append(b, '"'), key(c)...), '"', ':')
+		b = append(append(append(b, '"'), c.Name...), '"', ':')
 		b = c.AppendJSON(b, v)
 	}
 	return append(b, '}')

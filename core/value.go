@@ -107,21 +107,20 @@ func parseDecimal(c *Column, v any) (any, string) {
 	if d.NumDigits()+max(0, int(d.Exponent())) > 100 {
 		return nil, "the number has too many digits"
 	}
-	if problem := c.checkNumber(c.Min != nil && d.LessThan(*c.Min), c.Max != nil && d.GreaterThan(*c.Max), d.String()); problem != "" {
-		return nil, problem
+	if c.Min != nil || c.Max != nil {
+		if problem := c.checkNumber(c.Min != nil && d.LessThan(*c.Min), c.Max != nil && d.GreaterThan(*c.Max), d.String()); problem != "" {
+			return nil, problem
+		}
 	}
 	if c.Precision == 0 {
 		return d, ""
 	}
 	rounded := d.Round(int32(c.Scale))
-	if !rounded.Equal(d) {
+	if d.Exponent() < int32(-c.Scale) && !rounded.Equal(d) {
 		return nil, fmt.Sprintf("%s has more than %s after the point", d, Count(c.Scale, "digit"))
 	}
-	if rounded.Abs().Cmp(decimal.New(1, int32(c.Precision-c.Scale))) >= 0 {
+	if rounded.NumDigits() > c.Precision { // its last digit is that of the scale
 		return nil, fmt.Sprintf("%s has more than %s before the point", d, Count(c.Precision-c.Scale, "digit"))
-	}
-	if rounded.Exponent() != int32(-c.Scale) {
-		rounded = decimal.NewFromBigInt(rounded.Shift(int32(c.Scale)).BigInt(), int32(-c.Scale))
 	}
 	return rounded, ""
 }
@@ -318,6 +317,24 @@ func appendInteger(b []byte, v any) []byte { return strconv.AppendInt(b, v.(int6
 func appendDecimal(b []byte, v any) []byte { return append(b, v.(decimal.Decimal).String()...) }
 func appendBool(b []byte, v any) []byte    { return strconv.AppendBool(b, v.(bool)) }
 func appendJSON(b []byte, v any) []byte    { return append(b, v.(json.RawMessage)...) }
+
+// AppendFixed appends d rounded to that many digits after the point, all of which are written.
+func AppendFixed(b []byte, d decimal.Decimal, places int) []byte {
+	const most = 18 // digits of an int64
+	if places <= 0 || d.Exponent() != int32(-places) || d.NumDigits() > most {
+		return append(b, d.StringFixed(int32(places))...)
+	}
+	n := d.CoefficientInt64()
+	if n < 0 {
+		b, n = append(b, '-'), -n
+	}
+	start := len(b)
+	b = strconv.AppendInt(b, n, 10)
+	for len(b)-start <= places {
+		b = slices.Insert(b, start, '0')
+	}
+	return slices.Insert(b, len(b)-places, '.')
+}
 
 // AppendFloat appends f, a finite number, as PostgreSQL writes it: the fewest digits that name it, with an exponent
 // below 0.0001 and from 1e15 on.

@@ -311,3 +311,17 @@ func TestCount(t *testing.T) {
 		}
 	}
 }
+
+// TestAppendFixed compares the short way with that of the library.
+func TestAppendFixed(t *testing.T) {
+	for _, n := range []int64{0, 1, -1, 9, 10, -10, 99, 100, 12345, -12345, 999_999_999_999_999_999, -999_999_999_999_999_999, math.MaxInt64, math.MinInt64} {
+		for exponent := int32(-20); exponent <= 3; exponent++ {
+			for places := range 21 {
+				d := decimal.New(n, exponent)
+				if got, want := string(core.AppendFixed([]byte("x"), d, places)), "x"+d.StringFixed(int32(places)); got != want {
+					t.Fatalf("%s with %d digits: %s, want %s", d, places, got, want)
+				}
+			}
+		}
+	}
+}

@@ -141,9 +141,11 @@ func (w *writer) spread(op core.Op, in *input) error {
 		if !splitTarget(c, of, in.values) {
 			continue
 		}
-		if err := w.writable(op, of, in); err != nil {
+		kind, err := w.column(op, of.Name)
+		if err != nil {
 			return err
 		}
+		in.guard(kind)
 		if ok && given != in.values[of.Name] {
 			return core.E("tables.spread", core.Invalid, w.at(of.Name), fmt.Sprintf("the lookup leads to %v and the column says %v: leave the column out", in.values[of.Name], given))
 		}

@@ -53,7 +53,7 @@ var (
 			if c.after == nil {
 				return nil
 			}
-			return json.RawMessage(w.table.AppendStored(make([]byte, 0, 48*len(w.stored)), c.after))
+			return w.version(c.after)
 		}))
 	eventColumns = append(common[:len(common):len(common)],
 		field("depth", core.Integer, always, func(w *writer, _ *change) any { return int64(w.caller.Cause.Depth) }))
@@ -85,6 +85,22 @@ func (w *writer) trail(table string, columns []*core.Column, values []column) db
 	return db.Rows{Table: table, Columns: columns, N: len(w.batch), Same: same, Value: func(row, column int) any {
 		return values[column].value(w, &w.batch[row])
 	}}
+}
+
+// maxPage is how many bytes of versions share a piece of memory.
+const maxPage = 64 << 10
+
+// version returns what the history keeps of a record.
+func (w *writer) version(r core.Record) json.RawMessage {
+	if w.versions == nil {
+		w.versions = w.table.StoredWriter()
+	}
+	if need := 48 * len(w.stored); cap(w.page)-len(w.page) < need {
+		w.page = make([]byte, 0, min(need*len(w.batch), max(need, maxPage)))
+	}
+	start := len(w.page)
+	w.page = w.versions.Append(w.page, r)
+	return json.RawMessage(w.page[start:len(w.page):len(w.page)])
 }
 
 // created are the rows of new records.

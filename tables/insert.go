@@ -82,6 +82,7 @@ func (tx *Tx) insert(ctx context.Context, in Insert) (res Result, err error) {
 	batches := w.batches(ctx, u, in.Rows, &res)
 	if u == nil && w.aside() {
 		aside := *w
+		aside.columns = nil // which are found out as they are needed
 		batches = db.Ahead(0, aside.batches(ctx, nil, in.Rows, &res))
 	}
 	for b := range batches {

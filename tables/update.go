@@ -95,14 +95,12 @@ func (w *writer) deltas(u Update) (out []delta, err error) {
 	seen := map[string]bool{}
 	add := func(name, verb string, prepare func(c *core.Column) (func(any) (any, error), error)) error {
 		const op = "tables.deltas"
-		d := delta{verb: verb}
-		var ok bool
-		if d.column, ok = w.table.Column(name); !ok {
-			return w.unknown(name)
-		}
-		if err := w.writable(core.Update, d.column, &d.may); err != nil {
+		c, err := w.column(core.Update, name)
+		if err != nil {
 			return err
 		}
+		d := delta{column: c.Column, verb: verb}
+		d.may.guard(c)
 		if d.read, err = w.readable(d.column, verb); err != nil {
 			return err
 		}

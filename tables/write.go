@@ -30,6 +30,10 @@ type writer struct {
 	numbers map[string][]int64 // of each autonumber, those that were drawn for the batch
 	asIs    bool               // the records are taken over from another system: see [Insert.AsIs]
 
+	columns  map[core.Op]map[string]*settable // that were found to be the caller's to write
+	versions *core.StoredWriter
+	page     []byte // where versions are written
+
 	duplicates  []*duplicateRule
 	onDuplicate Duplicates
 	likened     map[core.ID][]Duplicate // by record: those that it is like
@@ -120,13 +124,11 @@ type guard struct {
 func (w *writer) parse(op core.Op, values core.Record) (in input, err error) {
 	in.values = make(core.Record, len(w.table.Columns))
 	for name, v := range values {
-		c, ok := w.table.Column(name)
-		if !ok {
-			return in, w.unknown(name)
-		}
-		if err := w.writable(op, c, &in); err != nil {
+		c, err := w.column(op, name)
+		if err != nil {
 			return in, err
 		}
+		in.guard(c)
 		if in.values[name], err = c.Parse(v); err != nil {
 			return in, core.E("tables.parse", core.At{Table: w.table.Name}, err)
 		}
@@ -134,32 +136,68 @@ func (w *writer) parse(op core.Op, values core.Record) (in input, err error) {
 	return in, w.spread(op, &in)
 }
 
-// writable checks that the caller may write the column; a right that depends on the record becomes a guard of in.
-func (w *writer) writable(op core.Op, c *core.Column, in *input) error {
+// settable is a column that the caller may write, perhaps under a condition.
+type settable struct {
+	*core.Column
+	guard *guard
+}
+
+// guard adds the condition under which the caller may write c.
+func (in *input) guard(c *settable) {
+	if c.guard != nil {
+		in.guards = append(in.guards, *c.guard)
+	}
+}
+
+// column returns a column for the caller to write, or why he may not.
+func (w *writer) column(op core.Op, name string) (*settable, error) {
+	if c, ok := w.columns[op][name]; ok {
+		return c, nil
+	}
+	c, ok := w.table.Column(name)
+	if !ok {
+		return nil, w.unknown(name)
+	}
+	guard, err := w.writable(op, c)
+	if err != nil {
+		return nil, err
+	}
+	if w.columns == nil {
+		w.columns = map[core.Op]map[string]*settable{}
+	}
+	if w.columns[op] == nil {
+		w.columns[op] = make(map[string]*settable, len(w.table.Columns))
+	}
+	w.columns[op][name] = &settable{c, guard}
+	return w.columns[op][name], nil
+}
+
+// writable checks that the caller may write the column; a right that depends on the record becomes a guard.
+func (w *writer) writable(op core.Op, c *core.Column) (*guard, error) {
 	visible, holds := w.may(op).Column(c.Name)
 	if !visible {
 		if read, err := w.tx.snap.Policy.Decide(w.caller, w.table.Name, authz.Read); err == nil {
 			visible, _ = read.Column(c.Name)
 		}
 		if !visible {
-			return w.unknown(c.Name)
+			return nil, w.unknown(c.Name)
 		}
-		return core.E("tables.writable", core.Denied, w.at(c.Name), "you may not write this column: leave it out, or ask an administrator for the privilege")
+		return nil, core.E("tables.writable", core.Denied, w.at(c.Name), "you may not write this column: leave it out, or ask an administrator for the privilege")
 	}
 	switch {
 	case c.Kept():
-		return core.E("tables.writable", core.Invalid, w.at(c.Name), "the column is computed with the exchange rate and cannot be written: leave it out")
+		return nil, core.E("tables.writable", core.Invalid, w.at(c.Name), "the column is computed with the exchange rate and cannot be written: leave it out")
 	case c.Calculated():
-		return core.E("tables.writable", core.Invalid, w.at(c.Name), "the column is calculated and cannot be written: leave it out")
+		return nil, core.E("tables.writable", core.Invalid, w.at(c.Name), "the column is calculated and cannot be written: leave it out")
 	case c.Kind == core.Autonumber && (!w.asIs || op != core.Create):
-		return core.E("tables.writable", core.Invalid, w.at(c.Name), "the column is numbered and cannot be written: leave it out, or import the records of another system as they are")
+		return nil, core.E("tables.writable", core.Invalid, w.at(c.Name), "the column is numbered and cannot be written: leave it out, or import the records of another system as they are")
 	case c.System && !w.writableSystem(op, c.Name):
-		return core.E("tables.writable", core.Invalid, w.at(c.Name), "the column is kept by Colonnade and cannot be written: leave it out")
+		return nil, core.E("tables.writable", core.Invalid, w.at(c.Name), "the column is kept by Colonnade and cannot be written: leave it out")
 	}
-	if holds != nil {
-		in.guards = append(in.guards, guard{c.Name, holds})
+	if holds == nil {
+		return nil, nil
 	}
-	return nil
+	return &guard{c.Name, holds}, nil
 }
 
 func (w *writer) writableSystem(op core.Op, name string) bool {

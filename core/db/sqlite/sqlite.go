@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"strconv"
 	"time"
+	"unsafe"
 
 	"github.com/shopspring/decimal"
 
@@ -70,7 +71,7 @@ func (Dialect) Bind(c *core.Column, v any) any {
 		case c.Kind == core.Currency:
 			return plain(v)
 		case c.Scale > 0:
-			return v.StringFixed(int32(c.Scale))
+			return string(core.AppendFixed(nil, v, c.Scale))
 		}
 		return v.String()
 	case bool:
@@ -81,7 +82,7 @@ func (Dialect) Bind(c *core.Column, v any) any {
 	case core.ID:
 		return string(v)
 	case json.RawMessage:
-		return string(v)
+		return unsafe.String(unsafe.SliceData(v), len(v)) // a value is never written over
 	case nil, string, int64, float64:
 		return v
 	}
