@@ -26,6 +26,13 @@ type Rule struct {
 	Tests    []RuleTest `json:"tests,omitempty"`
 }
 
+// Same reports whether both rules are written alike.
+func (r *Rule) Same(other *Rule) bool {
+	a, err := json.Marshal(r)
+	b, bad := json.Marshal(other)
+	return err == nil && bad == nil && bytes.Equal(a, b)
+}
+
 // SortRules brings rules into the order in which they run.
 func SortRules(rules []Rule) {
 	slices.SortStableFunc(rules, func(a, b Rule) int { return cmp.Or(cmp.Compare(a.Order, b.Order), strings.Compare(a.Name, b.Name)) })

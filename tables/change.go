@@ -144,6 +144,9 @@ func (tx *Tx) record(ctx context.Context, a *alteration) error {
 	if err := tx.recordChange(ctx, a.next.Schema.Version(), a.done); err != nil {
 		return err
 	}
+	if err := tx.recordRules(ctx, a); err != nil {
+		return err
+	}
 	if err := tx.auditChange(ctx, a); err != nil {
 		return err
 	}

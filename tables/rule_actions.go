@@ -8,7 +8,7 @@ import (
 )
 
 func (s *Store) ruleActions() []core.Action {
-	return []core.Action{s.putRule(), s.dropRule(), s.checkRule(), s.tableRules(), s.evaluateRules()}
+	return []core.Action{s.putRule(), s.dropRule(), s.checkRule(), s.tableRules(), s.evaluateRules(), s.ruleVersionsAction(), s.restoreRule()}
 }
 
 // deedInput describes an action of a rule as an argument.

@@ -394,6 +394,9 @@ func (a *alteration) purgeTables(ctx context.Context) error {
 		if err := a.purgeDuplicates(ctx, was); err != nil {
 			return err
 		}
+		if err := a.forgetRules(ctx, was); err != nil {
+			return err
+		}
 		if err := a.step(ctx, t, Step{What: "the table is deleted for good", Lock: LockBrief}); err != nil {
 			return err
 		}

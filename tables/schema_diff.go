@@ -174,7 +174,7 @@ func (f *tableFile) changes(t core.Table) (out []core.Change, err error) {
 	}
 	for _, r := range f.Rules {
 		i := slices.IndexFunc(t.Rules, func(o core.Rule) bool { return o.Name == r.Name })
-		if i < 0 || !reflect.DeepEqual(t.Rules[i], r) {
+		if i < 0 || !t.Rules[i].Same(&r) {
 			out = append(out, core.PutRule{On: f.Name, Put: r})
 		}
 	}
