@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"colonnade/core"
+	"colonnade/rules"
 )
 
 // Caller returns the user as a caller: with unit, teams and all roles. A user who is not there, or is disabled, is
@@ -98,7 +99,7 @@ func (p *Policy) CheckGrant(c core.Caller, g Grant) error {
 	if g.Action == "" && !p.Sees(c, g.Table) { // like one that is not there
 		return core.E(op, core.Denied, core.At{Table: g.Table}, g.String()+": you cannot give a privilege that you do not hold")
 	}
-	h, err := p.check(g, compile) // not kept: it comes from outside
+	h, err := p.check(g, p.compileOnce) // not kept: it comes from outside
 	if err != nil {
 		if p.May(c, "define_tables") != nil {
 			err = core.Discreet(err)
@@ -151,19 +152,45 @@ func (p *Policy) mayGive(c core.Caller, h *held) error {
 
 // mayRead refuses a condition over what c does not see: its holders could be asked what it let through.
 func (p *Policy) mayRead(c core.Caller, h *held) error {
-	if len(h.reads) == 0 {
-		return nil
-	}
-	d, err := p.Decide(c, h.Table, Read)
-	for _, name := range h.reads {
-		if err == nil {
-			if ok, guard := d.Column(name); ok && guard == nil {
-				continue
-			}
-		}
+	if name := p.Beyond(c, h.Table, h.reads); name != "" {
 		return core.E("authz.CheckGrant", core.Denied, core.At{Table: h.Table, Column: name}, h.String()+": the condition reads a column that you do not see")
 	}
 	return nil
+}
+
+// Beyond returns the first of what is read from records of the table, and on the way there, that c does not see in every
+// record: a column that is hidden in some, or of another table, records of which are out of reach. It is "" when there is
+// none.
+func (p *Policy) Beyond(c core.Caller, table string, reads []rules.Read) string {
+	for _, r := range reads {
+		if !p.seesAll(c, table, r.From(), false) {
+			return r.String()
+		}
+		for i, step := range r.Path {
+			rel, here := step.Relation, r.At(i)
+			if rel.Through != "" && !p.seesAll(c, rel.Through, []string{rel.Near, rel.Column}, true) || !p.seesAll(c, rel.Table, here, true) {
+				return r.String()
+			}
+		}
+	}
+	return ""
+}
+
+// seesAll reports whether c sees the columns in every record that he reaches, and with all, reaches every record.
+func (p *Policy) seesAll(c core.Caller, table string, columns []string, all bool) bool {
+	d, err := p.Decide(c, table, Read)
+	if err != nil || all && d.Rows != nil {
+		return false
+	}
+	for _, name := range columns {
+		if ok, guard := d.Column(name); !ok || guard != nil {
+			return false
+		}
+		if of, _ := d.table.Column(name); of.Formula != "" && of.Rights != core.DefinerRights && p.Beyond(c, table, p.set.Reads(table, name)) != "" {
+			return false
+		}
+	}
+	return true
 }
 
 // firstMissing returns a member of a that is not in b.

@@ -27,7 +27,8 @@ type column struct {
 // the guard holds: elsewhere the column must seem empty, to filters, sorting and aggregates too.
 //
 // Several roles add up: a column is visible in a row when one of the grants that reach the row leaves it in.
-// A calculated column is as secret as the most secret stored column that it reads.
+// A calculated column is as secret as the most secret stored column that it reads, of whatever table; the rows of other tables
+// are no part of the guard. One of the definer's rights is as secret as it is called.
 func (d *Decision) Column(name string) (visible bool, guard *rules.Expr) {
 	if c, ok := d.columns[name]; ok {
 		return c.visible, c.guard
@@ -154,9 +155,14 @@ func (p *Policy) decide(s *roleSet, t *tablePolicy, priv Privilege) (*Decision, 
 	for i := range t.Columns {
 		name := t.Columns[i].Name
 		needs := []terms{shown(name)}
-		if t.Columns[i].Calculated() {
+		if c := &t.Columns[i]; c.Calculated() && c.Rights != core.DefinerRights {
 			for _, r := range p.set.Reads(t.Name, name) {
-				needs = append(needs, shown(r))
+				for _, name := range r.From() {
+					needs = append(needs, shown(name))
+				}
+				if !p.passes(s, r) {
+					needs = append(needs, nil)
+				}
 			}
 		}
 		if slices.ContainsFunc(needs, func(n terms) bool { return len(n) == 0 }) {
@@ -173,6 +179,29 @@ func (p *Policy) decide(s *roleSet, t *tablePolicy, priv Privilege) (*Decision, 
 		}
 	}
 	return d, nil
+}
+
+// passes reports whether the roles may read the columns on the way of r and at its end in some records at least.
+func (p *Policy) passes(s *roleSet, r rules.Read) bool {
+	for i, step := range r.Path {
+		rel := step.Relation
+		if rel.Through != "" && !p.sees(s, rel.Through, rel.Near, rel.Column) || !p.sees(s, rel.Table, r.At(i)...) {
+			return false
+		}
+	}
+	return true
+}
+
+// sees reports whether the roles may read each of the columns of the table in some record.
+func (p *Policy) sees(s *roleSet, table string, columns ...string) bool {
+	t := p.tables[table]
+	if s.admin {
+		return true
+	}
+	grants := t.held(s, Read)
+	return !slices.ContainsFunc(append(columns, "id"), func(name string) bool {
+		return !slices.ContainsFunc(grants, func(h *held) bool { return !h.hidden[name] })
+	})
 }
 
 // term is what one grant says about rows.

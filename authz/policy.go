@@ -41,6 +41,7 @@ func Load(ctx context.Context, g *gorm.DB) (*Data, error) {
 
 // Policy is the compiled form of a [Data] for a schema. It is immutable, but for caches of what follows from it.
 type Policy struct {
+	schema  *core.Schema
 	set     *rules.Set
 	roles   map[string]int // index of a role by its name
 	names   []string       // the reverse
@@ -80,7 +81,7 @@ type tablePolicy struct {
 // held is a checked grant.
 type held struct {
 	Grant
-	reads  []string // by the condition
+	reads  []rules.Read // by the condition
 	hidden map[string]bool
 }
 
@@ -91,7 +92,7 @@ type exprKey struct{ table, source string }
 func NewPolicy(s *core.Schema, set *rules.Set, d *Data) (*Policy, error) {
 	const op = "authz.NewPolicy"
 	p := &Policy{
-		set: set, roles: map[string]int{}, tables: map[string]*tablePolicy{},
+		schema: s, set: set, roles: map[string]int{}, tables: map[string]*tablePolicy{},
 		users: map[core.ID]*User{}, teamsByID: map[core.ID]*Team{}, teams: map[core.ID][]core.ID{}, assigned: map[string][]assigned{},
 		parents: map[core.ID]core.ID{}, children: map[core.ID][]core.ID{},
 	}
@@ -302,7 +303,7 @@ func (p *Policy) check(g Grant, compile func(*core.Table, string) (*rules.Expr, 
 		if x.Type != "bool" {
 			return nil, fail(core.At{Line: 1, Pos: 1}, core.Invalid, fmt.Sprintf("condition: the expression is a %s, a condition is true or false", x.Type))
 		}
-		h.reads = x.Columns
+		h.reads = x.Reads
 	}
 	return h, nil
 }
@@ -315,8 +316,8 @@ func list[T ~string](of []T) string {
 	return strings.Join(out, ", ")
 }
 
-func compile(t *core.Table, source string) (*rules.Expr, error) {
-	return rules.Compile(t, source, rules.Options{})
+func (p *Policy) compileOnce(t *core.Table, source string) (*rules.Expr, error) {
+	return rules.Compile(p.schema, t, source, rules.Options{})
 }
 
 // compile returns the expression over the table; each is compiled once and kept.
@@ -325,7 +326,7 @@ func (p *Policy) compile(t *core.Table, source string) (*rules.Expr, error) {
 	if x, ok := p.exprs.Load(key); ok {
 		return x.(*rules.Expr), nil
 	}
-	x, err := compile(t, source)
+	x, err := p.compileOnce(t, source)
 	if err != nil {
 		return nil, err
 	}

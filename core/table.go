@@ -47,6 +47,8 @@ type Column struct {
 	Inverse    string           `json:"inverse,omitempty"`     // of a lookup: the field of the target that leads back
 	OnDelete   OnDelete         `json:"on_delete,omitempty"`   // of a lookup: what happens when the target goes
 
+	Rights Rights `json:"rights,omitempty"` // of a calculated column: with whose rights it reads other records; the reader's when empty
+
 	Physical string `json:"physical,omitempty"` // see [Column.SQL]; the name when empty
 
 	Part   string   `json:"-"` // the column that this one comes and goes with; it is not in a definition
@@ -56,6 +58,16 @@ type Column struct {
 
 	limits *limits // compiled by check
 }
+
+// Rights says whose rights count for what a calculated column reads of other records.
+type Rights string
+
+// With ReaderRights, the value is computed from what its reader may read, and is NULL where he may not read a record that a
+// lookup leads to. With DefinerRights it is computed from everything, for all who may read the column.
+const (
+	ReaderRights  Rights = "reader"
+	DefinerRights Rights = "definer"
+)
 
 // OnDelete says what becomes of a record when the one that it looks up is deleted.
 type OnDelete string
@@ -346,6 +358,10 @@ func (c *Column) check() error {
 		problem = "a calculated column is unique only when it is stored: set stored"
 	case c.Calculated() && c.Part == "" && (c.Kind == Lookup || c.Kind == AnyLookup || c.Kind == Currency || c.Kind == JSON || c.Kind == UUID || c.Kind == Autonumber || c.Kind.Info().File || c.Kind.chooses()):
 		problem = "a calculated column is a text, a number, a boolean, a date, a time or a duration"
+	case c.Rights != "" && !c.Calculated():
+		problem = "only a calculated column has rights"
+	case !slices.Contains([]Rights{"", ReaderRights, DefinerRights}, c.Rights):
+		problem = "rights is one of reader, definer"
 	case c.Unique && noKey[c.Kind] != "":
 		problem = fmt.Sprintf("a column of the kind %s cannot be unique: %s", c.Kind, noKey[c.Kind])
 	}

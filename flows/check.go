@@ -26,7 +26,7 @@ func (e *event) compile(schema *core.Schema) (*rules.Expr, error) {
 	if e.when == "" {
 		return nil, nil
 	}
-	x, err := rules.Compile(t, e.when, rules.Options{Old: true, Memory: true})
+	x, err := rules.Compile(nil, t, e.when, rules.Options{Old: true, Memory: true})
 	if err != nil {
 		err := core.AsError(err)
 		return nil, e.whenAt.within(err.Line, err.Pos).problem("", "when: %s", message(err))

@@ -206,7 +206,7 @@ func (s *Service) match(ctx context.Context, tx *tables.Tx, l listener, e core.E
 	if err != nil {
 		return refuse(core.E("flows.match", core.Denied, "the user that the flow acts as cannot: "+core.AsError(err).Msg))
 	}
-	seen, err := s.seenBy(snap, caller, e)
+	seen, err := s.seenBy(tx, caller, e)
 	if err != nil || seen == nil {
 		return nil, nil, err
 	}
@@ -215,7 +215,7 @@ func (s *Service) match(ctx context.Context, tx *tables.Tx, l listener, e core.E
 		if record == nil {
 			record = seen.Before
 		}
-		yes, err := l.when.True(record, seen.Before, caller)
+		yes, err := l.when.True(record, seen.Before, caller, nil)
 		if err != nil {
 			return refuse(core.E("flows.match", core.At{Table: e.Table}, "the condition of the trigger fails", err))
 		}
@@ -233,8 +233,10 @@ func (s *Service) match(ctx context.Context, tx *tables.Tx, l listener, e core.E
 	return seen, nil, nil
 }
 
-// seenBy returns the event with what the caller may read of it; nil when the record is out of his reach.
-func (s *Service) seenBy(snap *tables.Snapshot, caller core.Caller, e core.Event) (*core.Event, error) {
+// seenBy returns the event with what the caller may read of it; nil when the record is out of his reach. What the record says
+// of others is no part of the event.
+func (s *Service) seenBy(tx *tables.Tx, caller core.Caller, e core.Event) (*core.Event, error) {
+	snap, ask := tx.Snapshot(), tx.Ask(caller)
 	may, err := snap.Policy.Decide(caller, e.Table, "read")
 	if err != nil {
 		return nil, nil // the flow's user may not read the table
@@ -244,11 +246,15 @@ func (s *Service) seenBy(snap *tables.Snapshot, caller core.Caller, e core.Event
 			return nil, nil
 		}
 		full := r.Clone()
-		if err := snap.Rules.Calculate(e.Table, full, caller); err != nil {
+		conditions := ask
+		if may.Rows == nil && !may.Hides() {
+			conditions = nil // none reads what other records say
+		}
+		if err := snap.Rules.Calculate(e.Table, full, caller, conditions); err != nil {
 			return nil, err
 		}
 		if may.Rows != nil {
-			if in, err := may.Rows.True(full, nil, caller); err != nil || !in {
+			if in, err := may.Rows.True(full, nil, caller, ask); err != nil || !in {
 				return nil, err
 			}
 		}
@@ -256,11 +262,11 @@ func (s *Service) seenBy(snap *tables.Snapshot, caller core.Caller, e core.Event
 		for name := range full {
 			visible, guard := may.Column(name)
 			if visible && guard != nil {
-				if visible, err = guard.True(full, nil, caller); err != nil {
+				if visible, err = guard.True(full, nil, caller, ask); err != nil {
 					return nil, err
 				}
 			}
-			if !visible {
+			if !visible || snap.Rules.Reaches(e.Table, name) {
 				delete(out, name)
 			}
 		}

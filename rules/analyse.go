@@ -18,7 +18,7 @@ import (
 type cost struct {
 	weight int            // nodes, counted as often as they stand in the text
 	depth  int            // of the tree
-	uses   map[string]int // how often each column stands in the text
+	uses   map[string]int // how often each variable stands in the text
 }
 
 // analysis visits a settled tree once and finds what printing needs to know.
@@ -29,6 +29,7 @@ type analysis struct {
 	memoryAt ast.Expr
 
 	unchanged bool // see [Options.Unchanged]
+	within    int  // aggregates around
 }
 
 // shape is what a node tells its parent.
@@ -86,24 +87,37 @@ func (a *analysis) visit(n ast.Expr, times int) (shape, error) {
 
 func (a *analysis) ident(n ast.Expr, times int) shape {
 	name := n.AsIdent()
-	column, old := strings.CutPrefix(name, oldPrefix)
-	c, ok := a.e.table.Column(column)
+	v, ok := a.e.vars[name]
 	if !ok {
 		a.e.Outside = true
 		return shape{free: true, depth: 1} // of the caller, or the time
 	}
-	old = old && !a.unchanged
-	a.e.vars[name] = variable{column: c, old: old}
-	if old && a.e.memory == "" {
-		a.e.memory, a.memoryAt = "old.<column> works in business rules only", n
+	c := v.column
+	if v.old && a.unchanged {
+		v.old = false
+		a.e.vars[name] = v
+	}
+	if v.old {
+		a.inMemory(n, "old.<column> works in business rules only")
 	}
 	a.cost.uses[name] += times
-	s := shape{depth: 1, whole: c.Precision - c.Scale, fraction: c.Scale}
+	a.cost.weight += stepWeight * len(v.steps) * times
+	s := shape{depth: 1 + len(v.steps), whole: c.Precision - c.Scale, fraction: c.Scale}
 	if (c.Kind == core.Decimal || c.Kind == core.Currency) && c.Precision == 0 {
 		s.whole, s.fraction = numberDigits, numberDigits
 	}
 	return s
 }
+
+// inMemory notes that a part has no SQL form, or none by itself.
+func (a *analysis) inMemory(n ast.Expr, why string) {
+	if a.e.memory == "" {
+		a.e.memory, a.memoryAt = why, n
+	}
+}
+
+// stepWeight is what a relation adds to the SQL, in nodes.
+const stepWeight = 5
 
 func (a *analysis) call(n ast.Expr, times int) (shape, error) {
 	c := n.AsCall()
@@ -113,10 +127,25 @@ func (a *analysis) call(n ast.Expr, times int) (shape, error) {
 		return shape{}, err
 	}
 	out := shape{free: true}
+	g := a.e.aggregates[n.ID()]
+	if g != nil {
+		out = shape{depth: len(g.of.steps)}
+		a.cost.weight += stepWeight * len(g.of.steps) * times
+		g.of.old = g.of.old && !a.unchanged
+		if g.of.old {
+			a.inMemory(n, "old.<column> works in business rules only")
+		}
+		a.within++
+		defer func() { a.within-- }()
+	}
 	shapes := make([]shape, len(args))
 	for i, x := range args {
 		placeholder := fmt.Sprintf("$%d", i+1)
-		s, err := a.visit(x, times*max(1, strings.Count(o.SQLite, placeholder), strings.Count(o.Postgres, placeholder)))
+		stands := max(1, strings.Count(o.SQLite, placeholder), strings.Count(o.Postgres, placeholder))
+		if g != nil && g.form.by {
+			stands = 2
+		}
+		s, err := a.visit(x, times*stands)
 		if err != nil {
 			return shape{}, err
 		}
@@ -153,8 +182,11 @@ func (a *analysis) overload(n ast.Expr, name string, args []ast.Expr) (*Overload
 		o = &plainReplace
 	}
 	a.e.overloads[n.ID()] = o
-	if o.Postgres == "" && comparisons[name] == "" && a.e.memory == "" {
-		a.e.memory, a.memoryAt = name+" works in memory only: in conditions and values of business rules, and in flows", n
+	if o.Postgres == "" && comparisons[name] == "" && a.e.aggregates[n.ID()] == nil {
+		if a.within > 0 {
+			return nil, refuse(a.e.ast, n, name+" works in memory only, and not over the records of a relation")
+		}
+		a.inMemory(n, name+" works in memory only: in conditions and values of business rules, and in flows")
 	}
 	return o, nil
 }
@@ -182,6 +214,11 @@ func (a *analysis) digits(n ast.Expr, name string, args []ast.Expr, in []shape, 
 		out.whole, out.fraction = in[0].whole+in[1].whole, in[0].fraction+in[1].fraction
 	case operators.Divide:
 		out.whole, out.fraction = in[0].whole+in[1].fraction, quotientScale
+	case "@sum":
+		out.whole += 19 // of as many records as a database can hold
+	case "@avg":
+		out.fraction = quotientScale
+	case "@min", "@max", "@first", "@last":
 	case "decimal":
 		if !a.e.ast.GetType(args[0].ID()).IsExactType(decimalType) {
 			out.whole, out.fraction = numberDigits, numberDigits

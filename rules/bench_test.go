@@ -16,7 +16,7 @@ const benchSource = "state == 'open' && price * 1.19 > 100 && coalesce(amount, 0
 var benchRecord = core.Record{"state": "open", "price": decimal.RequireFromString("129.99"), "amount": nil, "due": time.Date(2024, 5, 1, 0, 0, 0, 0, time.UTC)}
 
 func benchExpr(b *testing.B, source string) *Expr {
-	e, err := Compile(&orders, source, Options{})
+	e, err := Compile(nil, &orders, source, Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func BenchmarkEval(b *testing.B) {
 			e := benchExpr(b, source)
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := e.Eval(benchRecord, nil, core.Caller{}); err != nil {
+				if _, err := e.Eval(benchRecord, nil, core.Caller{}, nil); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -62,7 +62,7 @@ func BenchmarkSQL(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		s := db.New(postgres.Dialect{})
-		e.SQL(s, func(c *core.Column) { s.Name("w", c.Name) }, core.Caller{})
+		e.SQL(s, plainRow("w"), core.Caller{})
 	}
 }
 

@@ -232,28 +232,20 @@ func containsAny(a, b ref.Val) ref.Val {
 	return types.Bool(slices.ContainsFunc(want, func(s string) bool { return slices.Contains(have, s) }))
 }
 
-// labels writes pick(column, labels) for label(column) in a tree that is not checked yet.
-func labels(a *ast.AST, t *core.Table) error {
-	b := newBuilder(a)
-	var problem error
-	ast.PostOrderVisit(a.Expr(), ast.NewExprVisitor(func(n ast.Expr) {
-		if n.Kind() != ast.CallKind || n.AsCall().FunctionName() != "label" || problem != nil {
-			return
-		}
-		args := operands(n.AsCall())
-		c, ok := &core.Column{}, false
-		if len(args) == 1 {
-			c, ok = t.Column(strings.TrimPrefix(pathOf(args[0]), oldPrefix))
-		}
-		if !ok || !c.HasOrder() {
-			problem = refuse(a, n, "label takes a column of the kind choice or status")
-			return
-		}
-		of := map[string]any{}
-		for _, o := range c.Options {
-			of[o.Value] = cmp.Or(o.Label, o.Value)
-		}
-		n.SetKindCase(b.f.NewCall(n.ID(), "pick", args[0], b.f.NewLiteral(b.id(), types.String(core.AppendValue(nil, of)))))
-	}))
-	return problem
+// label writes pick(column, labels) for label(column) in a tree that is not checked yet.
+func (b *builder) label(e ast.Expr) error {
+	args := operands(e.AsCall())
+	var c *core.Column
+	if len(args) == 1 && args[0].Kind() == ast.IdentKind {
+		c = b.targets[args[0].AsIdent()].column
+	}
+	if c == nil || !c.HasOrder() {
+		return refuse(b.a, e, "label takes a column of the kind choice or status")
+	}
+	of := map[string]any{}
+	for _, o := range c.Options {
+		of[o.Value] = cmp.Or(o.Label, o.Value)
+	}
+	e.SetKindCase(b.f.NewCall(e.ID(), "pick", args[0], b.f.NewLiteral(b.id(), types.String(core.AppendValue(nil, of)))))
+	return nil
 }

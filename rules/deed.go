@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
 
 	"colonnade/core"
@@ -65,7 +64,7 @@ func (k *deedKind) problem(source *core.Deed, r *core.Rule) string {
 	return ""
 }
 
-func compileDeed(env *cel.Env, t *core.Table, r *core.Rule, source core.Deed) (deed, error) {
+func compileDeed(env language, t *core.Table, r *core.Rule, source core.Deed) (deed, error) {
 	const op = "rules.NewSet"
 	d := deed{name: source.Do}
 	kind, ok := deeds[source.Do]
@@ -201,7 +200,7 @@ func (t *tableSet) valueOf(c *core.Column, r core.Record, w *Write) (any, error)
 	if ok || !c.Calculated() || r == nil {
 		return v, nil
 	}
-	in := t.row(r, w.Old, &w.Caller)
+	in := t.row(r, w.Old, &w.Caller, w.Ask)
 	in.moment = w.Now
 	return t.formula(in, c.Name)
 }

@@ -62,7 +62,7 @@ func TestCollationStaysInside(t *testing.T) {
 		`string(d2 > 1.0) < "trud"`,
 		`(d2 < 1.0 || !(d2 > -1.0) ? d2 : d1) > 0.5`,
 	} {
-		e, err := Compile(&d.w.table, source, Options{})
+		e, err := Compile(nil, &d.w.table, source, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,7 +104,7 @@ func (d *differ) round(t *testing.T, seed uint64) {
 	var exprs []*Expr
 	for len(exprs) < differBatch {
 		source := g.expr([]string{"bool", "bool", "string", "int", "decimal", "timestamp", "double", "choices", "datetime", "duration"}[g.IntN(10)], 4)
-		e, err := Compile(&d.w.table, source, Options{})
+		e, err := Compile(nil, &d.w.table, source, Options{})
 		if err != nil {
 			if core.KindOf(err) != core.Invalid {
 				t.Fatalf("seed %d: %s: %v", seed, source, err)

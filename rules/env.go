@@ -59,6 +59,9 @@ var rowEnv = sync.OnceValues(func() (*cel.Env, error) {
 	for _, f := range operatorTable {
 		opts = append(opts, declare(f, func(o Overload) bool { return !o.std }, false))
 	}
+	for _, f := range aggregateTable {
+		opts = append(opts, declare(f, func(Overload) bool { return true }, false))
+	}
 	for _, f := range Functions {
 		if len(f.Overloads) > 0 && f.Name != overloads.Matches {
 			opts = append(opts, declare(f, func(Overload) bool { return true }, true))
@@ -67,11 +70,17 @@ var rowEnv = sync.OnceValues(func() (*cel.Env, error) {
 	return cel.NewCustomEnv(opts...)
 })
 
+// language is the environment of expressions over one table.
+type language struct {
+	*cel.Env
+	schema *core.Schema // nil where no relation is reached
+}
+
 // tableEnv adds the columns of t.
-func tableEnv(t *core.Table, o Options) (*cel.Env, error) {
+func tableEnv(s *core.Schema, t *core.Table, o Options) (language, error) {
 	base, err := rowEnv()
 	if err != nil {
-		return nil, err
+		return language{}, err
 	}
 	vars := make([]cel.EnvOption, 0, 2*len(t.Columns))
 	for i := range t.Columns {
@@ -88,10 +97,25 @@ func tableEnv(t *core.Table, o Options) (*cel.Env, error) {
 	if o.Old {
 		vars = append(vars, ruleWords(o)...)
 	}
-	return base.Extend(vars...)
+	env, err := base.Extend(vars...)
+	return language{env, s}, err
 }
 
 const oldPrefix = "old."
+
+// targetsEnv adds what reads other records.
+func targetsEnv(base *cel.Env, targets map[string]target) (*cel.Env, error) {
+	var vars []cel.EnvOption
+	for key, p := range targets {
+		if p.scope > 0 || len(p.steps) > 0 {
+			vars = append(vars, cel.Variable(key, celTypes[p.column.Kind.Info().CEL]))
+		}
+	}
+	if len(vars) == 0 {
+		return base, nil
+	}
+	return base.Extend(vars...)
+}
 
 // declare makes f known to CEL, with those of its overloads that pass. When members is true, a.f(b) is f(a, b).
 func declare(f Function, pass func(Overload) bool, members bool) cel.EnvOption {
@@ -116,6 +140,9 @@ func declare(f Function, pass func(Overload) bool, members bool) cel.EnvOption {
 // types reads the signature.
 func (o Overload) types() (args []*cel.Type, result *cel.Type) {
 	before, after, _ := strings.Cut(o.Signature, ": ")
+	if before == "" {
+		return nil, typeNamed(after)
+	}
 	for _, name := range strings.Split(before, ", ") {
 		args = append(args, typeNamed(name))
 	}

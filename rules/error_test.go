@@ -32,9 +32,9 @@ func TestErrors(t *testing.T) {
 		case strings.HasPrefix(f.Name, "flow"):
 			_, err = CompileFree([]string{"trigger", "steps"}, source)
 		case strings.HasPrefix(f.Name, "rule"):
-			_, err = Compile(&worldTable, source, Options{Old: true, Memory: true})
+			_, err = Compile(nil, &worldTable, source, Options{Old: true, Memory: true})
 		default:
-			_, err = Compile(&worldTable, source, Options{})
+			_, err = Compile(nil, &worldTable, source, Options{})
 		}
 		var e *core.Error
 		if errors.As(err, &e) {
@@ -74,7 +74,7 @@ func TestBombs(t *testing.T) {
 		"coalesce":      "coalesce(" + nest("i1, ", "1", "", 2_000) + ")",
 	} {
 		begin := time.Now()
-		_, err := Compile(&worldTable, source, Options{})
+		_, err := Compile(nil, &worldTable, source, Options{})
 		if core.KindOf(err) != core.Invalid || err == nil {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -67,7 +67,9 @@ func unknownName(name string, names []string) string {
 		return "old.<column> is the record before the change; it exists in the conditions and values of business rules, for the columns of the table"
 	case "caller":
 		return "caller has " + strings.Join(callerFields, ", ")
-	case "has", "all", "exists", "exists_one", "map", "filter":
+	case "all", "exists":
+		return name + " works over the records of a relation, such as orders.exists(o, o.total > 100), and over lists in flows; to test a column, use isNull"
+	case "has", "exists_one", "map", "filter":
 		return name + " works in flows only; to test a column, use isNull"
 	}
 	msg := "there is nothing called " + name
@@ -151,7 +153,7 @@ func mismatch(function, types string) string {
 		}
 	}
 	args = wordsOf(args)
-	name := strings.Trim(strings.ReplaceAll(function, "@in", "in"), "_")
+	name := strings.TrimPrefix(strings.Trim(strings.ReplaceAll(function, "@in", "in"), "_"), "@")
 	if function == "_?_:_" {
 		return "the condition before ? is a boolean, and both sides of : have one type; here they are " + strings.Join(args, ", ")
 	}

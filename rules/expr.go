@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -21,35 +20,34 @@ type Options struct {
 	Unchanged bool
 }
 
-// Expr is a checked expression over the columns of one table. It is safe for concurrent use.
+// Expr is a checked expression over the records of one table. It is safe for concurrent use.
 type Expr struct {
 	Source     string
 	Type       string   // of the result, as in core.KindInfo.CEL
-	Columns    []string // of the row that it reads, sorted
+	Columns    []string // of the row that it reads, sorted; the lookups that lead it to other records are among them
 	OldColumns []string // of the record before the change, sorted
+	Reads      []Read   // every column that it reads, those of other records included, sorted
+	Needs      []*Need  // what it reads of other records, which it does not find in memory
 	Outside    bool     // it reads the caller or the time, too
 
-	table     *core.Table
-	env       *cel.Env
-	ast       *ast.AST
-	program   cel.Program
-	vars      map[string]variable
-	overloads map[int64]*Overload                   // by node
-	constants map[int64]func() (cel.Program, error) // by node: what does not depend on the row
-	memory    string                                // why there is no SQL form; empty when there is one
-	cost      cost
+	table      *core.Table
+	env        *cel.Env
+	ast        *ast.AST
+	program    cel.Program
+	vars       map[string]target // by name
+	aggregates map[int64]*aggregate
+	needs      map[string]*Need                      // by the name that the program has for it
+	overloads  map[int64]*Overload                   // by node
+	constants  map[int64]func() (cel.Program, error) // by node: what does not depend on the row
+	memory     string                                // why there is no SQL form; empty when there is one
+	cost       cost
 }
 
-// variable is a column as an expression names it.
-type variable struct {
-	column *core.Column
-	old    bool
-}
-
-// Compile checks source against the columns of t. The errors are of the kind Invalid, carry the table, the line and the
-// character, and name what the author may have meant.
-func Compile(t *core.Table, source string, o Options) (*Expr, error) {
-	env, err := tableEnv(t, o)
+// Compile checks source against the columns of t, and of the tables of s to which its relations lead; without s it reaches
+// no other records. The errors are of the kind Invalid, carry the table, the line and the character, and name what the
+// author may have meant.
+func Compile(s *core.Schema, t *core.Table, source string, o Options) (*Expr, error) {
+	env, err := tableEnv(s, t, o)
 	if err != nil {
 		return nil, core.E("rules.Compile", core.At{Table: t.Name}, err)
 	}
@@ -57,7 +55,7 @@ func Compile(t *core.Table, source string, o Options) (*Expr, error) {
 }
 
 // compile is Compile in the environment of the table.
-func compile(env *cel.Env, t *core.Table, source string, o Options) (*Expr, error) {
+func compile(env language, t *core.Table, source string, o Options) (*Expr, error) {
 	const op = "rules.Compile"
 	at := core.At{Table: t.Name}
 	if len(source) > maxSource {
@@ -66,61 +64,49 @@ func compile(env *cel.Env, t *core.Table, source string, o Options) (*Expr, erro
 	if strings.TrimSpace(source) == "" {
 		return nil, core.E(op, core.Invalid, at, "the expression is empty")
 	}
-	checked, err := check(env, t, source, o)
-	if err != nil {
+	e := &Expr{Source: source, table: t, overloads: map[int64]*Overload{}, constants: map[int64]func() (cel.Program, error){}}
+	if err := e.check(env.Env, &names{schema: env.schema, table: t, old: o.Old}); err != nil {
 		return nil, core.E(op, at, err)
 	}
-	e := &Expr{Source: source, table: t, env: env, ast: checked, vars: map[string]variable{}, overloads: map[int64]*Overload{}, constants: map[int64]func() (cel.Program, error){}}
 	if err := settle(e.ast); err != nil {
 		return nil, core.E(op, at, err)
 	}
 	if err := e.analyse(o); err != nil {
 		return nil, core.E(op, at, err)
 	}
-	for _, v := range e.vars {
-		if v.old {
-			e.OldColumns = append(e.OldColumns, v.column.Name)
-		} else {
-			e.Columns = append(e.Columns, v.column.Name)
-		}
-	}
-	slices.Sort(e.Columns)
-	e.Columns = slices.Compact(e.Columns)
-	slices.Sort(e.OldColumns)
+	e.findReads()
 	e.Type = typeName(e.ast.GetType(e.ast.Expr().ID()))
 	if celTypes[e.Type] == nil || e.Type == "json" || e.Type == "dyn" {
 		return nil, core.E(op, core.Invalid, core.At{Table: t.Name, Line: 1, Pos: 1}, "the result is "+aWord(e.Type)+", and should be a text, a number, a boolean or a date")
 	}
-	if e.program, err = env.PlanProgram(e.ast, cel.EvalOptions(cel.OptOptimize)); err != nil {
+	var err error
+	if e.program, err = e.env.PlanProgram(e.inMemory(), cel.EvalOptions(cel.OptOptimize)); err != nil {
 		return nil, core.E(op, at, err)
 	}
 	return e, nil
 }
 
-// check parses source, refuses what the language does not have, and checks the types.
-func check(env *cel.Env, t *core.Table, source string, o Options) (*ast.AST, error) {
-	names := callerNames()
-	for i := range t.Columns {
-		names = append(names, t.Columns[i].Name)
-		if o.Old {
-			names = append(names, oldPrefix+t.Columns[i].Name)
-		}
-	}
-	parsed, issues := env.Parse(source)
+// check parses the source, refuses what the language does not have, and checks the types.
+func (e *Expr) check(env *cel.Env, n *names) error {
+	parsed, issues := env.Parse(e.Source)
 	if issues.Err() != nil {
-		return nil, explain(issues, names)
+		return explain(issues, n.known())
 	}
-	if err := labels(parsed.NativeRep(), t); err != nil {
-		return nil, err
+	b := newBuilder(parsed.NativeRep())
+	b.text = []rune(e.Source)
+	if err := b.admit(b.a.Expr(), n); err != nil {
+		return err
 	}
-	if err := admit(parsed.NativeRep(), source, names); err != nil {
-		return nil, err
+	var err error
+	if e.env, err = targetsEnv(env, b.targets); err != nil {
+		return err
 	}
-	checked, issues := env.Check(parsed)
+	checked, issues := e.env.Check(parsed)
 	if issues.Err() != nil {
-		return nil, explain(issues, names)
+		return explain(issues, n.known())
 	}
-	return checked.NativeRep(), nil
+	e.ast, e.vars, e.aggregates = checked.NativeRep(), b.targets, b.aggregates
+	return nil
 }
 
 func callerNames() []string {
@@ -132,14 +118,15 @@ func callerNames() []string {
 }
 
 // Eval returns the value of e over the record r for the caller: nil for NULL, otherwise a string, int64,
-// decimal.Decimal, float64, bool, time.Time or []string. A column that a record lacks is NULL.
-func (e *Expr) Eval(r, old core.Record, c core.Caller) (any, error) {
-	return e.eval(&row{e: e, record: r, old: old, caller: &c})
+// decimal.Decimal, float64, bool, time.Time or []string. A column that a record lacks is NULL. ask answers what e reads of
+// other records; it may be nil for an expression without [Expr.Needs].
+func (e *Expr) Eval(r, old core.Record, c core.Caller, ask Ask) (any, error) {
+	return e.eval(&row{e: e, record: r, old: old, caller: &c, ask: ask})
 }
 
 // True reports whether e, a boolean, holds; NULL does not.
-func (e *Expr) True(r, old core.Record, c core.Caller) (bool, error) {
-	v, err := e.Eval(r, old, c)
+func (e *Expr) True(r, old core.Record, c core.Caller, ask Ask) (bool, error) {
+	v, err := e.Eval(r, old, c, ask)
 	return v == true, err
 }
 
@@ -163,6 +150,7 @@ type row struct {
 	caller      *core.Caller
 	moment      time.Time // of now(); taken when first asked for
 	op          core.Op   // in rules: what happens to the record
+	ask         Ask
 
 	// calculate gives the value of a calculated column that a record lacks. nil where there is none.
 	calculate func(record core.Record, column string) (any, error)
@@ -176,6 +164,9 @@ func (in *row) Parent() cel.Activation { return nil }
 
 // ResolveName implements cel.Activation.
 func (in *row) ResolveName(name string) (any, bool) {
+	if n, ok := in.e.needs[name]; ok {
+		return in.need(n), true
+	}
 	if v, ok := in.e.vars[name]; ok {
 		record := in.record
 		if v.old {

@@ -270,7 +270,7 @@ func compare(a, b ref.Val) (int, bool) {
 // index finds the functions and operators by name.
 var index = sync.OnceValue(func() map[string]*Function {
 	out := map[string]*Function{}
-	for _, table := range [][]Function{operatorTable, Functions} {
+	for _, table := range [][]Function{operatorTable, aggregateTable, Functions} {
 		for i := range table {
 			out[table[i].Name] = &table[i]
 		}

@@ -20,12 +20,12 @@ func TestExamples(t *testing.T) {
 			t.Errorf("%s has no text or no example", f.Name)
 		}
 		for _, source := range f.Examples {
-			e, err := Compile(&w.table, source, Options{Memory: true})
+			e, err := Compile(nil, &w.table, source, Options{Memory: true})
 			if err != nil {
 				t.Errorf("%s: %v", source, err)
 				continue
 			}
-			if ok, err := e.True(w.rows[0], nil, core.Caller{}); !ok {
+			if ok, err := e.True(w.rows[0], nil, core.Caller{}, nil); !ok {
 				t.Errorf("%s: does not hold in memory: %v", source, err)
 			}
 			if e.memory != "" {

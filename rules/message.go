@@ -5,7 +5,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
 
 	"colonnade/core"
@@ -30,7 +29,7 @@ const (
 	empty  = "(empty)"
 )
 
-func compileMessage(env *cel.Env, t *core.Table, source string) (message, error) {
+func compileMessage(env language, t *core.Table, source string) (message, error) {
 	parts, err := core.SplitTemplate(source)
 	if err != nil {
 		return nil, err

@@ -11,60 +11,95 @@ import (
 // maxInlined is how deep formulas may read formulas, in levels of their trees together.
 const maxInlined = 250
 
-// arrange orders the calculated columns so that each comes after those that it reads, and refuses a cycle, with its path,
-// and formulas that would become too large where they are written into each other.
-func (t *tableSet) arrange() error {
-	v := visitor{t: t, done: map[string]cost{}}
-	for i := range t.table.Columns { // in this order, for a stable result
-		if name := t.table.Columns[i].Name; t.formulas[name] != nil {
-			if err := v.visit(name); err != nil {
-				return err
+// arrange orders the calculated columns so that each comes after those that it reads, and refuses a cycle, over tables too,
+// with its path, and formulas that would become too large where they are written into each other.
+func (s *Set) arrange(schema *core.Schema) error {
+	v := visitor{set: s, done: map[calculated]cost{}}
+	for _, t := range schema.Tables() { // in this order, for a stable result
+		for i := range t.Columns {
+			if name := t.Columns[i].Name; s.tables[t.Name].formulas[name] != nil {
+				if err := v.visit(calculated{t.Name, name}); err != nil {
+					return err
+				}
 			}
 		}
 	}
 	return nil
 }
 
+// calculated is a calculated column.
+type calculated struct{ table, column string }
+
 type visitor struct {
-	t    *tableSet
-	done map[string]cost // with everything written in
-	path []string
+	set  *Set
+	done map[calculated]cost // with everything written in
+	path []calculated
 }
 
-func (v *visitor) visit(name string) error {
+func (v *visitor) visit(of calculated) error {
 	const op = "rules.NewSet"
-	if _, ok := v.done[name]; ok {
+	at := core.At{Table: of.table, Column: of.column}
+	if _, ok := v.done[of]; ok {
 		return nil
 	}
-	if i := slices.Index(v.path, name); i >= 0 {
-		cycle := append(slices.Clone(v.path[i:]), name)
-		return core.E(op, core.Invalid, core.At{Column: name}, "the formulas read each other in a circle: "+strings.Join(cycle, " -> "))
+	if i := slices.Index(v.path, of); i >= 0 {
+		return core.E(op, core.Invalid, at, "the formulas read each other in a circle: "+circle(append(slices.Clone(v.path[i:]), of)))
 	}
-	v.path = append(v.path, name)
-	e := v.t.formulas[name]
+	v.path = append(v.path, of)
+	t := v.set.tables[of.table]
+	e := t.formulas[of.column]
 	total := cost{weight: e.cost.weight, depth: e.cost.depth}
-	stored := map[string]bool{}
-	for _, column := range e.Columns {
-		if v.t.formulas[column] == nil {
-			stored[column] = true
+	for _, name := range slices.Sorted(maps.Keys(e.vars)) {
+		p := e.vars[name]
+		if !p.column.Calculated() {
 			continue
 		}
-		if err := v.visit(column); err != nil {
+		next := calculated{p.table.Name, p.column.Name}
+		if err := v.visit(next); err != nil {
 			return err
 		}
-		inner := v.done[column]
-		total.weight += e.cost.uses[column] * inner.weight
+		inner := v.done[next]
+		total.weight += e.cost.uses[name] * inner.weight
 		total.depth = max(total.depth, e.cost.depth+inner.depth)
-		for _, r := range v.t.reads[column] {
-			stored[r] = true
-		}
 	}
 	if total.weight > maxWeight || total.depth > maxInlined {
-		return core.E(op, core.Invalid, core.At{Column: name}, "the formula and the formulas that it reads are too large together")
+		return core.E(op, core.Invalid, at, "the formula and the formulas that it reads are too large together")
 	}
 	v.path = v.path[:len(v.path)-1]
-	v.done[name] = total
-	v.t.order = append(v.t.order, name)
-	v.t.reads[name] = slices.Sorted(maps.Keys(stored))
+	v.done[of] = total
+	t.order = append(t.order, of.column)
+	t.reads[of.column] = v.reads(e)
+	t.needs[of.column] = len(e.Needs) > 0 || slices.ContainsFunc(e.Columns, func(name string) bool { return t.needs[name] })
 	return nil
+}
+
+// reads returns the columns that e reads, with what the formulas which it reads do in place of them.
+func (v *visitor) reads(e *Expr) []Read {
+	all := map[string]Read{}
+	for _, r := range e.Reads {
+		c, _ := v.set.tables[r.Table].table.Column(r.Column)
+		if !c.Calculated() || c.Rights == core.DefinerRights {
+			all[r.String()] = r
+			continue
+		}
+		for _, inner := range v.set.tables[r.Table].reads[r.Column] {
+			inner.Path = slices.Concat(r.Path, inner.Path)
+			all[inner.String()] = inner
+		}
+	}
+	return slices.SortedFunc(maps.Values(all), compareReads)
+}
+
+// circle tells a path, with the tables where there are several.
+func circle(path []calculated) string {
+	several := slices.ContainsFunc(path, func(c calculated) bool { return c.table != path[0].table })
+	var names []string
+	for _, c := range path {
+		name := c.column
+		if several {
+			name = c.table + "." + name
+		}
+		names = append(names, name)
+	}
+	return strings.Join(names, " -> ")
 }

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"cel.dev/cel-go/cel"
-
 	"colonnade/core"
 )
 
@@ -28,6 +26,7 @@ type Write struct {
 	Caller core.Caller
 	Now    time.Time // of now() and today(); the present when zero
 	Viewer Viewer    // nil when the writer may know everything
+	Ask    Ask       // answers what the rules read of other records
 
 	// Log is told what the rules do; nil when nobody asks.
 	Log *Log
@@ -44,10 +43,14 @@ type Viewer interface {
 	Sees(column string, old bool) (bool, error)
 }
 
-// sees reports whether the writer may read all that the expression reads. nil reads nothing.
+// sees reports whether the writer may read all that the expression reads. nil reads nothing. What it reads of other records
+// nobody is told: rules see more of them than the writer may.
 func (w *Write) sees(e *Expr) (bool, error) {
 	if w.Viewer == nil || e == nil {
 		return true, nil
+	}
+	if len(e.Needs) > 0 {
+		return false, nil
 	}
 	for _, of := range []struct {
 		columns []string
@@ -68,12 +71,12 @@ func (w *Write) knows(c *core.Column) bool {
 
 // eval computes an expression of a rule.
 func (w *Write) eval(t *tableSet, e *Expr) (any, error) {
-	in := t.row(w.Record, w.Old, &w.Caller)
+	in := t.row(w.Record, w.Old, &w.Caller, w.Ask)
 	in.e, in.op, in.moment = e, w.Op, w.Now
 	return e.eval(&in)
 }
 
-func compileRule(env *cel.Env, t *core.Table, source *core.Rule) (rule, error) {
+func compileRule(env language, t *core.Table, source *core.Rule) (rule, error) {
 	const op = "rules.NewSet"
 	r := rule{source: source}
 	for _, o := range source.On {
@@ -100,7 +103,7 @@ func compileRule(env *cel.Env, t *core.Table, source *core.Rule) (rule, error) {
 	return r, err
 }
 
-func compileCondition(env *cel.Env, t *core.Table, source string) (*Expr, error) {
+func compileCondition(env language, t *core.Table, source string) (*Expr, error) {
 	e, err := compile(env, t, source, Options{Old: true, Memory: true})
 	if err == nil && e.Type != "bool" {
 		err = core.E("rules.NewSet", core.Invalid, core.At{Line: 1, Pos: 1}, "the condition is "+aWord(e.Type)+", and should be true or false")
@@ -108,7 +111,7 @@ func compileCondition(env *cel.Env, t *core.Table, source string) (*Expr, error)
 	return e, err
 }
 
-func compileDeeds(env *cel.Env, t *core.Table, r *core.Rule, sources []core.Deed, branch string) (out []deed, err error) {
+func compileDeeds(env language, t *core.Table, r *core.Rule, sources []core.Deed, branch string) (out []deed, err error) {
 	for i, source := range sources {
 		d, err := compileDeed(env, t, r, source)
 		if err != nil {

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"cel.dev/cel-go/cel"
-
 	"colonnade/core"
 )
 
@@ -57,14 +55,14 @@ func (s *Set) Check(table string, source core.Rule) (*Check, error) {
 func (t *tableSet) with(next *core.Table) (*tableSet, error) {
 	out := *t
 	out.table, out.rules = next, nil
-	env, err := tableEnv(next, Options{Old: true})
+	env, err := tableEnv(t.schema, next, Options{Old: true})
 	if err != nil {
 		return nil, err
 	}
 	return &out, out.compileRules(env)
 }
 
-func (t *tableSet) compileRules(env *cel.Env) error {
+func (t *tableSet) compileRules(env language) error {
 	for i := range t.table.Rules {
 		r, err := compileRule(env, t.table, &t.table.Rules[i])
 		if err != nil {
@@ -106,7 +104,7 @@ func (c *Check) condition() (*Expr, error) {
 		parts = []string{"false"}
 	}
 	o := Options{Old: true, Unchanged: true}
-	env, err := tableEnv(c.t.table, o)
+	env, err := tableEnv(c.t.schema, c.t.table, o)
 	if err != nil {
 		return nil, err
 	}
@@ -125,8 +123,8 @@ type Found struct {
 }
 
 // Try tells what the rule makes of the record, which holds its calculated columns or what they are calculated from.
-func (c *Check) Try(r core.Record, caller core.Caller) (Found, error) {
-	w := &Write{Op: c.op, Record: maps.Clone(r), Old: r, Caller: caller, Log: &Log{}, Advise: true}
+func (c *Check) Try(r core.Record, caller core.Caller, ask Ask) (Found, error) {
+	w := &Write{Op: c.op, Record: maps.Clone(r), Old: r, Caller: caller, Ask: ask, Log: &Log{}, Advise: true}
 	for _, name := range c.t.order {
 		delete(w.Record, name) // the rule may change what they are calculated from
 	}

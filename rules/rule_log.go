@@ -3,7 +3,6 @@ package rules
 import (
 	"sync"
 
-	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common"
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
@@ -144,7 +143,7 @@ type part struct {
 }
 
 // lazyParts returns what takes a condition apart at its &&, || and !, when it is first asked for.
-func lazyParts(env *cel.Env, t *core.Table, source string) func() ([]part, error) {
+func lazyParts(env language, t *core.Table, source string) func() ([]part, error) {
 	return sync.OnceValues(func() ([]part, error) {
 		sources, err := partsOf(source)
 		if err != nil {

@@ -173,12 +173,12 @@ func TestCheck(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			found, err := check.Try(c.r, core.Caller{})
+			found, err := check.Try(c.r, core.Caller{}, nil)
 			if err != nil || found.Broken != c.broken || found.Changed != c.changed || (check.Broken != nil) != c.sql {
 				t.Errorf("%+v, %v, SQL %v", found, err, check.Broken)
 			}
 			if check.Broken != nil {
-				if ok, err := check.Broken.True(c.r, nil, core.Caller{}); err != nil || ok != c.broken {
+				if ok, err := check.Broken.True(c.r, nil, core.Caller{}, nil); err != nil || ok != c.broken {
 					t.Errorf("the condition says %v, %v", ok, err)
 				}
 			}

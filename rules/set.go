@@ -1,9 +1,8 @@
 package rules
 
 import (
+	"maps"
 	"slices"
-
-	"cel.dev/cel-go/cel"
 
 	"colonnade/core"
 )
@@ -13,11 +12,13 @@ type Set struct{ tables map[string]*tableSet }
 
 // tableSet is the part of one table.
 type tableSet struct {
+	schema   *core.Schema
 	table    *core.Table
 	formulas map[string]*Expr
-	order    []string            // the calculated columns, each after those that it reads
-	stored   []*core.Column      // those of them that the database keeps
-	reads    map[string][]string // the stored columns that each reads
+	order    []string          // the calculated columns, each after those that it reads
+	stored   []*core.Column    // those of them that the database keeps
+	reads    map[string][]Read // see [Set.Reads]
+	needs    map[string]bool   // the calculated columns that depend on other records
 	defaults []assignment
 	rules    []rule
 }
@@ -33,21 +34,29 @@ type assignment struct {
 func NewSet(s *core.Schema) (*Set, error) {
 	set := &Set{tables: make(map[string]*tableSet, len(s.Tables()))}
 	for _, t := range s.Tables() {
-		compiled, err := compileTable(t)
+		compiled, err := compileTable(s, t)
 		if err != nil {
 			return nil, core.E("rules.NewSet", core.At{Table: t.Name}, err)
 		}
 		set.tables[t.Name] = compiled
 	}
+	if err := set.arrange(s); err != nil {
+		return nil, err
+	}
+	for _, t := range s.Tables() {
+		if err := set.tables[t.Name].checkStored(); err != nil {
+			return nil, err
+		}
+	}
 	return set, nil
 }
 
-func compileTable(t *core.Table) (*tableSet, error) {
-	out := &tableSet{table: t, formulas: map[string]*Expr{}, reads: map[string][]string{}}
+func compileTable(s *core.Schema, t *core.Table) (*tableSet, error) {
+	out := &tableSet{schema: s, table: t, formulas: map[string]*Expr{}, reads: map[string][]Read{}, needs: map[string]bool{}}
 	if !derives(t) {
 		return out, nil
 	}
-	env, err := tableEnv(t, Options{})
+	env, err := tableEnv(s, t, Options{})
 	if err != nil {
 		return nil, err
 	}
@@ -56,16 +65,10 @@ func compileTable(t *core.Table) (*tableSet, error) {
 			return nil, core.E("rules.NewSet", core.At{Column: t.Columns[i].Name}, err)
 		}
 	}
-	if err := out.arrange(); err != nil {
-		return nil, err
-	}
-	if err := out.checkStored(); err != nil {
-		return nil, err
-	}
 	if len(t.Rules) == 0 {
 		return out, nil
 	}
-	if env, err = tableEnv(t, Options{Old: true}); err != nil {
+	if env, err = tableEnv(s, t, Options{Old: true}); err != nil {
 		return nil, err
 	}
 	return out, out.compileRules(env)
@@ -76,7 +79,7 @@ func derives(t *core.Table) bool {
 	return len(t.Rules) > 0 || slices.ContainsFunc(t.Columns, func(c core.Column) bool { return c.Calculated() || c.DefaultSource() != "" })
 }
 
-func (t *tableSet) compileColumn(env *cel.Env, c *core.Column) error {
+func (t *tableSet) compileColumn(env language, c *core.Column) error {
 	source, o := c.Formula, Options{}
 	if source == "" {
 		source, o = c.DefaultSource(), Options{Memory: true}
@@ -109,9 +112,10 @@ func (s *Set) Formula(table, column string) (*Expr, bool) {
 	return e, ok
 }
 
-// Reads returns the stored columns that the formula of the column reads, directly or through other calculated columns,
-// sorted. The slice is shared: do not change it.
-func (s *Set) Reads(table, column string) []string {
+// Reads returns what the formula of the column reads, of its record and of others, directly or through other calculated
+// columns: stored columns, and calculated ones of the definer's rights, which stand for themselves. The order is always the
+// same. The slice is shared: do not change it.
+func (s *Set) Reads(table, column string) []Read {
 	t, ok := s.tables[table]
 	if !ok {
 		return nil
@@ -119,9 +123,69 @@ func (s *Set) Reads(table, column string) []string {
 	return t.reads[column]
 }
 
+// Plain returns the columns of the table from which those that are named come: themselves, or what their formulas read of the
+// record. None of them is calculated.
+func (s *Set) Plain(table string, columns []string) []string {
+	t := s.tables[table]
+	if t == nil || !slices.ContainsFunc(columns, func(name string) bool { return t.formulas[name] != nil }) {
+		return columns
+	}
+	out := map[string]bool{}
+	seen := map[string]bool{}
+	var visit func(name string)
+	visit = func(name string) {
+		switch e := t.formulas[name]; {
+		case e == nil:
+			out[name] = true
+		case !seen[name]:
+			seen[name] = true
+			for _, read := range e.Columns {
+				visit(read)
+			}
+		}
+	}
+	for _, name := range columns {
+		visit(name)
+	}
+	return slices.Sorted(maps.Keys(out))
+}
+
+// Reaches reports whether the value of the calculated column depends on other records.
+func (s *Set) Reaches(table, column string) bool {
+	t, ok := s.tables[table]
+	return ok && t.needs[column]
+}
+
+// Needs returns what the expressions read of other records, directly or through calculated columns of their own record.
+func (s *Set) Needs(table string, of ...*Expr) []*Need {
+	t, ok := s.tables[table]
+	if !ok {
+		return nil
+	}
+	return t.needsOf(of, map[*Expr]bool{})
+}
+
+func (t *tableSet) needsOf(of []*Expr, seen map[*Expr]bool) (out []*Need) {
+	for _, e := range of {
+		if e == nil || seen[e] {
+			continue
+		}
+		seen[e] = true
+		out = append(out, e.Needs...)
+		for _, columns := range [][]string{e.Columns, e.OldColumns} {
+			for _, name := range columns {
+				if t.needs[name] {
+					out = append(out, t.needsOf([]*Expr{t.formulas[name]}, seen)...)
+				}
+			}
+		}
+	}
+	return out
+}
+
 // Defaults fills the columns that r lacks and that have a default, in the order of the columns, in place. A column that
-// is there and NULL stays NULL.
-func (s *Set) Defaults(table string, r core.Record, c core.Caller) error {
+// is there and NULL stays NULL. ask answers what they read of other records.
+func (s *Set) Defaults(table string, r core.Record, c core.Caller, ask Ask) error {
 	const op = "rules.Defaults"
 	t, ok := s.tables[table]
 	if !ok {
@@ -131,22 +195,26 @@ func (s *Set) Defaults(table string, r core.Record, c core.Caller) error {
 		if _, ok := r[d.column.Name]; ok {
 			continue
 		}
-		if err := t.assign(d, r, nil, &c); err != nil {
+		if err := t.assign(d, r, nil, &c, ask); err != nil {
 			return core.E(op, core.At{Table: table, Column: d.column.Name}, err)
 		}
 	}
 	return nil
 }
 
-// Calculate computes the calculated columns of r in the order of their dependencies, in place.
-func (s *Set) Calculate(table string, r core.Record, c core.Caller) error {
+// Calculate computes the calculated columns of r in the order of their dependencies, in place. ask answers what they read of
+// other records; without it r gets no column that depends on others.
+func (s *Set) Calculate(table string, r core.Record, c core.Caller, ask Ask) error {
 	const op = "rules.Calculate"
 	t, ok := s.tables[table]
 	if !ok {
 		return core.E(op, core.NotFound, core.At{Table: table}, "there is no such table")
 	}
-	in := row{record: r, caller: &c}
+	in := row{record: r, caller: &c, ask: ask}
 	for _, name := range t.order {
+		if ask == nil && t.needs[name] {
+			continue
+		}
 		v, err := t.formula(in, name)
 		if err != nil {
 			return core.E(op, core.At{Table: table, Column: name}, err)
@@ -169,8 +237,8 @@ func (t *tableSet) formula(in row, name string) (any, error) {
 }
 
 // row returns what an expression sees of a record whose calculated columns are still to be computed.
-func (t *tableSet) row(r, old core.Record, c *core.Caller) row {
-	in := row{record: r, old: old, caller: c}
+func (t *tableSet) row(r, old core.Record, c *core.Caller, ask Ask) row {
+	in := row{record: r, old: old, caller: c, ask: ask}
 	in.calculate = func(record core.Record, column string) (any, error) {
 		calculated := in
 		calculated.record = record
@@ -180,8 +248,8 @@ func (t *tableSet) row(r, old core.Record, c *core.Caller) row {
 }
 
 // assign computes a value and puts it into r.
-func (t *tableSet) assign(a assignment, r, old core.Record, c *core.Caller) error {
-	in := t.row(r, old, c)
+func (t *tableSet) assign(a assignment, r, old core.Record, c *core.Caller, ask Ask) error {
+	in := t.row(r, old, c, ask)
 	in.e = a.value
 	v, err := a.value.eval(&in)
 	if err != nil {

@@ -17,15 +17,9 @@ import (
 	"colonnade/core"
 )
 
-// admit refuses what the language does not have, and makes a decimal of each literal with a point. The tree is not
-// checked yet.
-func admit(a *ast.AST, source string, names []string) error {
-	b := newBuilder(a)
-	b.text = []rune(source)
-	return b.admit(a.Expr(), names)
-}
-
-func (b *builder) admit(e ast.Expr, names []string) error {
+// admit refuses what the language does not have, makes a decimal of each literal with a point, and gives what reads other
+// records the names by which the checker knows it. The tree is not checked yet.
+func (b *builder) admit(e ast.Expr, n *names) error {
 	switch e.Kind() {
 	case ast.LiteralKind:
 		switch v := e.AsLiteral().(type) {
@@ -48,12 +42,12 @@ func (b *builder) admit(e ast.Expr, names []string) error {
 		return refuse(b.a, e, "there are no maps here")
 	case ast.ComprehensionKind:
 		return refuse(b.a, e, "there are no loops here; to ask for a member of a list, write x in list")
-	case ast.SelectKind:
-		return b.admitSelect(e, names)
+	case ast.IdentKind, ast.SelectKind:
+		return b.admitName(e, n)
 	case ast.ListKind:
 		exact := false
 		for _, x := range e.AsList().Elements() {
-			if err := b.admit(x, names); err != nil {
+			if err := b.admit(x, n); err != nil {
 				return err
 			}
 			exact = exact || x.Kind() == ast.CallKind && x.AsCall().FunctionName() == "dec"
@@ -68,10 +62,16 @@ func (b *builder) admit(e ast.Expr, names []string) error {
 		if c.FunctionName() == operators.Index {
 			return refuse(b.a, e, "lists and maps are not indexed here; to ask for a member of a list, write x in list")
 		}
+		if form, of, down := n.aggregateOf(e); form != nil {
+			return b.admitAggregate(e, n, form, of, down)
+		}
 		for _, x := range operands(c) {
-			if err := b.admit(x, names); err != nil {
+			if err := b.admit(x, n); err != nil {
 				return err
 			}
+		}
+		if c.FunctionName() == "label" {
+			return b.label(e)
 		}
 	}
 	return nil
@@ -99,29 +99,77 @@ func literalInt(e ast.Expr) (int64, bool) {
 	return int64(i), ok
 }
 
-// admitSelect takes a.b where that is the name of a variable.
-func (b *builder) admitSelect(e ast.Expr, names []string) error {
-	s := e.AsSelect()
-	if s.Operand().Kind() != ast.IdentKind || s.IsTestOnly() {
-		return refuse(b.a, e, "only old.<column> and caller.<field> have a point; the columns of other tables are not reached from here")
+// admitName takes a chain of names such as old.state, caller.unit and order.account.region.
+func (b *builder) admitName(e ast.Expr, n *names) error {
+	chain := chainOf(e)
+	if chain == nil {
+		return refuse(b.a, e, "a point stands between the names of relations and columns, and nowhere else")
 	}
-	prefix := s.Operand().AsIdent() + "."
-	name := prefix + s.FieldName()
-	if slices.Contains(names, name) {
-		return nil
+	if strings.HasPrefix(chain[0], "@") {
+		return nil // of a macro
 	}
-	switch prefix {
-	case oldPrefix, "caller.":
-		if prefix == oldPrefix && !slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, prefix) }) {
-			return refuse(b.a, e, unknownName("old", names))
+	if !n.isLocal(chain[0]) {
+		switch chain[0] {
+		case callerName:
+			return b.admitCaller(e, chain)
+		case userName:
+			if problem := n.ambiguous(chain); problem != "" {
+				return refuse(b.a, e, problem)
+			}
+			if !slices.Contains(n.of(n.table), userName) {
+				return b.admitCaller(e, chain)
+			}
 		}
-		msg := "there is no " + name
-		if near := core.Suggest(name, names); near != "" {
+	}
+	p, at, problem := n.find(chain)
+	wrong := e // the name that is
+	for range len(chain) - 1 - at {
+		wrong = wrong.AsSelect().Operand()
+	}
+	switch {
+	case problem != "" && at == 0 && !slices.Contains(n.of(n.table), chain[0]):
+		return refuse(b.a, wrong, unknownName(chain[0], n.known()))
+	case problem != "" && at > 0 && p.old && len(p.steps) == 0 && len(chain) == 2:
+		msg := "there is no " + strings.Join(chain, ".")
+		if near := core.Suggest(chain[1], n.of(n.table)); near != "" {
+			msg += "; did you mean " + oldPrefix + near + "?"
+		}
+		return refuse(b.a, e, msg)
+	case problem != "":
+		return refuse(b.a, wrong, problem)
+	case p.many():
+		return refuse(b.a, e, chain[len(chain)-1]+" are several records: say what of them, such as "+strings.Join(chain, ".")+".count()")
+	case p.column == nil && p.old && len(p.steps) == 0:
+		return refuse(b.a, e, unknownName(chain[0], nil))
+	case p.column == nil:
+		return refuse(b.a, e, strings.Join(chain, ".")+" is a record: name a column of it, such as "+strings.Join(chain, ".")+".id")
+	case celTypes[p.column.Kind.Info().CEL] == nil:
+		return refuse(b.a, e, unknownName(chain[0], n.known()))
+	}
+	key := p.key()
+	e.SetKindCase(b.f.NewIdent(e.ID(), key))
+	b.targets[key] = p
+	return nil
+}
+
+// admitCaller takes caller.<field>, and user.id for caller.user.
+func (b *builder) admitCaller(e ast.Expr, chain []string) error {
+	if len(chain) == 2 {
+		field := chain[1]
+		if field == "id" && chain[0] == userName {
+			field = userName
+		}
+		if slices.Contains(callerFields, field) {
+			e.SetKindCase(b.f.NewIdent(e.ID(), callerName+"."+field))
+			return nil
+		}
+		msg := "there is no " + strings.Join(chain, ".")
+		if near := core.Suggest(callerName+"."+field, callerNames()); near != "" {
 			msg += "; did you mean " + near + "?"
 		}
 		return refuse(b.a, e, msg)
 	}
-	return refuse(b.a, e, "only old.<column> and caller.<field> have a point; the columns of other tables are not reached from here")
+	return refuse(b.a, e, unknownName(callerName, nil))
 }
 
 // settle brings a checked tree into the form that evaluation and printing share: members are arguments, literals of
@@ -136,10 +184,15 @@ type builder struct {
 	text []rune // of the source, where literals are read
 	f    ast.ExprFactory
 	next int64
+
+	// What admit has found.
+	scopes     int
+	targets    map[string]target // by the name of the variable
+	aggregates map[int64]*aggregate
 }
 
 func newBuilder(a *ast.AST) *builder {
-	return &builder{a: a, f: ast.NewExprFactory(), next: lastID(a)}
+	return &builder{a: a, f: ast.NewExprFactory(), next: lastID(a), targets: map[string]target{}, aggregates: map[int64]*aggregate{}}
 }
 
 func lastID(a *ast.AST) int64 {

@@ -13,22 +13,21 @@ import (
 	"colonnade/core/db"
 )
 
-// SQL writes e as one operand. ref writes the SQL of a column of the row in the form in which the column is stored: the
-// caller of SQL decides about alias, guard and inlined formula. Everything else is an argument of the statement; what
-// does not depend on the row, such as addDays(today(), -30), is computed now. An error sticks in b.
+// SQL writes e as one operand over the record r. Everything but its columns is an argument of the statement; what does not
+// depend on the row, such as addDays(today(), -30), is computed now. An error sticks in b.
 // A statement that depends on the time is marked by [db.Builder.Once].
 //
 // A boolean is a condition; other results have the form that [Overload] tells. See [Expr.SQLAs] for a calculated column.
-func (e *Expr) SQL(b *db.Builder, ref func(c *core.Column), c core.Caller) {
-	e.sql(b, ref, c, false)
+func (e *Expr) SQL(b *db.Builder, r Row, c core.Caller) {
+	e.sql(b, r, c, false)
 }
 
-func (e *Expr) sql(b *db.Builder, ref func(c *core.Column), c core.Caller, inner bool) {
+func (e *Expr) sql(b *db.Builder, r Row, c core.Caller, inner bool) {
 	if e.memory != "" {
 		b.Fail(core.E("rules.SQL", core.Invalid, core.At{Table: e.table.Name}, e.memory))
 		return
 	}
-	p := e.printer(b, ref, &c)
+	p := e.printer(b, r, &c)
 	p.inner = inner
 	p.operand(e.ast.Expr())
 	if !p.in.moment.IsZero() {
@@ -37,22 +36,25 @@ func (e *Expr) sql(b *db.Builder, ref func(c *core.Column), c core.Caller, inner
 }
 
 // SQLAs writes e in the form in which the column k is stored: the twin of [Expr.As].
-func (e *Expr) SQLAs(b *db.Builder, k *core.Column, ref func(c *core.Column), c core.Caller) {
+func (e *Expr) SQLAs(b *db.Builder, k *core.Column, r Row, c core.Caller) {
 	before, after := storing(b.Dialect().Name(), e.Type, k)
 	b.Write(before)
-	e.sql(b, ref, c, true)
+	e.sql(b, r, c, true)
 	b.Write(after)
 }
 
-func (e *Expr) printer(b *db.Builder, ref func(c *core.Column), c *core.Caller) *printer {
-	return &printer{b: b, d: dialects[b.Dialect().Name()], ref: ref, e: e, fold: true, in: row{e: e, caller: c}}
+func (e *Expr) printer(b *db.Builder, r Row, c *core.Caller) *printer {
+	rows := make([]Row, 1+len(e.aggregates))
+	rows[0] = r
+	return &printer{b: b, d: dialects[b.Dialect().Name()], rows: rows, e: e, fold: true, in: row{e: e, caller: c}}
 }
 
 // printer writes one expression. Each method writes one operand, which needs no parentheses around it.
 type printer struct {
 	b    *db.Builder
 	d    *dialect
-	ref  func(c *core.Column)
+	rows []Row // that the expression is over, and those of the aggregates
+	old  Row   // the record before the change
 	e    *Expr
 	in   row  // for what does not depend on the row
 	fold bool // such parts are computed, not printed; tests print them
@@ -71,10 +73,10 @@ func (p *printer) operand(n ast.Expr) {
 	}
 	switch n.Kind() {
 	case ast.IdentKind:
-		c := p.e.vars[n.AsIdent()].column
-		p.b.Write(p.d.loadBefore[c.Kind])
-		p.ref(c)
-		p.b.Write(p.d.loadAfter[c.Kind])
+		v := p.e.vars[n.AsIdent()]
+		p.b.Write(p.d.loadBefore[v.column.Kind])
+		p.raw(v)
+		p.b.Write(p.d.loadAfter[v.column.Kind])
 	case ast.CallKind:
 		p.call(n)
 	default:
@@ -126,6 +128,10 @@ func (p *printer) value(v ref.Val, typ string) {
 func (p *printer) call(n ast.Expr) {
 	c := n.AsCall()
 	name, args := c.FunctionName(), c.Args()
+	if g := p.e.aggregates[n.ID()]; g != nil {
+		p.aggregate(n, g)
+		return
+	}
 	switch {
 	case name == operators.In && p.typ(args[1]) != "choices":
 		p.in_(args[0], args[1])
@@ -133,7 +139,7 @@ func (p *printer) call(n ast.Expr) {
 	case name == "isNull" && args[0].Kind() == ast.IdentKind:
 		if v, ok := p.e.vars[args[0].AsIdent()]; ok {
 			p.b.Write("(")
-			p.ref(v.column) // without a conversion, which an index would not have
+			p.raw(v) // without a conversion, which an index would not have
 			p.b.Write(" IS NULL)")
 			return
 		}
@@ -144,7 +150,7 @@ func (p *printer) call(n ast.Expr) {
 	outer := p.inner
 	p.inner = p.inner || !logical[name]
 	o := p.e.overloads[n.ID()]
-	p.template(p.d.template(o), args, p.derived(o, args)...)
+	p.template(p.d.template(o), func(i int) { p.operand(args[i]) }, p.derived(o, args)...)
 	p.inner = outer
 }
 
@@ -160,7 +166,7 @@ func (p *printer) derived(o *Overload, args []ast.Expr) []any {
 }
 
 // template writes text with $1, $2 ... replaced by the operands and #1, #2 ... by the arguments that are derived.
-func (p *printer) template(text string, args []ast.Expr, derived ...any) {
+func (p *printer) template(text string, operand func(i int), derived ...any) {
 	from := 0
 	for i := 0; i+1 < len(text); i++ {
 		if text[i] != '$' && text[i] != '#' || text[i+1] < '1' || text[i+1] > '9' {
@@ -168,7 +174,7 @@ func (p *printer) template(text string, args []ast.Expr, derived ...any) {
 		}
 		p.b.Write(text[from:i])
 		if n := text[i+1] - '1'; text[i] == '$' {
-			p.operand(args[n])
+			operand(int(n))
 		} else {
 			p.b.Arg(derived[n])
 		}
@@ -191,7 +197,7 @@ func (p *printer) compare(op string, l, r ast.Expr) {
 	}
 	if form := p.d.inner[p.typ(l)]; p.inner && form.compare != "" {
 		p.b.Write("(")
-		p.template(form.compare, []ast.Expr{l, r})
+		p.template(form.compare, func(i int) { p.operand([]ast.Expr{l, r}[i]) })
 		p.b.Write(" ", op, " 0)")
 		return
 	}
@@ -209,19 +215,20 @@ func (p *printer) compare(op string, l, r ast.Expr) {
 // stored compares a column with a column or a constant in the form in which the column is stored, where that form is not
 // the one of its type: a date with a day, a uuid with a uuid. It reports whether it did.
 func (p *printer) stored(op string, l, r ast.Expr) bool {
-	c := p.column(l)
-	if c == nil || !p.d.converts(c.Kind) {
+	x, ok := p.variable(l)
+	if !ok || !p.d.converts(x.column.Kind) {
 		return false
 	}
+	c := x.column
 	ordered := op != "=" && op != "<>"
-	if d := p.column(r); d != nil {
-		if ordered && !c.Kind.Info().Ordered || p.d.form(c.Kind) != p.d.form(d.Kind) {
+	if y, ok := p.variable(r); ok {
+		if ordered && !c.Kind.Info().Ordered || p.d.form(c.Kind) != p.d.form(y.column.Kind) {
 			return false
 		}
 		p.b.Write("(")
-		p.ref(c)
+		p.raw(x)
 		p.b.Write(" ", op, " ")
-		p.ref(d)
+		p.raw(y)
 		p.b.Write(")")
 		return true
 	}
@@ -243,7 +250,7 @@ func (p *printer) stored(op string, l, r ast.Expr) bool {
 			}
 		}
 		p.b.Write("(")
-		p.ref(c)
+		p.raw(x)
 		p.b.Write(" ", op, " ").Arg(day.Format(time.DateOnly)).Write(p.d.kindCast[c.Kind], ")")
 		return true
 	case types.String:
@@ -251,18 +258,20 @@ func (p *printer) stored(op string, l, r ast.Expr) bool {
 			return false
 		}
 		p.b.Write("(")
-		p.ref(c)
+		p.raw(x)
 		p.b.Write(" ", op, " ").Arg(string(v)).Write(p.d.kindCast[c.Kind], ")")
 		return true
 	}
 	return false
 }
 
-func (p *printer) column(n ast.Expr) *core.Column {
+// variable returns the column that n is.
+func (p *printer) variable(n ast.Expr) (target, bool) {
 	if n.Kind() != ast.IdentKind {
-		return nil
+		return target{}, false
 	}
-	return p.e.vars[n.AsIdent()].column
+	v, ok := p.e.vars[n.AsIdent()]
+	return v, ok
 }
 
 // canonical reports whether s is a uuid in the form of core.ID: another text equals none.
@@ -294,18 +303,19 @@ func (p *printer) in_(x, list ast.Expr) {
 		v, _ := p.in.ResolveName(list.AsIdent())
 		items = members(v)
 	}
-	c := p.column(x)
-	uuids := c != nil && p.d.converts(c.Kind) && p.typ(x) == "string"
+	v, isColumn := p.variable(x)
+	c := v.column
+	uuids := isColumn && p.d.converts(c.Kind) && p.typ(x) == "string"
 	if uuids {
 		items = onlyCanonical(items)
 	}
 	if len(items) == 0 {
-		p.nothing(x, c)
+		p.nothing(x, v)
 		return
 	}
 	write := func() { p.operand(x) }
 	if uuids {
-		write = func() { p.ref(c) }
+		write = func() { p.raw(v) }
 	} else {
 		c = &core.Column{Kind: core.Text}
 	}
@@ -336,8 +346,8 @@ func (p *printer) in_(x, list ast.Expr) {
 }
 
 // nothing writes what x in [] is: false, or NULL where x is.
-func (p *printer) nothing(x ast.Expr, c *core.Column) {
-	if c != nil && c.System && c.Required {
+func (p *printer) nothing(x ast.Expr, v target) {
+	if c := v.column; c != nil && c.System && c.Required && len(v.steps) == 0 {
 		p.b.Write("FALSE")
 		return
 	}

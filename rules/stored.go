@@ -14,6 +14,9 @@ func (t *tableSet) checkStored() error {
 		if !c.Stored {
 			continue
 		}
+		if t.needs[name] {
+			return core.E("rules.NewSet", core.Invalid, core.At{Table: t.table.Name, Column: name}, "the formula reads other records, which change while the record does not: leave stored out")
+		}
 		if via := t.outside(name); via != "" {
 			msg := "the formula reads the caller or the time, which change while the record does not: leave stored out"
 			if via != name {
@@ -62,7 +65,7 @@ func (s *Set) Store(table string, r core.Record) error {
 		return core.E(op, core.NotFound, core.At{Table: table}, "there is no such table")
 	}
 	for _, c := range t.stored {
-		v, err := t.formula(t.row(r, nil, &core.Caller{}), c.Name) // which reads no caller
+		v, err := t.formula(t.row(r, nil, &core.Caller{}, nil), c.Name) // which reads no caller
 		if err != nil {
 			return core.E(op, core.At{Table: table, Column: c.Name}, err)
 		}

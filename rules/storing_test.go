@@ -21,7 +21,7 @@ func TestStoring(t *testing.T) {
 	g := generator{rand.New(rand.NewPCG(seed, 2))}
 	now := g.moment()
 	for range 200 {
-		e, err := Compile(&d.w.table, g.expr(pick(g, "decimal", "decimal", "int", "timestamp", "datetime", "duration", "double", "string", "bool"), 3), Options{})
+		e, err := Compile(nil, &d.w.table, g.expr(pick(g, "decimal", "decimal", "int", "timestamp", "datetime", "duration", "double", "string", "bool"), 3), Options{})
 		if err != nil {
 			continue
 		}
@@ -49,7 +49,7 @@ func (d *differ) store(t *testing.T, database *db.DB, e *Expr, k *core.Column, n
 			after += "::text"
 		}
 		b.Write(before)
-		p := e.printer(b, func(c *core.Column) { b.Name("w", c.Name) }, &core.Caller{})
+		p := e.printer(b, plainRow("w"), &core.Caller{})
 		p.in.moment = now
 		p.operand(e.ast.Expr())
 		b.Write(after)

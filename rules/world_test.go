@@ -120,7 +120,7 @@ func (w *world) ask(t testing.TB, d *db.DB, exprs []*Expr, c core.Caller, fold b
 			b.Write(", ")
 		}
 		asText(b, e.Type, func() {
-			p := e.printer(b, func(c *core.Column) { b.Name("w", c.Name) }, &c)
+			p := e.printer(b, plainRow("w"), &c)
 			p.fold, p.in.moment = fold, now
 			p.operand(e.ast.Expr())
 		})
@@ -155,3 +155,10 @@ func sameFloat(s string) string {
 	}
 	return strconv.FormatFloat(f, 'g', -1, 64)
 }
+
+// plainRow is a record of a table whose columns are called as they are, under that alias; it leads nowhere.
+type plainRow string
+
+func (r plainRow) Column(b *db.Builder, c *core.Column) { b.Name(string(r), c.Name) }
+func (plainRow) Open(Step) Row                          { panic("the table has no relations") }
+func (plainRow) From(*db.Builder)                       {}

@@ -130,6 +130,9 @@ func (tx *Tx) candidate(ctx context.Context, changes []core.Change) (*candidate,
 	if err := tx.store.build(c.next); err != nil {
 		return nil, err
 	}
+	if err := c.definers(core.CallerFrom(ctx)); err != nil {
+		return nil, err
+	}
 	return c, c.testRules()
 }
 

@@ -73,7 +73,7 @@ func compileDuplicates(t *core.Table) (out []*duplicateRule, err error) {
 // compileWhen compiles the condition of a duplicate rule. It must say the same of a record until the record is written again.
 func compileWhen(t *core.Table, source string) (*rules.Expr, error) {
 	const op = "tables.compileWhen"
-	e, err := rules.Compile(t, source, rules.Options{Memory: true})
+	e, err := rules.Compile(nil, t, source, rules.Options{Memory: true})
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +153,7 @@ func (r *duplicateRule) value(rec core.Record, c core.Caller) (string, error) {
 		write(b)
 	}
 	if r.when != nil {
-		ok, err := r.when.True(rec, nil, c)
+		ok, err := r.when.True(rec, nil, c, nil)
 		if err != nil {
 			return "", core.E("tables.duplicates", core.At{Table: r.table.Name, Rule: r.Name}, err)
 		}

@@ -45,7 +45,7 @@ func (o *oracle) grantsOn(table string) []authz.Grant {
 
 // calculate fills in the calculated columns.
 func (o *oracle) calculate(table string, r core.Record) core.Record {
-	if err := o.rules.Calculate(table, r, o.caller); err != nil {
+	if err := o.rules.Calculate(table, r, o.caller, nil); err != nil {
 		panic(err)
 	}
 	return r
@@ -66,12 +66,12 @@ func (o *oracle) reaches(g authz.Grant, r core.Record) bool {
 	e := o.conditions[key]
 	if e == nil {
 		var err error
-		if e, err = rules.Compile(o.table(g.Table), g.Condition, rules.Options{}); err != nil {
+		if e, err = rules.Compile(nil, o.table(g.Table), g.Condition, rules.Options{}); err != nil {
 			panic(err)
 		}
 		o.conditions[key] = e
 	}
-	ok, err := e.True(r, nil, o.caller)
+	ok, err := e.True(r, nil, o.caller, nil)
 	if err != nil {
 		panic(err)
 	}
@@ -84,10 +84,13 @@ func (o *oracle) visible(table string, r core.Record) bool {
 
 // secrets are the columns whose visibility decides about that of the column.
 func (o *oracle) secrets(table, column string) []string {
+	out := []string{column}
 	if c, _ := o.table(table).Column(column); c.Formula != "" {
-		return append([]string{column}, o.rules.Reads(table, column)...)
+		for _, r := range o.rules.Reads(table, column) {
+			out = append(out, r.Column)
+		}
 	}
-	return []string{column}
+	return out
 }
 
 // nameable reports whether the caller may name the column in a query.

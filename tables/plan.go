@@ -19,7 +19,7 @@ type planner struct {
 	snap   *Snapshot
 	caller core.Caller
 	at     time.Time     // not zero: every table is read as it was then
-	then   []*core.Table // that are read as they were
+	were   []*core.Table // that are read as they were
 	n      int           // aliases given
 	open   []operand
 }
@@ -58,12 +58,18 @@ func (p *planner) node(table string, priv core.Op) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := p.alias(t, may)
-	if !p.at.IsZero() && !t.Builtin {
-		n.past = pastAt(t, p.at)
-		p.then = append(p.then, t)
+	return p.then(p.alias(t, may)), nil
+}
+
+// then has the rows of n be as they were at the moment of the query, if it has one.
+func (p *planner) then(n *node) *node {
+	if !p.at.IsZero() && !n.table.Builtin {
+		n.past = pastAt(n.table, p.at)
+		if !slices.Contains(p.were, n.table) {
+			p.were = append(p.were, n.table)
+		}
 	}
-	return n, nil
+	return n
 }
 
 // alias returns a node of the table with an alias of its own.
@@ -85,23 +91,10 @@ func (n *node) from(b *db.Builder) {
 }
 
 // raw writes the column without asking whether the caller may see it; a virtual column becomes its formula.
-func (n *node) raw(b *db.Builder, c *core.Column) {
-	if !c.Virtual() {
-		b.Name(n.alias, c.SQL())
-		return
-	}
-	e, ok := n.p.snap.Rules.Formula(n.table.Name, c.Name)
-	if !ok {
-		b.Fail(core.E("tables.raw", core.At{Table: n.table.Name, Column: c.Name}, fmt.Errorf("the formula is not compiled")))
-		return
-	}
-	e.SQLAs(b, c, func(c *core.Column) { n.raw(b, c) }, n.p.caller)
-}
+func (n *node) raw(b *db.Builder, c *core.Column) { n.row(true).Column(b, c) }
 
-// expr writes an expression of the policy or a rule over the row of n.
-func (n *node) expr(b *db.Builder, e *rules.Expr) {
-	e.SQL(b, func(c *core.Column) { n.raw(b, c) }, n.p.caller)
-}
+// expr writes an expression of the policy or a rule over the row of n. It reads everything.
+func (n *node) expr(b *db.Builder, e *rules.Expr) { e.SQL(b, n.row(false), n.p.caller) }
 
 // ref is a column that the caller may name.
 type ref struct {
@@ -121,16 +114,64 @@ func (n *node) resolve(name string) (ref, error) {
 	if !visible {
 		return ref{}, n.unknown(name)
 	}
-	if guard == nil {
+	within, err := n.derived(c)
+	if err != nil {
+		return ref{}, err
+	}
+	if guard == nil && within == nil {
 		return ref{c, func(b *db.Builder) { n.raw(b, c) }, !c.Virtual() && n.past == nil}, nil
 	}
 	return ref{c, func(b *db.Builder) {
 		b.Write("CASE WHEN ")
-		n.holds(b, guard)
+		if guard != nil {
+			n.holds(b, guard)
+		}
+		if guard != nil && within != nil {
+			b.Write(" AND ")
+		}
+		if within != nil {
+			within(b)
+		}
 		b.Write(" THEN ")
 		n.raw(b, c)
 		b.Write(" END")
 	}, false}, nil
+}
+
+// derived returns the condition under which the caller may see the value of a column as far as it depends on other records,
+// nil for none. A version of a record by itself says nothing of others.
+func (n *node) derived(c *core.Column) (writeFunc, error) {
+	if !c.Calculated() || !n.p.snap.Rules.Reaches(n.table.Name, c.Name) {
+		return nil, nil
+	}
+	if n.past != nil && n.p.at.IsZero() {
+		return func(b *db.Builder) { b.Write("FALSE") }, nil
+	}
+	for _, r := range n.p.snap.Rules.Reads(n.table.Name, c.Name) {
+		n.p.passes(r.Path)
+	}
+	if !readers(c) {
+		return nil, nil
+	}
+	within, err := n.within(c)
+	if core.KindOf(err) == core.Denied || core.KindOf(err) == core.Invalid {
+		return nil, n.unknown(c.Name)
+	}
+	return within, err
+}
+
+// passes notes the tables on a way, whose history a query of a moment needs.
+func (p *planner) passes(path []rules.Step) {
+	if p.at.IsZero() {
+		return
+	}
+	for _, s := range path {
+		for _, name := range []string{s.Relation.Table, s.Relation.Through} {
+			if t, err := p.snap.Schema.Table(name); err == nil && !t.Builtin && !slices.Contains(p.were, t) {
+				p.were = append(p.were, t)
+			}
+		}
+	}
 }
 
 // operand writes the column as one side of a comparison.

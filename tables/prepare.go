@@ -41,7 +41,7 @@ func (s *Store) Prepare(ctx context.Context, snap *Snapshot, q Query) (*Prepared
 		return nil, core.E("tables.Query", err)
 	}
 	shape.Keep()
-	return &Prepared{statement: b, shape: shape, open: p.open, at: p.at, then: p.then}, nil
+	return &Prepared{statement: b, shape: shape, open: p.open, at: p.at, then: p.were}, nil
 }
 
 // Lasting reports whether the answer of p does not depend on when it was prepared.

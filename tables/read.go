@@ -36,7 +36,7 @@ func (s *Store) Query(ctx context.Context, snap *Snapshot, q Query, dst []byte) 
 	}
 	out, err := s.conn(ctx).Answer(ctx, b, shape, dst)
 	if err == nil {
-		err = s.whole(ctx, p.at, p.then)
+		err = s.whole(ctx, p.at, p.were)
 	}
 	if err != nil {
 		return dst, core.E(op, err)

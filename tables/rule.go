@@ -18,7 +18,7 @@ func (w *writer) ruled(op core.Op, given, next, old core.Record) error {
 
 // ruleWrite is the record as its rules see it.
 func (w *writer) ruleWrite(op core.Op, given, next, old core.Record) *rules.Write {
-	out := &rules.Write{Op: op, Record: next, Old: old, Caller: w.caller, Now: w.tx.now}
+	out := &rules.Write{Op: op, Record: next, Old: old, Caller: w.caller, Now: w.tx.now, Ask: w.ask}
 	if !w.caller.IsSystem() {
 		if w.defined {
 			given = nil
@@ -66,6 +66,9 @@ func (v *viewer) Sees(column string, old bool) (bool, error) {
 	if record == nil || !old && v.sent(column) {
 		return true, nil
 	}
+	if v.w.tx.snap.Rules.Reaches(v.w.table.Name, column) { // it says what other records hold
+		return false, nil
+	}
 	may := v.may()
 	if may == nil {
 		return false, nil
@@ -94,8 +97,8 @@ func (v *viewer) sent(column string) bool {
 		return false
 	}
 	reads := v.w.tx.snap.Rules.Reads(v.w.table.Name, column)
-	for _, name := range reads {
-		if value, ok := v.given[name]; !ok || !equal(value, v.next[name]) {
+	for _, r := range reads {
+		if value, ok := v.given[r.Column]; len(r.Path) > 0 || !ok || !equal(value, v.next[r.Column]) {
 			return false
 		}
 	}

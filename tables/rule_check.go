@@ -140,8 +140,9 @@ func (c *checking) first(ctx context.Context, from checkedRows) error {
 	if err != nil {
 		return err
 	}
+	ask := c.store.outside(ctx, c.snap).Ask(core.CallerFrom(ctx))
 	for _, r := range found {
-		why, err := c.check.Try(r, core.CallerFrom(ctx))
+		why, err := c.check.Try(r, core.CallerFrom(ctx), ask)
 		if err != nil {
 			return err
 		}
@@ -157,6 +158,7 @@ func (c *checking) scan(ctx context.Context) error {
 		q.Where = Compare{Column: "id", Op: Gt, Value: string(c.out.After)}
 	}
 	caller := core.CallerFrom(ctx)
+	ask := c.store.outside(ctx, c.snap).Ask(caller)
 	for r, err := range c.store.Scan(core.WithCaller(ctx, core.System("check")), c.snap, q) {
 		if err != nil {
 			return err
@@ -164,7 +166,7 @@ func (c *checking) scan(ctx context.Context) error {
 		if c.out.Checked%100 == 99 && time.Now().After(c.until) {
 			return nil
 		}
-		found, err := c.check.Try(r, caller)
+		found, err := c.check.Try(r, caller, ask)
 		if err != nil {
 			return core.E("tables.scan", core.At{Table: c.table.Name}, err)
 		}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"colonnade/core"
 	"colonnade/core/db"
@@ -38,7 +37,7 @@ type Refusal struct{ Rule, Column, Message string }
 // nothing that the write would not tell him. Keys, limits and required columns are not looked at.
 func (s *Store) EvaluateRules(ctx context.Context, snap *Snapshot, in Evaluate) (*Advice, error) {
 	const op = "tables.EvaluateRules"
-	e := &evaluation{Evaluate: in, tx: &Tx{store: s, snap: snap, now: time.Now().UTC().Truncate(time.Microsecond)}}
+	e := &evaluation{Evaluate: in, tx: s.outside(ctx, snap)}
 	if err := e.prepare(ctx); err != nil {
 		return nil, core.E(op, err)
 	}
@@ -101,7 +100,7 @@ func (e *evaluation) create(in input) error {
 	if err := e.w.identify(e.next); err != nil {
 		return err
 	}
-	if err := e.tx.snap.Rules.Defaults(e.Table, e.next, e.w.caller); err != nil {
+	if err := e.tx.snap.Rules.Defaults(e.Table, e.next, e.w.caller, e.w.ask); err != nil {
 		return err
 	}
 	for _, c := range e.w.stored {

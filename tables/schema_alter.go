@@ -212,7 +212,7 @@ func (a *alteration) backfill(ctx context.Context, t *core.Table, c *core.Column
 		return a.backfillEach(ctx, t, c)
 	}
 	r := core.Record{}
-	if err := a.next.Rules.Defaults(t.Name, r, core.CallerFrom(ctx)); err != nil {
+	if err := a.next.Rules.Defaults(t.Name, r, core.CallerFrom(ctx), a.ask(core.CallerFrom(ctx))); err != nil {
 		return err
 	}
 	v, err := c.Parse(r[c.Name])

@@ -207,7 +207,7 @@ func (a *alteration) backfillEach(ctx context.Context, t *core.Table, c *core.Co
 					r[o.Name] = v
 				}
 			}
-			if err := a.next.Rules.Defaults(t.Name, r, core.CallerFrom(ctx)); err != nil {
+			if err := a.next.Rules.Defaults(t.Name, r, core.CallerFrom(ctx), a.ask(core.CallerFrom(ctx))); err != nil {
 				return err
 			}
 			v, err := c.Parse(r[c.Name])

@@ -101,14 +101,7 @@ func columnOf(t *core.Table, physical string) *core.Column {
 // formula returns what writes the value of a calculated column in a statement about its table.
 func (a *alteration) formula(t *core.Table, c *core.Column) writeFunc {
 	n := &node{p: &planner{snap: a.next, caller: core.System("schema")}, table: t, alias: t.SQL()}
-	return func(b *db.Builder) {
-		e, ok := a.next.Rules.Formula(t.Name, c.Name)
-		if !ok {
-			b.Fail(core.E("tables.formula", core.At{Table: t.Name, Column: c.Name}, fmt.Errorf("the formula is not compiled")))
-			return
-		}
-		e.SQLAs(b, c, func(c *core.Column) { n.raw(b, c) }, n.p.caller)
-	}
+	return func(b *db.Builder) { n.row(false).formula(b, c) }
 }
 
 // signature says how a calculated column is calculated: two with the same one have the same values. What things are called
@@ -118,7 +111,10 @@ func (n *Snapshot) signature(t *core.Table, c *core.Column) (string, error) {
 	for i := range t.Columns {
 		physical[t.Columns[i].Name] = t.Columns[i].SQL()
 	}
-	names := append(slices.Concat(n.Rules.Formulas(t.Name, c.Name), n.Rules.Reads(t.Name, c.Name)), c.Name)
+	names := append(n.Rules.Formulas(t.Name, c.Name), c.Name)
+	for _, r := range n.Rules.Reads(t.Name, c.Name) {
+		names = append(names, r.From()...)
+	}
 	parts := make([]core.Column, 0, len(names))
 	for _, name := range names {
 		of, ok := t.Column(name)

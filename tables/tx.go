@@ -21,7 +21,9 @@ type Tx struct {
 	events bool
 	define bool                // it may change the schema and the policy
 	fresh  map[key]core.Record // what the unit created and has not touched since
-	failed error               // of a write that may have happened in part: the unit cannot commit
+	known  map[answerKey]any   // what was asked of other records since the last write
+	query  func(*db.Builder, *db.Shape) ([]byte, error)
+	failed error // of a write that may have happened in part: the unit cannot commit
 }
 
 type txKey struct{}
@@ -87,6 +89,7 @@ func (tx *Tx) run(ctx context.Context, last bool, f func(context.Context, *Tx) e
 		return err
 	}
 	tx.now = time.Now().UTC().Truncate(time.Microsecond)
+	tx.query = func(b *db.Builder, s *db.Shape) ([]byte, error) { return tx.db.Answer(ctx, b, s, nil) }
 	if err := f(context.WithValue(ctx, txKey{}, tx), tx); err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ type writer struct {
 	tx      *Tx
 	table   *core.Table
 	caller  core.Caller
+	ask     rules.Ask
 	create  *authz.Decision
 	update  *authz.Decision
 	stored  []*core.Column
@@ -81,7 +82,7 @@ func (tx *Tx) writer(ctx context.Context, table string, op core.Op) (*writer, er
 }
 
 func newWriter(tx *Tx, t *core.Table, caller core.Caller) *writer {
-	w := &writer{tx: tx, table: t, caller: caller, duplicates: tx.snap.duplicates[t.Name], stored: make([]*core.Column, 0, len(t.Columns))}
+	w := &writer{tx: tx, table: t, caller: caller, ask: tx.Ask(caller), duplicates: tx.snap.duplicates[t.Name], stored: make([]*core.Column, 0, len(t.Columns))}
 	for c := range t.Stored {
 		w.stored = append(w.stored, c)
 	}
@@ -246,7 +247,7 @@ func (w *writer) add(values core.Record, item int) (_ core.ID, err error) {
 		return "", err
 	}
 	snap := w.tx.snap
-	if err := snap.Rules.Defaults(w.table.Name, next, w.caller); err != nil {
+	if err := snap.Rules.Defaults(w.table.Name, next, w.caller, w.ask); err != nil {
 		return "", err
 	}
 	for _, c := range w.stored {
@@ -382,11 +383,11 @@ func (w *writer) inReach(op core.Op, before, after core.Record, guards []guard) 
 func (w *writer) holds(e *rules.Expr, r core.Record) (bool, error) {
 	if slices.ContainsFunc(e.Columns, func(name string) bool { c, ok := w.table.Column(name); return ok && c.Calculated() }) {
 		r = maps.Clone(r)
-		if err := w.tx.snap.Rules.Calculate(w.table.Name, r, w.caller); err != nil {
+		if err := w.tx.snap.Rules.Calculate(w.table.Name, r, w.caller, w.ask); err != nil {
 			return false, err
 		}
 	}
-	return e.True(r, nil, w.caller)
+	return e.True(r, nil, w.caller, w.ask)
 }
 
 // identify fills the system columns of a new record.

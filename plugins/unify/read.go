@@ -77,7 +77,7 @@ func (r *reader) source(of *Source) (sourceReader, error) {
 		s.read(of.Updated)
 	}
 	if of.Filter != "" {
-		if s.filter, err = rules.Compile(s.table, of.Filter, rules.Options{}); err != nil {
+		if s.filter, err = rules.Compile(nil, s.table, of.Filter, rules.Options{}); err != nil {
 			return s, err
 		}
 		for _, name := range s.filter.Columns {
@@ -121,7 +121,7 @@ func (r *reader) rows(ctx context.Context) iter.Seq2[Row, error] {
 					return
 				}
 				if s.filter != nil {
-					ok, err := s.filter.True(rec, nil, core.CallerFrom(ctx))
+					ok, err := s.filter.True(rec, nil, core.CallerFrom(ctx), nil)
 					if err != nil {
 						yield(Row{}, err)
 						return
