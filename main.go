@@ -106,6 +106,9 @@ func tuneCollector() {
 func explain(err error) string {
 	var e *core.Error
 	if errors.As(err, &e) && e.Kind != core.Internal {
+		if e.Excerpt != "" {
+			return e.Public() + "\n    " + strings.ReplaceAll(e.Excerpt, "\n", "\n    ")
+		}
 		return e.Public()
 	}
 	return err.Error()

@@ -40,6 +40,9 @@ type At struct {
 	Line   int    `json:"line,omitempty"`      // 1-based, in an expression, a file or a document
 	Pos    int    `json:"character,omitempty"` // 1-based, in that line
 	Input  string `json:"-"`                   // inside of a nested input, such as [3].lines.data[0]
+
+	// Excerpt is the line of an expression that Line and Pos are in, and below it a caret at the place.
+	Excerpt string `json:"excerpt,omitempty"`
 }
 
 // Error is the one error type that crosses the borders of packages.
@@ -96,6 +99,7 @@ func (a At) or(b At) At {
 	return At{
 		Table: first(a.Table, b.Table), Column: first(a.Column, b.Column), Rule: first(a.Rule, b.Rule),
 		Item: first(a.Item, b.Item), Line: first(a.Line, b.Line), Pos: first(a.Pos, b.Pos), Input: first(a.Input, b.Input),
+		Excerpt: first(a.Excerpt, b.Excerpt),
 	}
 }
 

@@ -173,7 +173,7 @@ type generator struct{ *rand.Rand }
 func pick[T any](g generator, from ...T) T { return from[g.IntN(len(from))] }
 
 func (g generator) text() string {
-	return pick(g, "", "a", "B", "ab", "Ab", "äö", "ÄÖ", "ß", "acme", "100%", "a_b", `a\b`, "it's", " a ", "\ta\n", "日本語", "e\u0301", "12", "-7", "1.50", "007", "99999999999999999999", "12abc", ".5", "z", "😀x", `"q"`, "$1")
+	return pick(g, "", "a", "B", "ab", "Ab", "äö", "ÄÖ", "ß", "acme", "100%", "a_b", `a\b`, "it's", " a ", "\ta\n", "\u00a0b\u3000", "日本語", "e\u0301", "12", "-7", "1.50", "007", "99999999999999999999", "12abc", ".5", "z", "😀x", `"q"`, "$1")
 }
 
 func (g generator) integer() int64 {

@@ -39,6 +39,9 @@ func TestErrors(t *testing.T) {
 		var e *core.Error
 		if errors.As(err, &e) {
 			got = fmt.Sprintf("%s %d:%d %s\n", e.Kind, e.Line, e.Pos, e.Msg)
+			if e.Excerpt != "" {
+				got += e.Excerpt + "\n"
+			}
 		}
 		if strings.TrimSpace(got) != strings.TrimSpace(want) && !*update {
 			t.Errorf("%s: %s\ngot  %swant %s", f.Name, source, got, want)
@@ -72,6 +75,10 @@ func TestBombs(t *testing.T) {
 		"list":          "i1 in [" + nest("1, ", "1", "", 3_000) + "]",
 		"loops":         "[1,2,3].all(a, [1,2,3].all(b, a == b))",
 		"coalesce":      "coalesce(" + nest("i1, ", "1", "", 2_000) + ")",
+		"joins":         "join(' ', " + nest("s1, ", "s2", "", 1_000) + ")",
+		"powers":        "power(power(power(d2, 100), 100), 100)",
+		"zones":         nest("startOf(", "t1", ", 'month', 'Europe/Berlin')", 60),
+		"clamps":        nest("clamp(", "i1", ", 1, 9)", 40),
 	} {
 		begin := time.Now()
 		_, err := Compile(nil, &worldTable, source, Options{})
@@ -82,11 +89,28 @@ func TestBombs(t *testing.T) {
 			t.Errorf("%s took %v", name, d)
 		}
 	}
+	begin := time.Now()
+	for _, source := range []string{ // small expressions of large values
+		"size(" + nest("repeat(", "'abc'", ", 1000)", 50) + ")", "power(power(i1, 100), 100)", "size(" + nest("replace(", "s1", ", 'a', 'aaaaaaaaaa')", 8) + ")",
+		"addWorkdays(day1, 1000000)", "workdaysBetween(date('0001-01-01'), date('9999-12-31'))", "round(power(0.01, 20), 30)", "find(repeat('a', 1000000), 'b')",
+	} {
+		e, err := Compile(nil, &worldTable, source, Options{})
+		if err != nil {
+			t.Errorf("%s: %v", source, err)
+			continue
+		}
+		if _, err := e.Eval(core.Record{"s1": strings.Repeat("a", 4000), "i1": int64(9), "day1": time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)}, nil, core.Caller{}, nil); err != nil {
+			t.Errorf("%s: %v", source, err)
+		}
+	}
+	if d := time.Since(begin); d > hang {
+		t.Errorf("the large values took %v", d)
+	}
 	list := make([]any, 200)
 	for i := range list {
 		list[i] = int64(i)
 	}
-	begin := time.Now()
+	begin = time.Now()
 	f, err := CompileFree([]string{"l"}, "l.all(a, l.all(b, l.all(c, l.all(d, a + b + c + d >= 0))))")
 	if err != nil {
 		t.Fatal(err)

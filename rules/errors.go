@@ -34,6 +34,37 @@ func place(l common.Location) core.At {
 	return core.At{Line: l.Line(), Pos: l.Column() + 1}
 }
 
+// shown adds to an error that has a place in source the line of it with a caret.
+func shown(err error, source string) error {
+	if err == nil {
+		return nil
+	}
+	if e := core.AsError(err); e.Line > 0 && e.Excerpt == "" {
+		return core.E("rules.Compile", core.At{Excerpt: excerpt(source, e.Line, e.Pos)}, err)
+	}
+	return err
+}
+
+// excerptWidth is how many characters of a line are shown, half of them before the place.
+const excerptWidth = 100
+
+// excerpt returns a line of source, counted from 1, and below it a caret under a character of it.
+func excerpt(source string, line, pos int) string {
+	lines := strings.Split(source, "\n")
+	if line > len(lines) {
+		return ""
+	}
+	text := []rune(strings.NewReplacer("\t", " ", "\r", "").Replace(lines[line-1]))
+	at := min(max(pos-1, 0), len(text))
+	if from := max(0, min(at-excerptWidth/2, len(text)-excerptWidth)); from > 0 {
+		text, at = append([]rune("…"), text[from:]...), at-from+1
+	}
+	if len(text) > excerptWidth {
+		text = append(text[:excerptWidth:excerptWidth], '…')
+	}
+	return string(text) + "\n" + strings.Repeat(" ", at) + "^"
+}
+
 // refuse returns an error at the node.
 func refuse(a *ast.AST, e ast.Expr, message string) error {
 	return core.E("rules.Compile", core.Invalid, place(a.SourceInfo().GetStartLocation(e.ID())), message)
@@ -50,7 +81,14 @@ func sentence(message string, names []string) string {
 		if m[1] == "<EOF>" {
 			return "the expression ends too early"
 		}
-		return fmt.Sprintf("%q is not expected here", strings.TrimSpace(m[1]))
+		found := strings.TrimSpace(m[1])
+		if instead := spellings[strings.ToLower(found)]; instead != "" {
+			return fmt.Sprintf("%q is not expected here: %s", found, instead)
+		}
+		return fmt.Sprintf("%q is not expected here", found)
+	}
+	if strings.HasPrefix(message, "reserved identifier: if") {
+		return "there is no if: write condition ? value : other"
 	}
 	if message == "invalid int literal" {
 		return "a whole number has at most 64 bits; with .0 behind it, it is a decimal of up to 30 digits"
@@ -77,12 +115,11 @@ func unknownName(name string, names []string) string {
 	for _, f := range Functions {
 		all = append(all, f.Name)
 	}
-	all = append(all, slices.Sorted(maps.Keys(elsewhere))...)
-	near := core.Suggest(strings.ToLower(name), all)
-	if elsewhere[near] == "" {
-		near = core.Suggest(name, all)
+	word := core.Suggest(strings.ToLower(name), slices.Sorted(maps.Keys(elsewhere)))
+	if word != "" && !strings.EqualFold(word[:1], name[:1]) {
+		word = ""
 	}
-	near = cmp.Or(elsewhere[near], near)
+	near := cmp.Or(elsewhere[word], core.Suggest(name, all))
 	if near != "" {
 		if index()[near] != nil {
 			near += "()"
@@ -90,6 +127,13 @@ func unknownName(name string, names []string) string {
 		msg += "; did you mean " + near + "?"
 	}
 	return msg
+}
+
+// spellings are what other languages write, and what this one writes instead.
+var spellings = map[string]string{
+	"and": "write &&", "or": "write ||", "not": "write !", "=": "compare with ==, and != for what differs", ">": "compare with ==, != for what differs, >= or <=", ":": "an expression sets nothing; compare with ==",
+	"between": "write x >= a && x <= b", "like": "write x.contains('a'), x.startsWith('a') or x.endsWith('a')", "is": "write isNull(x)", ",": "write a decimal with a point, as in 1.5",
+	"‘": "write straight quotes", "’": "write straight quotes", "“": "write straight quotes", "”": "write straight quotes", "&": "write &&, or + to join texts", "|": "write ||",
 }
 
 // elsewhere are names that functions have in other languages.
@@ -173,6 +217,10 @@ func mismatch(function, types string) string {
 	switch {
 	case has("json"):
 		msg += "; test a JSON column with isNull, look into it with textAt, numberAt, booleanAt, sizeAt and hasAt"
+	case has("choices") && has("text"):
+		msg += "; ask for a value with 'a' in x"
+	case has("boolean") && has("text"):
+		msg += "; true and false are written without quotes"
 	case has("float"):
 		msg += "; make a float exact with decimal(x)"
 	case has("timestamp") && has("datetime"):

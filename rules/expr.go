@@ -55,7 +55,8 @@ func Compile(s *core.Schema, t *core.Table, source string, o Options) (*Expr, er
 }
 
 // compile is Compile in the environment of the table.
-func compile(env language, t *core.Table, source string, o Options) (*Expr, error) {
+func compile(env language, t *core.Table, source string, o Options) (_ *Expr, err error) {
+	defer func() { err = shown(err, source) }()
 	const op = "rules.Compile"
 	at := core.At{Table: t.Name}
 	if len(source) > maxSource {
@@ -79,7 +80,6 @@ func compile(env language, t *core.Table, source string, o Options) (*Expr, erro
 	if celTypes[e.Type] == nil || e.Type == "json" || e.Type == "dyn" {
 		return nil, core.E(op, core.Invalid, core.At{Table: t.Name, Line: 1, Pos: 1}, "the result is "+aWord(e.Type)+", and should be a text, a number, a boolean or a date")
 	}
-	var err error
 	if e.program, err = e.env.PlanProgram(e.inMemory(), cel.EvalOptions(cel.OptOptimize)); err != nil {
 		return nil, core.E(op, at, err)
 	}

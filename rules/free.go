@@ -109,7 +109,8 @@ var freeOverloads = map[string][]Overload{
 }
 
 // CompileFree checks source, in which the names and caller are variables of any type.
-func CompileFree(names []string, source string) (*Free, error) {
+func CompileFree(names []string, source string) (_ *Free, err error) {
+	defer func() { err = shown(err, source) }()
 	const op = "rules.CompileFree"
 	if len(source) > maxSource {
 		return nil, core.E(op, core.Invalid, "the expression is too long: at most 10,000 bytes")

@@ -92,8 +92,8 @@ var valueFunctions = []Function{
 		{Signature: "dyn: bool", SQLite: "($1 IS NULL)", Postgres: "($1 IS NULL)", lenient: true, call: isNull},
 	}, []string{"isNull(1 / 0)", "!isNull('')"}},
 
-	{"isBlank", "Whether a text has nothing in it but blanks, tabs and line ends, or is not there.", []Overload{
-		{Signature: "string: bool", SQLite: "(trim(coalesce($1, ''), char(32, 9, 10, 13)) = '')", Postgres: `(btrim(coalesce($1, ''), E' \t\n\r') = '')`, lenient: true, call: isBlank},
+	{"isBlank", "Whether a text has nothing in it but white space, or is not there.", []Overload{
+		{Signature: "string: bool", SQLite: "(trim(coalesce($1, ''), " + blanksSQLite + ") = '')", Postgres: "(btrim(coalesce($1, ''), " + blanksPostgres + ") = '')", lenient: true, call: isBlank},
 	}, []string{"isBlank('')", "isBlank(' \t')", "isBlank(string(1 / 0))", "!isBlank(' a ')"}},
 
 	{"coalesce", "The first of the arguments that has a value.", pairs("(coalesce($1, $2))", "(coalesce($1, $2))", true, coalesce),

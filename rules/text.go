@@ -2,6 +2,7 @@ package rules
 
 import (
 	"errors"
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -80,9 +81,9 @@ var textFunctions = []Function{
 		{Signature: "string: string", SQLite: "text_title($1)", Postgres: "text_title($1)", call: unaryText(func(s string) ref.Val { return types.String(formula.Title(s)) })},
 	}, []string{"title('jane VAN dyke') == 'Jane Van Dyke'", "title('größe') == 'Größe'", "title(' a  b ') == ' A  B '"}},
 
-	{"trim", "A text without blanks, tabs and line ends at its ends.", []Overload{
-		{Signature: "string: string", SQLite: "trim($1, char(32, 9, 10, 13))", Postgres: `btrim($1, E' \t\n\r')`, call: unaryText(func(s string) ref.Val { return types.String(strings.Trim(s, " \t\n\r")) })},
-	}, []string{`' a b\n\t'.trim() == 'a b'`, "trim('') == ''"}},
+	{"trim", "A text without blanks, tabs, line ends and the other white space of Unicode at its ends.", []Overload{
+		{Signature: "string: string", SQLite: "trim($1, " + blanksSQLite + ")", Postgres: "btrim($1, " + blanksPostgres + ")", call: unaryText(func(s string) ref.Val { return types.String(trimmed(s)) })},
+	}, []string{`' a b\n\t'.trim() == 'a b'`, "trim('') == ''", `trim('\u00a0a\u3000') == 'a'`}},
 
 	{"padLeft", "A text that is filled at its left up to so many characters, at most 1,000, with blanks or with another text.", []Overload{
 		{Signature: "string, int: string", macro: true},
@@ -138,7 +139,20 @@ func mapASCII(s string, from, to byte, by int) string {
 	return string(b)
 }
 
-func trimmed(s string) string { return strings.Trim(s, " \t\n\r") }
+// blanks are the white space of Unicode (PropList.txt, White_Space).
+const blanks = "\t\n\v\f\r \u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+
+// blanksSQLite and blanksPostgres are blanks as SQL.
+var blanksSQLite, blanksPostgres = func() (string, string) {
+	var lite, pg []string
+	for _, r := range blanks {
+		lite = append(lite, strconv.Itoa(int(r)))
+		pg = append(pg, fmt.Sprintf(`\u%04x`, r))
+	}
+	return "char(" + strings.Join(lite, ", ") + ")", "E'" + strings.Join(pg, "") + "'"
+}()
+
+func trimmed(s string) string { return strings.Trim(s, blanks) }
 
 // maxSpan is the greatest position or length of a text.
 const maxSpan = 1_000_000_000

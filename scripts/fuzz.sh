@@ -4,6 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+echo "== colonnade/rules TestDiffer, a million comparisons on each database"
+COLONNADE_DIFFER="${COLONNADE_DIFFER:-1000000}" go test -count=1 -run '^TestDiffer$' -v ./rules
+
 for package in $(go list ./...); do
   for test in $(go test -list '^Fuzz' "$package" | grep '^Fuzz' || true); do
     echo "== $package $test"
