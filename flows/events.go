@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -241,6 +242,10 @@ func (s *Service) seenBy(tx *tables.Tx, caller core.Caller, e core.Event) (*core
 	if err != nil {
 		return nil, nil // the flow's user may not read the table
 	}
+	table, err := snap.Schema.Table(e.Table)
+	if err != nil {
+		return nil, err
+	}
 	show := func(r core.Record) (core.Record, error) {
 		if r == nil {
 			return nil, nil
@@ -253,6 +258,7 @@ func (s *Service) seenBy(tx *tables.Tx, caller core.Caller, e core.Event) (*core
 		if err := snap.Rules.Calculate(e.Table, full, caller, conditions); err != nil {
 			return nil, err
 		}
+		maps.Copy(full, r) // as it was stored
 		if may.Rows != nil {
 			if in, err := may.Rows.True(full, nil, caller, ask); err != nil || !in {
 				return nil, err
@@ -266,7 +272,7 @@ func (s *Service) seenBy(tx *tables.Tx, caller core.Caller, e core.Event) (*core
 					return nil, err
 				}
 			}
-			if !visible || snap.Rules.Reaches(e.Table, name) {
+			if c, ok := table.Column(name); !visible || ok && snap.Rules.Reaches(e.Table, name) && !snap.ShowsStored(caller, table, c) {
 				delete(out, name)
 			}
 		}

@@ -17,6 +17,7 @@ type tableSet struct {
 	formulas map[string]*Expr
 	order    []string          // the calculated columns, each after those that it reads
 	stored   []*core.Column    // those of them that the database keeps
+	watches  map[string][]Read // see [Set.Watches]
 	reads    map[string][]Read // see [Set.Reads]
 	needs    map[string]bool   // the calculated columns that depend on other records
 	defaults []assignment
@@ -44,7 +45,7 @@ func NewSet(s *core.Schema) (*Set, error) {
 		return nil, err
 	}
 	for _, t := range s.Tables() {
-		if err := set.tables[t.Name].checkStored(); err != nil {
+		if err := set.checkStored(set.tables[t.Name]); err != nil {
 			return nil, err
 		}
 	}
@@ -52,7 +53,7 @@ func NewSet(s *core.Schema) (*Set, error) {
 }
 
 func compileTable(s *core.Schema, t *core.Table) (*tableSet, error) {
-	out := &tableSet{schema: s, table: t, formulas: map[string]*Expr{}, reads: map[string][]Read{}, needs: map[string]bool{}}
+	out := &tableSet{schema: s, table: t, formulas: map[string]*Expr{}, reads: map[string][]Read{}, needs: map[string]bool{}, watches: map[string][]Read{}}
 	if !derives(t) {
 		return out, nil
 	}

@@ -1,50 +1,77 @@
 package rules
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 
 	"colonnade/core"
 )
 
-// checkStored refuses to store what changes although no record does, and notes the stored calculated columns, each after
-// those that it reads.
-func (t *tableSet) checkStored() error {
+// checkStored refuses to store what changes although no record does, and to identify records by what others make of them. It
+// notes the stored calculated columns, each after those of its table that it reads.
+func (s *Set) checkStored(t *tableSet) error {
+	const op = "rules.NewSet"
 	for _, name := range t.order {
 		c, _ := t.table.Column(name)
 		if !c.Stored {
 			continue
 		}
-		if t.needs[name] {
-			return core.E("rules.NewSet", core.Invalid, core.At{Table: t.table.Name, Column: name}, "the formula reads other records, which change while the record does not: leave stored out")
-		}
-		if via := t.outside(name); via != "" {
-			msg := "the formula reads the caller or the time, which change while the record does not: leave stored out"
-			if via != name {
-				msg = "the formula reads " + via + ", which reads the caller or the time, and these change while the record does not: leave stored out"
-			}
-			return core.E("rules.NewSet", core.Invalid, core.At{Table: t.table.Name, Column: name}, msg)
+		at := core.At{Table: t.table.Name, Column: name}
+		x := expansion{set: s, reads: map[string]Read{}}
+		x.expand(t, name, nil)
+		switch {
+		case x.outside == at:
+			return core.E(op, core.Invalid, at, "the formula reads the caller or the time, which change while the record does not: leave stored out")
+		case x.outside != core.At{}:
+			return core.E(op, core.Invalid, at, fmt.Sprintf("the formula reads %s.%s, which reads the caller or the time, and these change while the record does not: leave stored out", x.outside.Table, x.outside.Column))
+		case t.needs[name] && identifies(t.table, c):
+			return core.E(op, core.Invalid, at, "the formula reads other records, whose changes would refuse each other: it can be part of no key and no duplicate rule, and is not unique")
 		}
 		t.stored = append(t.stored, c)
+		t.watches[name] = slices.SortedFunc(maps.Values(x.reads), compareReads)
 	}
 	return nil
 }
 
-// outside returns the first of the column and the virtual ones that it reads whose formula reads the caller or the time, ""
-// when none does.
-func (t *tableSet) outside(name string) string {
-	e := t.formulas[name]
-	if e.Outside {
-		return name
+// identifies reports whether two records of t can be the same because of the column.
+func identifies(t *core.Table, c *core.Column) bool {
+	return c.Unique ||
+		slices.ContainsFunc(t.Keys, func(k core.Key) bool { return slices.Contains(k.Columns, c.Name) }) ||
+		slices.ContainsFunc(t.Duplicates, func(r core.DuplicateRule) bool {
+			return slices.ContainsFunc(r.Columns, func(dc core.DuplicateColumn) bool { return dc.Column == c.Name })
+		})
+}
+
+// expansion is what a formula reads of what the database keeps: the formulas of virtual columns are written in.
+type expansion struct {
+	set      *Set
+	reads    map[string]Read
+	formulas []core.At // that were written in, each once
+	outside  core.At   // the first of them that reads the caller or the time
+	whole    bool      // those of stored columns are written in, too
+}
+
+func (x *expansion) expand(t *tableSet, column string, path []Step) {
+	e := t.formulas[column]
+	if at := (core.At{Table: t.table.Name, Column: column}); !slices.Contains(x.formulas, at) {
+		x.formulas = append(x.formulas, at)
 	}
-	for _, column := range e.Columns {
-		if t.formulas[column] == nil {
-			continue
-		}
-		if via := t.outside(column); via != "" {
-			return via
-		}
+	if e.Outside && x.outside == (core.At{}) {
+		x.outside = core.At{Table: t.table.Name, Column: column}
 	}
-	return ""
+	for _, r := range e.Reads {
+		r.Path = slices.Concat(path, r.Path)
+		of := x.set.tables[r.Table]
+		if c, ok := of.table.Column(r.Column); ok && c.Calculated() && (x.whole || c.Virtual()) {
+			x.expand(of, r.Column, r.Path)
+			r.Column = "id" // the records count
+			if len(r.Path) == 0 {
+				continue
+			}
+		}
+		x.reads[r.String()] = r
+	}
 }
 
 // StoredFormulas returns the calculated columns of the table that are stored, each after those of them that it reads. The
@@ -57,15 +84,37 @@ func (s *Set) StoredFormulas(table string) []*core.Column {
 	return t.stored
 }
 
-// Store computes the stored calculated columns of r, which is about to be written, in place.
+// Watches returns what the database keeps that the stored calculated column depends on, directly or through virtual ones, in
+// its own record and in others. The slice is shared: do not change it.
+func (s *Set) Watches(table, column string) []Read {
+	t, ok := s.tables[table]
+	if !ok {
+		return nil
+	}
+	return t.watches[column]
+}
+
+// Store computes the stored calculated columns of r, which is about to be written, in place, as far as they depend on r alone.
 func (s *Set) Store(table string, r core.Record) error {
+	return s.store(table, r, nil, func(t *tableSet, name string) bool { return !t.needs[name] })
+}
+
+// StoreNeeds computes those that depend on other records, too; ask answers what they read there.
+func (s *Set) StoreNeeds(table string, r core.Record, ask Ask) error {
+	return s.store(table, r, ask, func(t *tableSet, name string) bool { return t.needs[name] })
+}
+
+func (s *Set) store(table string, r core.Record, ask Ask, which func(t *tableSet, name string) bool) error {
 	const op = "rules.Store"
 	t, ok := s.tables[table]
 	if !ok {
 		return core.E(op, core.NotFound, core.At{Table: table}, "there is no such table")
 	}
 	for _, c := range t.stored {
-		v, err := t.formula(t.row(r, nil, &core.Caller{}, nil), c.Name) // which reads no caller
+		if !which(t, c.Name) {
+			continue
+		}
+		v, err := t.formula(t.row(r, nil, &core.Caller{}, ask), c.Name) // which reads no caller
 		if err != nil {
 			return core.E(op, core.At{Table: table, Column: c.Name}, err)
 		}
@@ -74,23 +123,29 @@ func (s *Set) Store(table string, r core.Record) error {
 	return nil
 }
 
-// Formulas returns the calculated columns that the formula of the column reads, directly or through others, sorted.
-func (s *Set) Formulas(table, column string) []string {
+// StoredNeeds returns what the stored calculated columns of the table read of other records.
+func (s *Set) StoredNeeds(table string) []*Need {
+	t, ok := s.tables[table]
+	if !ok {
+		return nil
+	}
+	var of []*Expr
+	for _, c := range t.stored {
+		if t.needs[c.Name] {
+			of = append(of, t.formulas[c.Name])
+		}
+	}
+	return t.needsOf(of, map[*Expr]bool{})
+}
+
+// Formulas returns the calculated columns whose formulas make the value of a calculated column: itself, and what it reads in its
+// own record and in others.
+func (s *Set) Formulas(table, column string) []core.At {
 	t, ok := s.tables[table]
 	if !ok || t.formulas[column] == nil {
 		return nil
 	}
-	var out []string
-	var visit func(name string)
-	visit = func(name string) {
-		for _, read := range t.formulas[name].Columns {
-			if t.formulas[read] != nil && !slices.Contains(out, read) {
-				out = append(out, read)
-				visit(read)
-			}
-		}
-	}
-	visit(column)
-	slices.Sort(out)
-	return out
+	x := expansion{set: s, reads: map[string]Read{}, whole: true}
+	x.expand(t, column, nil)
+	return x.formulas
 }

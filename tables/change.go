@@ -61,6 +61,9 @@ func (tx *Tx) ChangeWith(ctx context.Context, o ChangeOptions, changes ...core.C
 			return nil, core.E(op, errOtherPlan)
 		}
 	}
+	if err := tx.settle(ctx); err != nil { // by the snapshot that it was made stale in
+		return nil, core.E(op, err)
+	}
 	c, err := tx.candidate(ctx, changes)
 	if err != nil {
 		return nil, core.E(op, err)

@@ -28,13 +28,16 @@ type Difference struct {
 // Error implements error, for the log.
 func (m *Moved) Error() string { return fmt.Sprintf("the record has version %d", m.Version) }
 
-// checkVersion refuses to write a record that has another version than the one expected; 0 expects none. yours is what
-// would be set.
+// checkVersion refuses to write a record that has another version than the one expected; 0 expects none. Versions in which only
+// calculated columns have changed are passed over. yours is what would be set.
 func (w *writer) checkVersion(ctx context.Context, old core.Record, version int64, yours core.Record) error {
 	if version == 0 || old["version"] == version {
 		return nil
 	}
 	const op = "tables.checkVersion"
+	if same, err := w.tx.onlyDerived(ctx, w.table, old["id"], version, old["version"].(int64)); err != nil || same {
+		return core.E(op, err)
+	}
 	read, err := w.tx.snap.Policy.Decide(w.caller, w.table.Name, authz.Read)
 	if err != nil {
 		return core.E(op, err)
@@ -56,6 +59,18 @@ func (w *writer) checkVersion(ctx context.Context, old core.Record, version int6
 		msg = fmt.Sprintf("the record has moved on to version %d: read it again and repeat the change", m.Version)
 	}
 	return core.E(op, core.Conflict, w.at("version"), msg, m)
+}
+
+// onlyDerived reports whether nothing but calculated columns has changed in a record from one version to a later one.
+func (tx *Tx) onlyDerived(ctx context.Context, t *core.Table, id any, from, to int64) (bool, error) {
+	if from >= to || len(tx.snap.Rules.StoredFormulas(t.Name)) == 0 {
+		return from == to, nil
+	}
+	var n int64
+	b := db.New(tx.db.Dialect).Write(`SELECT count(*) FROM "_history" WHERE record_id = `).Arg(id).Write(" AND version > ").Arg(from).Write(" AND version <= ").Arg(to).
+		Write(" AND table_name = ").Arg(t.SQL()).Write(" AND cause = ").Arg(causeDerived)
+	err := tx.db.Query(ctx, b, func(scan func(...any) error) error { return scan(&n) })
+	return n == to-from, err
 }
 
 // diff compares three states of a record for one who reads it.
@@ -137,6 +152,9 @@ func (d *diff) column(c *core.Column) (*Difference, error) {
 
 // readable reports whether the caller may read the column of the record in that state.
 func (d *diff) readable(column string, r core.Record) (bool, error) {
+	if c, ok := d.w.table.Column(column); ok && !d.w.tx.snap.ShowsStored(d.w.caller, d.w.table, c) {
+		return false, nil
+	}
 	visible, holds := d.read.Column(column)
 	if !visible || holds == nil {
 		return visible, nil

@@ -20,6 +20,7 @@ type formulaRow struct {
 	among  bool                                // it is one of those that an aggregate is over, or led to from there
 	node   *node                               // where it is found; nil where the record is at hand
 	link   writeFunc                           // that ties it to the record around
+	anew   *level                              // its columns are computed, though they are stored
 	err    error
 }
 
@@ -43,11 +44,22 @@ func (r *formulaRow) Column(b *db.Builder, c *core.Column) {
 			return
 		}
 		named.write(b)
-	case !c.Calculated() || r.node != nil && !c.Virtual():
+	case r.kept(c):
 		r.column(b, c)
 	default:
 		r.formula(b, c)
 	}
+}
+
+// kept reports whether the value of the column is the one that the database keeps, or that is at hand.
+func (r *formulaRow) kept(c *core.Column) bool {
+	if !c.Calculated() || r.node == nil {
+		return !c.Calculated()
+	}
+	if r.anew != nil && r.anew.has(c) {
+		return false
+	}
+	return c.Stored && (!r.reader || r.p.snap.ShowsStored(r.p.caller, r.table, c))
 }
 
 // formula writes the formula of a calculated column.

@@ -15,8 +15,10 @@ type key struct {
 // maxFresh is how many new records a unit of work keeps in memory.
 const maxFresh = 20
 
-// remember keeps the records that a batch created, and forgets those that it touched.
+// remember keeps the records that a batch created, and forgets those that it touched, and notes what it made
+// stale.
 func (tx *Tx) remember(w *writer) {
+	tx.note(w.table, w.caller, w.batch, !w.later)
 	for i := range w.batch {
 		c := &w.batch[i]
 		id, ok := c.record()["id"].(string)
@@ -73,7 +75,7 @@ func (tx *Tx) readFresh(ctx context.Context, q *Query, dst []byte) ([]byte, bool
 			continue
 		}
 		c, ok := n.table.Column(f.Column)
-		if !ok || c.Virtual() || f.Group != nil {
+		if !ok || !tx.snap.ShowsStored(p.caller, n.table, c) || f.Group != nil {
 			return dst[:start], false, nil
 		}
 		visible, guard := n.may.Column(f.Column)

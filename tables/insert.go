@@ -167,10 +167,14 @@ func (tx *Tx) inserter(ctx context.Context, in Insert) (w *writer, u *upsert, er
 			return nil, nil, err
 		}
 	}
+	var where Cond
 	if in.OnConflict != nil {
-		u, err = w.upsert(in)
+		if u, err = w.upsert(in); err != nil {
+			return nil, nil, err
+		}
+		where = in.OnConflict.Where
 	}
-	return w, u, err
+	return w, u, tx.settleFor(ctx, in.Table, u != nil, where, w.create, w.update)
 }
 
 // batchSize is how many of n rows are written together: all where one may look up another, whatever their order.

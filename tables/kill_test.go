@@ -40,14 +40,17 @@ func kills(t *testing.T) int {
 
 const killWriters = 4
 
+// killShop has the products of all works: it counts them.
+const killShop = "00000000-0000-7000-8000-00000000005b"
+
 // work does a unit of work under a key: a batch of three records is made, one of them is changed and one deleted, and the
-// writer's own counter goes up. A second time would leave four records and a counter that is ahead.
+// writer's own counter goes up; so does the stored count of the shop. A second time would leave four records and a counter that is ahead.
 func work(ctx context.Context, s *Store, writer, key string) error {
 	return s.Tx(ctx, TxOptions{}, func(ctx context.Context, tx *Tx) error {
 		_, _, err := tx.Once(ctx, Once{Key: key, Hash: sha256.Sum256([]byte(key))}, func() ([]byte, error) {
 			rows := make([]core.Record, 3)
 			for i := range rows {
-				rows[i] = core.Record{"title": key, "sku": string(core.NewID()), "stock": i}
+				rows[i] = core.Record{"title": key, "sku": string(core.NewID()), "stock": i, "shop_id": killShop}
 			}
 			res, err := tx.Insert(ctx, Insert{Table: "product", Rows: rows})
 			if err == nil {
@@ -90,13 +93,17 @@ func mustHold(t *testing.T, s *Store, keys map[string]bool) {
 	if total != len(keys) {
 		t.Errorf("the counters are at %d, want %d", total, len(keys))
 	}
+	if r, err := s.Find(root(t), s.Snapshot(), "shop", killShop); err != nil || r["products"] != int64(2*len(keys)) {
+		t.Errorf("the shop counts %v products (%v), want %d", r["products"], err, 2*len(keys))
+	}
 	mustBeSound(t, s)
 }
 
 // counters makes what the writers count in.
 func counters(t *testing.T, s *Store) {
 	t.Helper()
-	define(t, s, shop()...)
+	define(t, s, append(shop(), core.AddColumn{To: "shop", Add: core.Column{Name: "products", Kind: core.Integer, Formula: "product.count()", Stored: true}})...)
+	mustInsert(t, root(t), s, "shop", core.Record{"id": killShop, "code": "kill"})
 	for i := range killWriters {
 		mustInsert(t, root(t), s, "product", core.Record{"title": "counter " + strconv.Itoa(i), "sku": strconv.Itoa(i)})
 	}

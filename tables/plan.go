@@ -119,7 +119,7 @@ func (n *node) resolve(name string) (ref, error) {
 		return ref{}, err
 	}
 	if guard == nil && within == nil {
-		return ref{c, func(b *db.Builder) { n.raw(b, c) }, !c.Virtual() && n.past == nil}, nil
+		return ref{c, func(b *db.Builder) { n.raw(b, c) }, n.p.snap.ShowsStored(n.p.caller, n.table, c) && n.past == nil}, nil
 	}
 	return ref{c, func(b *db.Builder) {
 		b.Write("CASE WHEN ")
@@ -141,7 +141,7 @@ func (n *node) resolve(name string) (ref, error) {
 // derived returns the condition under which the caller may see the value of a column as far as it depends on other records,
 // nil for none. A version of a record by itself says nothing of others.
 func (n *node) derived(c *core.Column) (writeFunc, error) {
-	if !c.Calculated() || !n.p.snap.Rules.Reaches(n.table.Name, c.Name) {
+	if !c.Calculated() || !n.p.snap.Rules.Reaches(n.table.Name, c.Name) || n.p.snap.ShowsStored(n.p.caller, n.table, c) {
 		return nil, nil
 	}
 	if n.past != nil && n.p.at.IsZero() {

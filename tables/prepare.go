@@ -56,6 +56,9 @@ func (p *Prepared) Size() int {
 // client.
 func (s *Store) Answer(ctx context.Context, p *Prepared, values []any, dst []byte) ([]byte, error) {
 	const op = "tables.Query"
+	if err := s.settle(ctx); err != nil {
+		return dst, core.E(op, err)
+	}
 	b := p.statement
 	if len(p.open) > 0 {
 		args, err := p.bind(s.db.Dialect, values)

@@ -65,20 +65,26 @@ func (tx *Tx) records(ctx context.Context, table string, priv core.Op, where Con
 	if err != nil {
 		return nil, err
 	}
-	return tx.read(ctx, r, r.table.Stored, lock)
+	return tx.read(ctx, r, r.table.Stored, tx.lockIf(lock))
 }
 
-// read reads columns of the records in reach, and locks them when asked.
-func (tx *Tx) read(ctx context.Context, r *reach, columns iter.Seq[*core.Column], lock bool) ([]core.Record, error) {
+// lockIf is [db.Dialect.Lock] where records are to be locked.
+func (tx *Tx) lockIf(lock bool) string {
+	if lock {
+		return tx.db.Lock()
+	}
+	return ""
+}
+
+// read reads columns of the records in reach; lock is what the statement ends with.
+func (tx *Tx) read(ctx context.Context, r *reach, columns iter.Seq[*core.Column], lock string) ([]core.Record, error) {
 	s := &selection{shape: &db.Shape{Many: true}}
 	for c := range columns {
 		s.add(db.ShapeField{Key: c.Name, Kind: c.Kind}, func(b *db.Builder) { b.Name(r.alias, c.SQL()) })
 	}
 	s.from = func(b *db.Builder) {
 		r.from(b)
-		if lock {
-			b.Write(b.Dialect().Lock())
-		}
+		b.Write(lock)
 	}
 	b := db.New(tx.db.Dialect)
 	s.answer(b)

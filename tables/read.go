@@ -21,9 +21,20 @@ func (s *Store) conn(ctx context.Context) db.Conn {
 	return s.db
 }
 
+// settle has what the unit of work that ctx carries, if any, made stale computed before it reads.
+func (s *Store) settle(ctx context.Context) error {
+	if tx := s.txFrom(ctx); tx != nil {
+		return tx.settle(ctx)
+	}
+	return nil
+}
+
 // Query answers q for the caller of ctx, with one statement; the JSON is appended to dst.
 func (s *Store) Query(ctx context.Context, snap *Snapshot, q Query, dst []byte) ([]byte, error) {
 	const op = "tables.Query"
+	if err := s.settle(ctx); err != nil {
+		return dst, core.E(op, err)
+	}
 	if tx := s.txFrom(ctx); tx != nil && tx.snap == snap {
 		out, done, err := tx.readFresh(ctx, &q, dst)
 		if done || err != nil {

@@ -29,6 +29,13 @@ func (tx *Tx) delete(ctx context.Context, d Remove) (res Result, err error) {
 	if err != nil {
 		return Result{}, err
 	}
+	_, may, err := tx.snap.decide(w.caller, d.Table, core.Delete)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := tx.settleFor(ctx, d.Table, true, d.Where, may); err != nil {
+		return Result{}, err
+	}
 	old, err := tx.tops(ctx, d.Table, core.Delete, d.Where, true)
 	if err != nil {
 		return Result{}, err
@@ -127,6 +134,11 @@ func (r *removal) loosen(ctx context.Context) error {
 func (r *removal) remove(ctx context.Context) error {
 	order := slices.DeleteFunc(slices.Clone(r.web.order), func(table string) bool { return r.web.goes[table] == nil }) // only lookups of it are set to null
 	slices.Reverse(order)
+	for _, name := range order {
+		if err := r.tx.noteGone(ctx, name, r.caller, r.web.goes[name].list); err != nil {
+			return err
+		}
+	}
 	if err := r.cut(ctx, order); err != nil {
 		return err
 	}
@@ -216,5 +228,5 @@ func (tx *Tx) tops(ctx context.Context, table string, priv core.Op, where Cond, 
 				return
 			}
 		}
-	}, lock)
+	}, tx.lockIf(lock))
 }

@@ -298,6 +298,7 @@ func (r *revival) insert(ctx context.Context, table string) error {
 	if err != nil {
 		return err
 	}
+	w.later = true // when all are there
 	for part := range slices.Chunk(r.comes[table].list, maxBatch) {
 		found, err := r.tx.lost(ctx, table, Compare{Column: "id", Op: In, Value: part})
 		if err != nil {
@@ -310,7 +311,7 @@ func (r *revival) insert(ctx context.Context, table string) error {
 			}
 			next["version"] = l.version + 1
 			next["updated_at"], next["updated_by"] = later(r.tx.now, l.at), string(actorOf(r.caller))
-			if err := w.calculate(next); err != nil { // as the formulas are by now
+			if err := w.calculate(next, nil); err != nil { // as the formulas are by now
 				return err
 			}
 			if err := w.complete(next); err != nil {

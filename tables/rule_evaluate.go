@@ -169,7 +169,7 @@ func (e *evaluation) advice(w *rules.Write) (*Advice, error) {
 	if e.Op == core.Delete {
 		return out, nil
 	}
-	if err := e.w.calculate(e.next); err != nil {
+	if err := e.w.calculate(e.next, e.old); err != nil {
 		return nil, err
 	}
 	return out, e.values(w, out)

@@ -21,9 +21,20 @@ type alteration struct {
 
 // apply does the alteration.
 func (a *alteration) apply(ctx context.Context) error {
-	steps := []func(context.Context, *core.Table) error{ // lookups when all tables are there
-		a.table, a.counters, a.dropIndexes, a.columns, a.owners, a.requirements, a.derived, a.references, a.purgeColumns, a.keys, a.indexes, a.search, a.duplicates, a.retention,
+	if err := a.each(ctx, a.table, a.counters, a.dropIndexes, a.columns, a.owners, a.requirements); err != nil { // lookups when all tables are there
+		return err
 	}
+	if err := a.derived(ctx); err != nil {
+		return err
+	}
+	if err := a.each(ctx, a.references, a.purgeColumns, a.keys, a.indexes, a.search, a.duplicates, a.retention); err != nil {
+		return err
+	}
+	return a.purgeTables(ctx)
+}
+
+// each takes the steps for every table, one after the other.
+func (a *alteration) each(ctx context.Context, steps ...func(context.Context, *core.Table) error) error {
 	for _, step := range steps {
 		for _, t := range a.next.Schema.Tables() {
 			if t.Builtin {
@@ -34,7 +45,7 @@ func (a *alteration) apply(ctx context.Context) error {
 			}
 		}
 	}
-	return a.purgeTables(ctx)
+	return nil
 }
 
 func (a *alteration) run(ctx context.Context, b *db.Builder) error {

@@ -65,7 +65,7 @@ func (a *alteration) versions(ctx context.Context, t *core.Table, where func(*db
 			}
 			next := r.Clone()
 			set(next)
-			if err := w.calculate(next); err != nil {
+			if err := w.calculate(next, r); err != nil {
 				return err
 			}
 			w.touch(next, r)

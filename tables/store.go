@@ -28,6 +28,7 @@ type Snapshot struct {
 	money         *money
 	owners        map[core.ID]core.ID         // the unit of each user and team
 	duplicates    map[string][]*duplicateRule // by table
+	derivation    *derivation
 	maxLimit      int
 	derived       []any
 
@@ -169,6 +170,7 @@ func (n *Snapshot) compile() (err error) {
 	if n.Rules, err = rules.NewSet(n.Schema); err != nil {
 		return err
 	}
+	n.derivation = derive(n.Schema, n.Rules)
 	n.duplicates = map[string][]*duplicateRule{}
 	for _, t := range n.Schema.Tables() {
 		if n.duplicates[t.Name], err = compileDuplicates(t); err != nil {

@@ -13,17 +13,21 @@ import (
 
 // Tx is a unit of work: everything in it happens or nothing. It is used by one goroutine.
 type Tx struct {
-	store  *Store
-	db     *db.Tx
-	begun  *Snapshot // what it began with
-	snap   *Snapshot
-	now    time.Time
-	events bool
-	define bool                // it may change the schema and the policy
-	fresh  map[key]core.Record // what the unit created and has not touched since
-	known  map[answerKey]any   // what was asked of other records since the last write
-	query  func(*db.Builder, *db.Shape) ([]byte, error)
-	failed error // of a write that may have happened in part: the unit cannot commit
+	store   *Store
+	db      *db.Tx
+	begun   *Snapshot // what it began with
+	snap    *Snapshot
+	now     time.Time
+	events  bool
+	define  bool                // it may change the schema and the policy
+	fresh   map[key]core.Record // what the unit created and has not touched since
+	known   map[answerKey]any   // what was asked of other records since the last write
+	query   func(*db.Builder, *db.Shape) ([]byte, error)
+	stale   []stale     // what was made stale, in the order in which it was
+	settled int         // how many of them are current again
+	staled  core.Caller // who made the last of them stale
+	nested  int         // savepoints around
+	failed  error       // of a write that may have happened in part: the unit cannot commit
 }
 
 type txKey struct{}
@@ -96,6 +100,9 @@ func (tx *Tx) run(ctx context.Context, last bool, f func(context.Context, *Tx) e
 	if tx.failed != nil {
 		return tx.failed
 	}
+	if err := tx.settle(ctx); err != nil {
+		return err
+	}
 	if tx.snap != tx.begun {
 		if err := tx.store.build(tx.snap); err != nil {
 			return err
@@ -154,7 +161,9 @@ func (tx *Tx) Savepoint(ctx context.Context, f func() error) error {
 	if tx.failed != nil {
 		return core.E(op, tx.failed)
 	}
-	snap, events := tx.snap, tx.events
+	snap, events, made, settled := tx.snap, tx.events, len(tx.stale), tx.settled
+	tx.nested++
+	defer func() { tx.nested-- }()
 	var inner error
 	err := tx.db.Savepoint(ctx, func() error {
 		if inner = f(); inner == nil {
@@ -169,6 +178,7 @@ func (tx *Tx) Savepoint(ctx context.Context, f func() error) error {
 		return tx.keep(core.E(op, err))
 	}
 	tx.snap, tx.events, tx.failed, tx.fresh = snap, events, nil, nil
+	tx.stale, tx.settled = tx.stale[:made], settled
 	return core.E(op, err)
 }
 
@@ -180,6 +190,9 @@ var errTried = errors.New("only tried")
 func (tx *Tx) DryRun(ctx context.Context, f func() error) error {
 	err := tx.Savepoint(ctx, func() error {
 		if err := f(); err != nil {
+			return err
+		}
+		if err := tx.settle(ctx); err != nil {
 			return err
 		}
 		return errTried
@@ -210,6 +223,9 @@ func (tx *Tx) AfterCommit(f func()) { tx.db.AfterCommit(f) }
 func (tx *Tx) ChangePolicy(ctx context.Context, f func() error) error {
 	const op = "tables.ChangePolicy"
 	if err := tx.mayDefine(); err != nil {
+		return core.E(op, err)
+	}
+	if err := tx.settle(ctx); err != nil { // by the snapshot that it was made stale in
 		return core.E(op, err)
 	}
 	if err := f(); err != nil {

@@ -29,6 +29,7 @@ type imported struct {
 	id          core.ID
 	first, last int64 // versions
 	n           int64 // versions that are of the import
+	derived     int64 // since then, in which only calculated columns have changed
 	known       bool  // the history has the version before
 	before      core.Record
 	after       core.Record
@@ -98,7 +99,7 @@ func (u *undo) run(ctx context.Context) error {
 		record := byID[r.id]
 		switch {
 		case record == nil: // undone already, or deleted by somebody: there is nothing to take back
-		case r.last != record["version"] || r.n != r.last-r.first+1:
+		case record["version"].(int64)-r.first+1 != r.n+r.derived:
 			u.keep(r, "somebody has changed the record since")
 		case !r.known && r.first > 1:
 			u.keep(r, "its history does not go back to what it was before the import")
@@ -122,16 +123,20 @@ func (u *undo) versions(ctx context.Context) error {
 		ids[i] = string(u.did[i].id)
 		at[u.did[i].id] = &u.did[i]
 	}
-	b := db.New(u.tx.db.Dialect).Write(`SELECT CAST(record_id AS text), version, data FROM "_history" WHERE table_name = `).Arg(u.table.SQL()).Write(" AND ")
+	b := db.New(u.tx.db.Dialect).Write(`SELECT CAST(record_id AS text), version, cause, data FROM "_history" WHERE table_name = `).Arg(u.table.SQL()).Write(" AND ")
 	b.Dialect().AnyOf(b, &core.Column{Kind: core.UUID}, func() { b.Write("record_id") }, ids)
 	return u.tx.db.Query(ctx, b, func(scan func(...any) error) error {
 		var id core.ID
 		var version int64
+		var cause string
 		var data []byte
-		if err := scan(&id, &version, &data); err != nil {
+		if err := scan(&id, &version, &cause, &data); err != nil {
 			return err
 		}
 		r := at[id]
+		if version > r.first && cause == causeDerived {
+			r.derived++
+		}
 		if version != r.first-1 && version != r.last {
 			return nil
 		}

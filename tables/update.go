@@ -45,6 +45,9 @@ func (tx *Tx) update(ctx context.Context, u Update) (res Result, err error) {
 	if err != nil {
 		return Result{}, err
 	}
+	if err := tx.settleFor(ctx, u.Table, true, u.Where, w.update); err != nil {
+		return Result{}, err
+	}
 	old, err := tx.records(ctx, u.Table, core.Update, u.Where, true)
 	if err != nil {
 		return Result{}, err
@@ -212,6 +215,9 @@ func (tx *Tx) updateRows(ctx context.Context, table string, rows []RowUpdate, tr
 		return Result{}, err
 	}
 	w.trusted = trusted
+	if err := tx.settleFor(ctx, table, true, nil, w.update); err != nil {
+		return Result{}, err
+	}
 	at := make(map[core.ID]int, len(rows))
 	for i, r := range rows {
 		if j, ok := at[r.ID]; ok {

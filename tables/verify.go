@@ -55,6 +55,7 @@ const (
 	ProblemSeal    = "seal"    // a seal was changed, or is gone
 	ProblemAudit   = "audit"   // a row of the audit was changed, or is gone
 	ProblemCurrent = "current" // a row of a table is not what the last version of the record says
+	ProblemDerived = "derived" // a stored calculated column is not what its formula makes of the records
 	ProblemHead    = "head"    // a hash that was noted is that of no seal
 
 	ProblemDefinition = "definition" // a definition, or the rights, are not what the audit says of the last change

@@ -133,7 +133,7 @@ func (v *verifier) acquit(ctx context.Context, suspects map[versionKey]bool) err
 	}
 }
 
-// rows compares the rows of the tables with the last versions of the records.
+// rows compares the rows of the tables with the last versions of the records, and calculated columns with their formulas.
 func (v *verifier) rows(ctx context.Context) error {
 	for _, t := range v.snap.Schema.Tables() {
 		if t.Builtin || !v.looks(t.SQL()) {
@@ -143,6 +143,9 @@ func (v *verifier) rows(ctx context.Context) error {
 			return err
 		}
 		if err := v.vanished(ctx, t); err != nil {
+			return err
+		}
+		if err := v.derived(ctx, t); err != nil {
 			return err
 		}
 	}

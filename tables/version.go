@@ -207,6 +207,9 @@ func (p *pair) read(ctx context.Context, s *Store, sel *selection) ([]core.Recor
 }
 
 func (p *pair) rows(ctx context.Context, s *Store, sel *selection) (out []seenVersion, err error) {
+	if err := s.settle(ctx); err != nil {
+		return nil, err
+	}
 	b := db.New(s.db.Dialect)
 	sel.answer(b)
 	raw, err := s.conn(ctx).Answer(ctx, b, sel.shape, nil)

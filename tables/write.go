@@ -27,6 +27,8 @@ type writer struct {
 	stored  []*core.Column
 	monies  []core.Money
 	derived []*core.Column // the stored columns that are calculated
+
+	later   bool // stored columns that depend on other records are left to [Tx.settle]
 	batch   []change
 	numbers map[string][]int64 // of each autonumber, those that were drawn for the batch
 	asIs    bool               // the records are taken over from another system: see [Insert.AsIs]
@@ -264,7 +266,7 @@ func (w *writer) add(values core.Record, item int) (_ core.ID, err error) {
 	if err := w.newMoney(next); err != nil { // which they may have changed
 		return "", err
 	}
-	if err := w.calculate(next); err != nil {
+	if err := w.calculate(next, nil); err != nil {
 		return "", err
 	}
 	if err := w.complete(next); err != nil {
@@ -302,7 +304,7 @@ func (w *writer) change(in input, old core.Record, item int) (changed bool, err 
 	if err := w.changedMoney(in, old, next); err != nil {
 		return false, err
 	}
-	if err := w.calculate(next); err != nil {
+	if err := w.calculate(next, old); err != nil {
 		return false, err
 	}
 	if err := w.complete(next); err != nil || w.same(old, next) {
@@ -319,12 +321,45 @@ func (w *writer) change(in input, old core.Record, item int) (changed bool, err 
 	return true, nil
 }
 
-// calculate computes the calculated columns that are stored, when everything that they read is known.
-func (w *writer) calculate(next core.Record) error {
+// calculate computes the calculated columns that are stored, when everything that they read of their record is known. Those
+// that depend on other records keep their values until [writer.deepen].
+func (w *writer) calculate(next, old core.Record) error {
 	if len(w.derived) == 0 {
 		return nil
 	}
+	for _, c := range w.derived {
+		if _, ok := next[c.Name]; !ok {
+			next[c.Name] = old[c.Name]
+		}
+	}
 	return w.tx.snap.Rules.Store(w.table.Name, next)
+}
+
+// deepen computes the stored columns that depend on other records, for the records of the batch that are new or differ in what
+// these columns read of them.
+func (w *writer) deepen() error {
+	if w.later {
+		return nil
+	}
+	var records []core.Record
+	for i := range w.batch {
+		c := &w.batch[i]
+		if c.after != nil && slices.ContainsFunc(w.tx.snap.derivation.watches[w.table.Name], func(of *watch) bool { return len(of.path) == 0 && of.sees(c) }) {
+			records = append(records, c.after)
+		}
+	}
+	if len(records) == 0 {
+		return nil
+	}
+	if err := w.tx.Foresee(w.caller, w.tx.snap.Rules.StoredNeeds(w.table.Name), records, nil); err != nil {
+		return err
+	}
+	for _, r := range records {
+		if err := w.tx.snap.Rules.StoreNeeds(w.table.Name, r, w.ask); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // touch fills the system columns of a record that changes.

@@ -78,6 +78,9 @@ type Dialect interface {
 	// write run one after the other, so that none comes between what another one has read and what it writes.
 	Lock() string
 
+	// LockRow is Lock for rows whose ids and keys stay: records that refer to them can be written meanwhile.
+	LockRow() string
+
 	// LockKey is what a SELECT ends with to keep its rows from being deleted until the end of the transaction.
 	LockKey() string
 

@@ -380,6 +380,9 @@ func (Dialect) Collate(k core.Kind) string {
 // Lock implements db.Dialect.
 func (Dialect) Lock() string { return " FOR UPDATE" }
 
+// LockRow implements db.Dialect: it does not wait for the locks of references.
+func (Dialect) LockRow() string { return " FOR NO KEY UPDATE" }
+
 // LockKey implements db.Dialect: it is the lock of a reference.
 func (Dialect) LockKey() string { return " FOR KEY SHARE" }
 

@@ -346,6 +346,9 @@ func (Dialect) Collate(k core.Kind) string {
 // Lock implements db.Dialect: there is one writer, so its rows need no lock.
 func (Dialect) Lock() string { return "" }
 
+// LockRow implements db.Dialect: there is one writer.
+func (Dialect) LockRow() string { return "" }
+
 // LockKey implements db.Dialect: there is one writer.
 func (Dialect) LockKey() string { return "" }
 

@@ -1,0 +1,569 @@
+package tables
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"colonnade/core"
+	"colonnade/core/db"
+	"colonnade/core/db/dbtest"
+)
+
+// naive is all records as they are stored, by table and id, and what calculated columns are by the words of their formulas.
+type naive struct {
+	rows     map[string]map[any]core.Record
+	formulas map[string]map[string]func(n *naive, r core.Record) any
+}
+
+func (n *naive) value(table string, r core.Record, column string) any {
+	if f := n.formulas[table][column]; f != nil {
+		return f(n, r)
+	}
+	return r[column]
+}
+
+// up returns the record that the lookup leads to, nil for none.
+func (n *naive) up(table string, r core.Record, lookup string) core.Record {
+	if r == nil || r[lookup] == nil {
+		return nil
+	}
+	return n.rows[table][r[lookup]]
+}
+
+// of returns the records of the table that look r up.
+func (n *naive) of(table, lookup string, r core.Record) (out []core.Record) {
+	for _, id := range sortedIDs(n.rows[table]) {
+		if c := n.rows[table][id]; c[lookup] == r["id"] {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// below returns all records under r.
+func (n *naive) below(r core.Record) []core.Record {
+	seen := map[any]core.Record{}
+	next := n.of("account", "parent_id", r)
+	for len(next) > 0 {
+		c := next[0]
+		next = next[1:]
+		if seen[c["id"]] == nil {
+			seen[c["id"]] = c
+			next = append(next, n.of("account", "parent_id", c)...)
+		}
+	}
+	delete(seen, r["id"])
+	var out []core.Record
+	for _, c := range seen {
+		out = append(out, c)
+	}
+	return out
+}
+
+func (n *naive) sum(table string, all []core.Record, column string) any {
+	total := int64(0)
+	for _, c := range all {
+		if v, ok := n.value(table, c, column).(int64); ok {
+			total += v
+		}
+	}
+	return total
+}
+
+// derivedColumn is a calculated column, with several formulas that it may have.
+type derivedColumn struct {
+	table, column string
+	kind          core.Kind
+	choices       []meaning
+}
+
+type meaning struct {
+	formula string
+	means   func(n *naive, r core.Record) any
+}
+
+func times(a, b any) any {
+	x, ok := a.(int64)
+	y, both := b.(int64)
+	if !ok || !both {
+		return nil
+	}
+	return x * y
+}
+
+// slots are the columns of the tables below, those that others read before them.
+var slots = []derivedColumn{
+	{"item", "twice", core.Integer, []meaning{
+		{"price * 2", func(_ *naive, r core.Record) any { return times(r["price"], int64(2)) }},
+		{"price * price", func(_ *naive, r core.Record) any { return times(r["price"], r["price"]) }},
+	}},
+	{"item", "rate", core.Integer, []meaning{
+		{"invoice.rate", func(n *naive, r core.Record) any { return n.up("invoice", r, "invoice_id")["rate"] }},
+		{"invoice.rate * price", func(n *naive, r core.Record) any {
+			return times(n.up("invoice", r, "invoice_id")["rate"], r["price"])
+		}},
+	}},
+	{"item", "region", core.Text, []meaning{
+		{"invoice.account.region.name", func(n *naive, r core.Record) any {
+			return n.up("region", n.up("account", n.up("invoice", r, "invoice_id"), "account_id"), "region_id")["name"]
+		}},
+	}},
+	{"invoice", "total", core.Integer, []meaning{
+		{"item.sum(i, i.price)", func(n *naive, r core.Record) any { return n.sum("item", n.of("item", "invoice_id", r), "price") }},
+		{"item.sum(i, i.price * rate, i.open)", func(n *naive, r core.Record) any {
+			total := int64(0)
+			for _, i := range n.of("item", "invoice_id", r) {
+				if v, ok := times(i["price"], r["rate"]).(int64); ok && i["open"] == true {
+					total += v
+				}
+			}
+			return total
+		}},
+		{"item.sum(i, i.twice)", func(n *naive, r core.Record) any { return n.sum("item", n.of("item", "invoice_id", r), "twice") }},
+		{"item.sum(i, i.rate)", func(n *naive, r core.Record) any { return n.sum("item", n.of("item", "invoice_id", r), "rate") }},
+	}},
+	{"invoice", "lines", core.Integer, []meaning{
+		{"item.count()", func(n *naive, r core.Record) any { return int64(len(n.of("item", "invoice_id", r))) }},
+		{"item.max(i, i.price)", func(n *naive, r core.Record) any {
+			var best any
+			for _, i := range n.of("item", "invoice_id", r) {
+				if v, ok := i["price"].(int64); ok && (best == nil || v > best.(int64)) {
+					best = v
+				}
+			}
+			return best
+		}},
+	}},
+	{"invoice", "ready", core.Boolean, []meaning{
+		{"item.exists(i, i.open) && total > 10", func(n *naive, r core.Record) any {
+			open := slices.ContainsFunc(n.of("item", "invoice_id", r), func(i core.Record) bool { return i["open"] == true })
+			return open && n.value("invoice", r, "total").(int64) > 10
+		}},
+	}},
+	{"account", "total", core.Integer, []meaning{
+		{"invoice.sum(x, x.total)", func(n *naive, r core.Record) any { return n.sum("invoice", n.of("invoice", "account_id", r), "total") }},
+		{"invoice.sum(x, x.total, x.ready)", func(n *naive, r core.Record) any {
+			return n.sum("invoice", slices.DeleteFunc(n.of("invoice", "account_id", r), func(x core.Record) bool { return n.value("invoice", x, "ready") != true }), "total")
+		}},
+		{"invoice.sum(x, x.item.sum(i, i.price))", func(n *naive, r core.Record) any {
+			total := int64(0)
+			for _, x := range n.of("invoice", "account_id", r) {
+				total += n.sum("item", n.of("item", "invoice_id", x), "price").(int64)
+			}
+			return total
+		}},
+	}},
+	{"account", "tree", core.Integer, []meaning{
+		{"descendants(children).sum(a, a.credit)", func(n *naive, r core.Record) any { return n.sum("account", n.below(r), "credit") }},
+		{"descendants(children).sum(a, a.total)", func(n *naive, r core.Record) any { return n.sum("account", n.below(r), "total") }},
+	}},
+	{"account", "above", core.Integer, []meaning{
+		{"parent.total", func(n *naive, r core.Record) any {
+			if p := n.up("account", r, "parent_id"); p != nil {
+				return n.value("account", p, "total")
+			}
+			return nil
+		}},
+		{"parent.parent.credit", func(n *naive, r core.Record) any {
+			return n.up("account", n.up("account", r, "parent_id"), "parent_id")["credit"]
+		}},
+	}},
+	{"account", "weight", core.Integer, []meaning{
+		{"tags.sum(x, x.weight)", func(n *naive, r core.Record) any {
+			total := int64(0)
+			for _, l := range n.of("account_tag", "account_id", r) {
+				if w, ok := n.up("tag", l, "tag_id")["weight"].(int64); ok {
+					total += w
+				}
+			}
+			return total
+		}},
+		{"tags.count()", func(n *naive, r core.Record) any { return int64(len(n.of("account_tag", "account_id", r))) }},
+	}},
+	{"account", "notes", core.Integer, []meaning{
+		{"note.sum(n, n.size)", func(n *naive, r core.Record) any { return n.sum("note", n.of("note", "about_id", r), "size") }},
+	}},
+	{"note", "credit", core.Integer, []meaning{
+		{"about.account.credit", func(n *naive, r core.Record) any { return n.up("account", r, "about_id")["credit"] }},
+		{"about.account.total", func(n *naive, r core.Record) any {
+			if a := n.up("account", r, "about_id"); a != nil {
+				return n.value("account", a, "total")
+			}
+			return nil
+		}},
+	}},
+	{"region", "total", core.Integer, []meaning{
+		{"account.sum(a, a.total)", func(n *naive, r core.Record) any { return n.sum("account", n.of("account", "region_id", r), "total") }},
+	}},
+	{"tag", "reach", core.Integer, []meaning{
+		{"accounts.sum(a, a.total + 1)", func(n *naive, r core.Record) any {
+			total := int64(0)
+			for _, l := range n.of("account_tag", "tag_id", r) {
+				total += n.value("account", n.up("account", l, "account_id"), "total").(int64) + 1
+			}
+			return total
+		}},
+	}},
+	{"invoice", "share", core.Integer, []meaning{
+		{"account.total", func(n *naive, r core.Record) any {
+			if a := n.up("account", r, "account_id"); a != nil {
+				return n.value("account", a, "total")
+			}
+			return nil
+		}},
+	}},
+}
+
+// ledger makes the tables, with the calculated columns as the dice fall: stored most of them, some virtual, some not there.
+func ledger(t testing.TB, s *Store, r *rand.Rand) *naive {
+	t.Helper()
+	link, err := manyToMany(core.Record{"table": "account", "target": "tag", "field": "tags", "inverse": "accounts"})
+	must(t, err)
+	number := func(name string) core.Column { return core.Column{Name: name, Kind: core.Integer} }
+	define(t, s,
+		core.CreateTable{Define: core.Table{Name: "region", Columns: []core.Column{{Name: "name", Kind: core.Text}}}},
+		core.CreateTable{Define: core.Table{Name: "tag", Columns: []core.Column{number("weight")}}},
+		core.CreateTable{Define: core.Table{Name: "account", Columns: []core.Column{number("credit"),
+			{Name: "region_id", Kind: core.Lookup, Target: "region", OnDelete: core.SetNull},
+			{Name: "parent_id", Kind: core.Lookup, Target: "account", Relation: "parent", Inverse: "children", OnDelete: core.SetNull}}}},
+		core.CreateTable{Define: core.Table{Name: "invoice", Columns: []core.Column{number("rate"),
+			{Name: "account_id", Kind: core.Lookup, Target: "account", OnDelete: core.SetNull}}}},
+		core.CreateTable{Define: core.Table{Name: "item", Columns: []core.Column{number("price"), {Name: "open", Kind: core.Boolean},
+			{Name: "invoice_id", Kind: core.Lookup, Target: "invoice", OnDelete: core.Cascade}}}},
+		core.CreateTable{Define: core.Table{Name: "note", Columns: []core.Column{number("size"),
+			{Name: "about_id", Kind: core.AnyLookup, Targets: []string{"account", "region"}, OnDelete: core.SetNull}}}},
+		link)
+	n := &naive{formulas: map[string]map[string]func(*naive, core.Record) any{}}
+	var told []string
+	for _, one := range slots {
+		c := one.choices[r.IntN(len(one.choices))]
+		column := core.Column{Name: one.column, Kind: one.kind, Formula: c.formula, Stored: r.IntN(4) > 0}
+		if n.formulas[one.table] == nil {
+			n.formulas[one.table] = map[string]func(*naive, core.Record) any{}
+		}
+		n.formulas[one.table][one.column] = c.means
+		define(t, s, core.AddColumn{To: one.table, Add: column})
+		told = append(told, fmt.Sprintf("%s.%s = %s, stored: %t", one.table, one.column, c.formula, column.Stored))
+	}
+	t.Log(strings.Join(told, "\n"))
+	return n
+}
+
+// load reads all records.
+func (n *naive) load(t testing.TB, s *Store) {
+	t.Helper()
+	n.rows = map[string]map[any]core.Record{}
+	must(t, s.Tx(root(t), TxOptions{}, func(ctx context.Context, tx *Tx) error {
+		for _, table := range ledgerTables {
+			found, err := tx.records(ctx, table, "", nil, false)
+			if err != nil {
+				return err
+			}
+			n.rows[table] = map[any]core.Record{}
+			for _, r := range found {
+				n.rows[table][r["id"]] = r
+			}
+		}
+		return nil
+	}))
+}
+
+var ledgerTables = []string{"region", "tag", "account", "invoice", "item", "note", "account_tag"}
+
+// wrong tells what differs between what is stored, what is read, and what the formulas mean.
+func (n *naive) wrong(t testing.TB, s *Store) (out []string) {
+	t.Helper()
+	n.load(t, s)
+	for table, columns := range n.formulas {
+		read, err := s.Records(root(t), s.Snapshot(), Query{Table: table, Limit: MaxLimit})
+		must(t, err)
+		of, err := s.Snapshot().Schema.Table(table)
+		must(t, err)
+		for _, r := range read {
+			for name, means := range columns {
+				want := means(n, n.rows[table][r["id"]])
+				if !equal(r[name], want) {
+					out = append(out, fmt.Sprintf("%s.%s of %v is read as %v, and should be %v", table, name, r["id"], r[name], want))
+				}
+				if c, _ := of.Column(name); c.Stored && !equal(n.rows[table][r["id"]][name], want) {
+					out = append(out, fmt.Sprintf("%s.%s of %v is stored as %v, and should be %v", table, name, r["id"], n.rows[table][r["id"]][name], want))
+				}
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// scribe writes to the ledger at random.
+type scribe struct {
+	*rand.Rand
+	ids  map[string][]any // that were there when it began, by table
+	gone map[string][]any
+}
+
+func (w *scribe) some(table string) any {
+	if all := w.ids[table]; len(all) > 0 && w.IntN(8) > 0 {
+		return all[w.IntN(len(all))]
+	}
+	return nil
+}
+
+func (w *scribe) number() any {
+	if w.IntN(8) == 0 {
+		return nil
+	}
+	return w.Int64N(20)
+}
+
+// row returns values for a record, all of them or some.
+func (w *scribe) row(table string, all bool) core.Record {
+	r := core.Record{}
+	put := func(name string, v func() any) {
+		if all || w.IntN(3) == 0 {
+			r[name] = v()
+		}
+	}
+	lookup := func(table string) func() any { return func() any { return w.some(table) } }
+	switch table {
+	case "region":
+		put("name", func() any { return fmt.Sprint("r", w.IntN(5)) })
+	case "tag":
+		put("weight", w.number)
+	case "account":
+		put("credit", w.number)
+		put("region_id", lookup("region"))
+		put("parent_id", lookup("account"))
+	case "invoice":
+		put("rate", w.number)
+		put("account_id", lookup("account"))
+	case "item":
+		put("price", w.number)
+		put("open", func() any { return w.IntN(2) == 0 })
+		put("invoice_id", lookup("invoice"))
+	case "note":
+		put("size", w.number)
+		put("about_id", func() any {
+			table := []string{"account", "region"}[w.IntN(2)]
+			if id := w.some(table); id != nil {
+				return fmt.Sprint(table, ":", id)
+			}
+			return nil
+		})
+	case "account_tag":
+		r["account_id"], r["tag_id"] = w.some("account"), w.some("tag")
+	}
+	return r
+}
+
+func (w *scribe) few(table string) (out []core.ID) {
+	for range 1 + w.IntN(3) {
+		if id, ok := w.some(table).(string); ok && !slices.Contains(out, core.ID(id)) {
+			out = append(out, core.ID(id))
+		}
+	}
+	return out
+}
+
+// act does one thing.
+func (w *scribe) act(ctx context.Context, s *Store, tx *Tx) error {
+	table := ledgerTables[w.IntN(len(ledgerTables))]
+	if w.IntN(2) == 0 {
+		table = "item"
+	}
+	switch w.IntN(10) {
+	case 0, 1, 2:
+		var rows []core.Record
+		for range 1 + w.IntN(3) {
+			rows = append(rows, w.row(table, true))
+		}
+		res, err := tx.Insert(ctx, Insert{Table: table, Rows: rows})
+		for _, id := range res.IDs {
+			w.ids[table] = append(w.ids[table], string(id))
+		}
+		return err
+	case 3, 4, 5, 6:
+		if set := w.row(table, false); table != "account_tag" && len(set) > 0 {
+			_, err := tx.Update(ctx, Update{Table: table, Where: ByID(w.few(table)...), Set: set})
+			return err
+		}
+	case 7:
+		res, err := tx.Delete(ctx, Remove{Table: table, Where: ByID(w.few(table)...)})
+		for _, id := range res.IDs {
+			w.gone[table] = append(w.gone[table], string(id))
+		}
+		return err
+	case 8:
+		if gone := w.gone[table]; len(gone) > 0 {
+			_, err := tx.Restore(ctx, table, core.ID(gone[w.IntN(len(gone))].(string)))
+			return err
+		}
+		if ids := w.few("account"); len(ids) > 1 {
+			_, err := tx.Merge(ctx, Merge{Table: "account", Winner: ids[0], Losers: ids[1:]})
+			return err
+		}
+	case 9:
+		_, err := s.Records(ctx, tx.snap, Query{Table: table, Limit: 3}) // what was made stale is computed now
+		return err
+	}
+	return nil
+}
+
+// work writes some units, a part of each of which is undone now and then.
+func (w *scribe) work(ctx context.Context, t testing.TB, s *Store, units int) {
+	for range units {
+		seed := w.Uint64()
+		err := s.Tx(ctx, TxOptions{}, func(ctx context.Context, tx *Tx) error {
+			w.Rand = rand.New(rand.NewPCG(seed, 1))
+			for range 1 + w.IntN(3) {
+				if w.IntN(4) > 0 {
+					if err := w.act(ctx, s, tx); err != nil {
+						return err
+					}
+					continue
+				}
+				undone := w.IntN(2) == 0
+				err := tx.Savepoint(ctx, func() error {
+					err := w.act(ctx, s, tx)
+					if err == nil && undone {
+						err = errTried
+					}
+					return err
+				})
+				if core.KindOf(err) == core.Internal && !errors.Is(err, errTried) {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil && core.KindOf(err) == core.Internal {
+			t.Errorf("a write failed: %v", err)
+		}
+	}
+}
+
+// TestStoredEqualsComputed writes with several writers at once to tables with random stored and virtual columns that read
+// parents, children, links and trees, and compares each of them with the meaning of its formula whenever it is quiet.
+func TestStoredEqualsComputed(t *testing.T) {
+	t.Parallel()
+	for try := range 4 {
+		t.Run(fmt.Sprint(try), func(t *testing.T) {
+			dbtest.Each(t, func(t *testing.T, d *db.DB) {
+				seed := uint64(time.Now().UnixNano())
+				t.Logf("seed %d", seed)
+				r := rand.New(rand.NewPCG(seed, 2))
+				s := open(t, d, Options{})
+				n := ledger(t, s, r)
+				for range 3 {
+					n.load(t, s)
+					var all sync.WaitGroup
+					for range 3 {
+						w := &scribe{Rand: rand.New(rand.NewPCG(r.Uint64(), 3)), ids: map[string][]any{}, gone: map[string][]any{}}
+						for table, rows := range n.rows {
+							w.ids[table] = sortedIDs(rows)
+						}
+						all.Go(func() { w.work(root(t), t, s, 15) })
+					}
+					all.Wait()
+					if wrong := n.wrong(t, s); len(wrong) > 0 {
+						t.Fatalf("%d values are wrong:\n%s", len(wrong), strings.Join(wrong[:min(len(wrong), 10)], "\n"))
+					}
+				}
+				mustBeSound(t, s)
+			})
+		})
+	}
+}
+
+// totals makes invoices with a stored total of their items, which read the name of their invoice.
+func totals(t testing.TB, s *Store) {
+	t.Helper()
+	define(t, s,
+		core.CreateTable{Define: core.Table{Name: "invoice", Columns: []core.Column{{Name: "name", Kind: core.Text}}}},
+		core.CreateTable{Define: core.Table{Name: "item", Columns: []core.Column{{Name: "price", Kind: core.Integer},
+			{Name: "invoice_id", Kind: core.Lookup, Target: "invoice"}, {Name: "of", Kind: core.Text, Formula: "invoice.name", Stored: true}}}},
+		core.AddColumn{To: "invoice", Add: core.Column{Name: "total", Kind: core.Integer, Formula: "item.sum(i, i.price)", Stored: true}})
+}
+
+// TestWideSettle changes one record that more than one page of others read.
+func TestWideSettle(t *testing.T) {
+	each(t, func(t *testing.T, s *Store) {
+		totals(t, s)
+		ids := mustInsert(t, root(t), s, "invoice", core.Record{"name": "a"})
+		const n = 2*maxBatch + 1
+		rows := make([]core.Record, n)
+		for i := range rows {
+			rows[i] = core.Record{"price": 1, "invoice_id": string(ids[0])}
+		}
+		mustInsert(t, root(t), s, "item", rows...)
+		must(t, s.Tx(root(t), TxOptions{}, func(ctx context.Context, tx *Tx) error {
+			_, err := tx.Update(ctx, Update{Table: "invoice", Where: ByID(ids...), Set: core.Record{"name": "b"}})
+			return err
+		}))
+		invoice, err := s.Find(root(t), s.Snapshot(), "invoice", ids[0])
+		must(t, err)
+		if invoice["total"] != int64(n) || invoice["version"] != int64(3) {
+			t.Errorf("the invoice is %v, want the total %d in version 3", invoice, n)
+		}
+		count := 0
+		for r, err := range s.Scan(root(t), s.Snapshot(), Query{Table: "item", Where: Compare{Column: "of", Op: Eq, Value: "b"}}) {
+			must(t, err)
+			if r["version"] != int64(2) {
+				t.Fatalf("an item has version %v, want 2", r["version"])
+			}
+			count++
+		}
+		if count != n {
+			t.Errorf("%d items have the new name, want %d", count, n)
+		}
+	})
+}
+
+// TestVerifyComputes changes an item past Colonnade: its invoice is told to have another total.
+func TestVerifyComputes(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := open(t, d, Options{})
+		totals(t, s)
+		ids := mustInsert(t, root(t), s, "invoice", core.Record{"name": "a"})
+		items := mustInsert(t, root(t), s, "item", core.Record{"price": 1, "invoice_id": string(ids[0])})
+		_, err := d.Exec(t.Context(), db.New(d.Dialect).Write(`UPDATE "item" SET price = 2`))
+		must(t, err)
+		v, err := s.Verify(root(t), Verify{})
+		must(t, err)
+		var kinds []string
+		for _, p := range v.Problems {
+			kinds = append(kinds, fmt.Sprint(p.Kind, " ", p.Table, " ", p.ID))
+		}
+		slices.Sort(kinds)
+		want := []string{fmt.Sprint("current item ", items[0]), fmt.Sprint("derived invoice ", ids[0])}
+		if !slices.Equal(kinds, want) {
+			t.Errorf("found %q, want %q", kinds, want)
+		}
+	})
+}
+
+// TestIdleColumns counts the versions of records that a change leaves as they were: none is added.
+func TestIdleColumns(t *testing.T) {
+	each(t, func(t *testing.T, s *Store) {
+		totals(t, s)
+		ids := mustInsert(t, root(t), s, "invoice", core.Record{"name": "a"})
+		items := mustInsert(t, root(t), s, "item", core.Record{"price": 1, "invoice_id": string(ids[0])}, core.Record{"price": 2, "invoice_id": string(ids[0])})
+		must(t, s.Tx(root(t), TxOptions{}, func(ctx context.Context, tx *Tx) error { // one goes up as the other goes down
+			_, err := tx.UpdateRows(ctx, "item", []RowUpdate{{ID: items[0], Set: core.Record{"price": 2}}, {ID: items[1], Set: core.Record{"price": 1}}})
+			return err
+		}))
+		r, err := s.Find(root(t), s.Snapshot(), "invoice", ids[0])
+		must(t, err)
+		if r["version"] != int64(2) || r["total"] != int64(3) {
+			t.Errorf("the invoice is %v, want the total 3 in version 2", r)
+		}
+	})
+}
