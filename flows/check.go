@@ -7,6 +7,7 @@ import (
 
 	"colonnade/core"
 	"colonnade/rules"
+	"colonnade/tables"
 )
 
 // check looks up the actions of the steps and compiles their expressions. The definition is ready to run then.
@@ -35,6 +36,23 @@ func (e *event) compile(schema *core.Schema) (*rules.Expr, error) {
 		return nil, e.whenAt.problem("", "when is a condition, and not a %s: compare it with something", x.Type)
 	}
 	return x, nil
+}
+
+// told checks that events tell of the change of what the condition compares with the record before.
+func (e *event) told(when *rules.Expr, snap *tables.Snapshot) error {
+	if when == nil {
+		return nil
+	}
+	t, err := snap.Schema.Table(e.table)
+	if err != nil {
+		return err
+	}
+	for _, name := range when.OldColumns {
+		if c, ok := t.Column(name); ok && c.Virtual() && snap.Rules.Reaches(t.Name, name) {
+			return e.whenAt.problem("", "when: old.%s is not known: the column is computed from other records when it is read, so no event tells that it has changed. Set stored on the column", name)
+		}
+	}
+	return nil
 }
 
 func (d *definition) scope() *scope {

@@ -154,7 +154,11 @@ func (s *Service) put(ctx context.Context, tx *tables.Tx, d *definition) (int64,
 		if !snap.Policy.Sees(caller, e.table) {
 			return 0, e.at.problem("", "table %s: there is no such table", e.table)
 		}
-		if _, err := e.compile(snap.Schema); err != nil {
+		when, err := e.compile(snap.Schema)
+		if err == nil {
+			err = e.told(when, snap)
+		}
+		if err != nil {
 			if snap.Policy.May(caller, "define_tables") != nil {
 				err = core.Discreet(err)
 			}
