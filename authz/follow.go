@@ -23,15 +23,12 @@ type Moved struct {
 // Follow returns the data with the names that tables and columns have after the moves, and the rules that differ. d stays
 // as it is. What is dropped keeps its grants under a name that nobody can use, so that it comes back with them, and
 // nothing else that has its name meanwhile gets them.
-func (d *Data) Follow(m core.Moves) (*Data, []Moved, error) {
-	if m.Empty() {
-		return d, nil, nil
-	}
+func (d *Data) Follow(m core.Moves, from, to *core.Schema) (*Data, []Moved, error) {
 	next := *d
 	next.Rules = nil
 	var moved []Moved
 	for _, r := range d.Rules {
-		after, g, err := r.follow(m)
+		after, g, err := r.follow(m, from, to)
 		if err != nil {
 			return nil, nil, core.E("authz.Follow", err)
 		}
@@ -46,7 +43,7 @@ func (d *Data) Follow(m core.Moves) (*Data, []Moved, error) {
 }
 
 // follow returns the rule after the moves; nil when nothing is left of it.
-func (r *Rule) follow(m core.Moves) (*Rule, Grant, error) {
+func (r *Rule) follow(m core.Moves, from, to *core.Schema) (*Rule, Grant, error) {
 	if r.Ptype != "p" || r.V1 == anyTable {
 		return r, Grant{}, nil
 	}
@@ -64,8 +61,8 @@ func (r *Rule) follow(m core.Moves) (*Rule, Grant, error) {
 			next.Hidden = append(next.Hidden, to)
 		}
 	}
-	if renamed := m.Renamed(g.Table); g.Condition != "" && len(renamed) > 0 {
-		if next.Condition, err = rules.RenameColumns(g.Condition, renamed); err != nil {
+	if t, _ := from.Table(g.Table); t != nil && (len(m.Renamed(g.Table)) > 0 || strings.Contains(g.Condition, ".")) && g.Condition != "" {
+		if next.Condition, err = rules.Follow(from, to, t.SQL(), g.Condition); err != nil {
 			return nil, g, core.E("authz.follow", core.At{Table: g.Table}, err, fmt.Sprintf("%s: the condition cannot follow the rename", g.String()))
 		}
 	}

@@ -21,6 +21,10 @@ type EditOptions struct {
 	// names cannot be renamed.
 	Rename func(source string, columns map[string]string) (string, error)
 
+	// Follow returns an expression over the records of a table, by its physical name, with the names that everything has in
+	// the schema to; it calls everything as in from. Without it, expressions that reach other tables keep their names.
+	Follow func(from, to *Schema, table, source string) (string, error)
+
 	Now time.Time // when what is dropped was dropped
 }
 
@@ -45,7 +49,7 @@ func (s *Schema) Edit(o EditOptions, changes ...Change) (*Schema, error) {
 		d.dropped = append(d.dropped, *t)
 	}
 	for i, c := range changes {
-		if err := c.apply(&d); err != nil {
+		if err := d.step(c); err != nil {
 			if len(changes) > 1 {
 				err = E("core.Edit", At{Item: i + 1}, err)
 			}

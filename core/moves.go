@@ -7,9 +7,6 @@ type Moves struct {
 	Columns map[string]map[string]string // by the old name of the table, and the old one of the column
 }
 
-// Empty reports whether everything is called what it was.
-func (m Moves) Empty() bool { return len(m.Tables) == 0 && len(m.Columns) == 0 }
-
 // Table returns what the table is called.
 func (m Moves) Table(name string) string {
 	if to, ok := m.Tables[name]; ok {

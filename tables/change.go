@@ -99,12 +99,12 @@ func (tx *Tx) candidate(ctx context.Context, changes []core.Change) (*candidate,
 	if err := old.Policy.May(core.CallerFrom(ctx), "define_tables"); err != nil {
 		return nil, err
 	}
-	schema, err := old.Schema.Edit(core.EditOptions{Rename: rules.RenameColumns, Now: tx.now}, changes...)
+	schema, err := old.Schema.Edit(core.EditOptions{Rename: rules.RenameColumns, Follow: rules.Follow, Now: tx.now}, changes...)
 	if err != nil {
 		return nil, err
 	}
 	c := &candidate{tx: tx, from: old, changes: changes, moves: old.Schema.Moves(schema)}
-	access, moved, err := old.access.Follow(c.moves)
+	access, moved, err := old.access.Follow(c.moves, old.Schema, schema)
 	if err != nil {
 		return nil, err
 	}

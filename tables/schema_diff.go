@@ -100,7 +100,7 @@ func (b *codeFiles) changes(s *core.Schema) ([]core.Change, error) {
 	next := s
 	if len(out) > 0 {
 		var err error
-		if next, err = s.Edit(core.EditOptions{Rename: rules.RenameColumns}, out...); err != nil {
+		if next, err = s.Edit(core.EditOptions{Rename: rules.RenameColumns, Follow: rules.Follow}, out...); err != nil {
 			return nil, err
 		}
 	}

@@ -52,6 +52,7 @@ func (c *candidate) depend(caller core.Caller) error {
 		c.renamed(t)
 		blocked = append(blocked, c.missing(t, is)...)
 	}
+	blocked = append(blocked, c.reaching()...)
 	for _, m := range c.grants {
 		d := Dependant{Kind: "role", Name: strings.TrimPrefix(c.roleName(m.Role), "the role "), Table: m.Table, Effect: effectOn(m)}
 		if !slices.Contains(c.dependants, d) {
@@ -151,6 +152,62 @@ func (c *candidate) missing(t, is *core.Table) (blocked []string) {
 	}
 	slices.Sort(blocked)
 	return slices.Compact(blocked)
+}
+
+// reaching adds the expressions that follow the columns of other tables, and tells which name what is taken away.
+func (c *candidate) reaching() (blocked []string) {
+	for _, t := range c.from.Schema.Tables() {
+		for what, source := range t.Expressions {
+			for _, n := range named(c.from.Schema, t, *source) {
+				of, _ := c.from.Schema.Stored(n.Table)
+				column := columnOf(of, n.Column)
+				if column == nil || c.moves.Renamed(of.Name)[column.Name] == "" {
+					continue
+				}
+				kind, name, _ := strings.Cut(strings.TrimPrefix(what, "the "), " ")
+				c.dependants = append(c.dependants, Dependant{Kind: kind, Name: t.Name + "." + strings.TrimPrefix(name, "of "), Table: of.Name, Column: column.Name, Effect: "follows"})
+			}
+		}
+	}
+	for _, t := range c.next.Schema.Tables() {
+		was, ok := c.from.Schema.Stored(t.SQL())
+		if !ok {
+			continue
+		}
+		for what, source := range t.Expressions {
+			for _, n := range named(c.from.Schema, was, *source) {
+				if gone := c.gone(n); gone != "" {
+					blocked = append(blocked, fmt.Sprintf("%s of %s names %s", what, t.Name, gone))
+				}
+			}
+		}
+	}
+	return blocked
+}
+
+// named returns what an expression names of other tables.
+func named(s *core.Schema, t *core.Table, source string) []rules.Named {
+	if t.Builtin || !strings.Contains(source, ".") {
+		return nil
+	}
+	all, err := rules.Names(s, t.SQL(), source)
+	if err != nil {
+		return nil // it is compiled anew, which tells the mistake
+	}
+	return slices.DeleteFunc(all, func(n rules.Named) bool { return n.Table == t.SQL() })
+}
+
+// gone returns what the change takes away of the table or the column, "" when it stays.
+func (c *candidate) gone(n rules.Named) string {
+	was, _ := c.from.Schema.Stored(n.Table)
+	is, live := c.next.Schema.Stored(n.Table)
+	switch column := columnOf(was, n.Column); {
+	case !live:
+		return was.Name
+	case column != nil && columnOf(is, n.Column) == nil && !slices.ContainsFunc(is.Dropped, func(x core.Dropped) bool { return x.Column != nil && x.Column.SQL() == n.Column && x.By != "" }):
+		return was.Name + "." + column.Name
+	}
+	return ""
 }
 
 // names reports whether an expression over a row names the column.
