@@ -35,6 +35,38 @@ func (n *Need) Table() string { return n.e.table.Name }
 // Column returns a column that takes the value of n.
 func (n *Need) Column() *core.Column { return &core.Column{Name: "value", Kind: typeKinds[n.Type]} }
 
+// WriteNeeds returns what the defaults and the rules of the table read of other records when one of its records is created,
+// updated or deleted. The slice is shared: do not change it.
+func (s *Set) WriteNeeds(table string, op core.Op) []*Need {
+	t, ok := s.tables[table]
+	if !ok {
+		return nil
+	}
+	return t.writes[op]
+}
+
+// findWrites finds what [Set.WriteNeeds] returns.
+func (t *tableSet) findWrites() {
+	t.writes = map[core.Op][]*Need{}
+	for _, op := range []core.Op{core.Create, core.Update, core.Delete} {
+		var of []*Expr
+		if op == core.Create {
+			for _, d := range t.defaults {
+				of = append(of, d.value)
+			}
+		}
+		for i := range t.rules {
+			if !t.rules[i].source.Runs(op) {
+				continue
+			}
+			for e := range t.rules[i].expressions {
+				of = append(of, e)
+			}
+		}
+		t.writes[op] = t.needsOf(of, map[*Expr]bool{})
+	}
+}
+
 // Value writes v, in the Go form of the column's kind, as an argument whose type the database knows.
 func Value(b *db.Builder, c *core.Column, v any) {
 	d := dialects[b.Dialect().Name()]

@@ -20,6 +20,7 @@ type tableSet struct {
 	watches  map[string][]Read // see [Set.Watches]
 	reads    map[string][]Read // see [Set.Reads]
 	needs    map[string]bool   // the calculated columns that depend on other records
+	writes   map[core.Op][]*Need
 	defaults []assignment
 	rules    []rule
 }
@@ -48,6 +49,7 @@ func NewSet(s *core.Schema) (*Set, error) {
 		if err := set.checkStored(set.tables[t.Name]); err != nil {
 			return nil, err
 		}
+		set.tables[t.Name].findWrites()
 	}
 	return set, nil
 }

@@ -131,6 +131,9 @@ func (w *writer) prepare(ctx context.Context, u *upsert, rows []core.Record, fro
 	if err := w.number(ctx, u, rows); err != nil {
 		return err
 	}
+	if err := w.foresee(u, rows); err != nil {
+		return err
+	}
 	for i, values := range rows {
 		at := item(n, from+i)
 		if err := w.put(u, values, i, at, res); err != nil {

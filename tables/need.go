@@ -112,6 +112,74 @@ func (a *alteration) ask(c core.Caller) rules.Ask {
 	return next.Ask(c)
 }
 
+// foresee asks at once for what the rows of an insert will need, as far as it can be told from what they hold.
+func (w *writer) foresee(u *upsert, rows []core.Record) error {
+	if creates := w.needs(core.Create); len(creates) > 0 {
+		next := make([]core.Record, 0, len(rows))
+		for i, r := range rows {
+			if u == nil || u.existing[i] == nil {
+				next = append(next, w.expected(creates, r, nil))
+			}
+		}
+		creates = slices.DeleteFunc(slices.Clone(creates), func(n *rules.Need) bool { return slices.Contains(n.Columns, "id") }) // nothing leads to it yet
+		if err := w.tx.Foresee(w.caller, creates, next, nil); err != nil {
+			return err
+		}
+	}
+	if u == nil || len(w.needs(core.Update)) == 0 {
+		return nil
+	}
+	needs := w.needs(core.Update)
+	var next, old []core.Record
+	for i, r := range rows {
+		if was := u.existing[i]; was != nil {
+			next, old = append(next, w.expected(needs, r, was)), append(old, was)
+		}
+	}
+	return w.tx.Foresee(w.caller, needs, next, old)
+}
+
+// foreseeChanges is foresee for records that all get the same values.
+func (w *writer) foreseeChanges(values core.Record, old []core.Record) error {
+	needs := w.needs(core.Update)
+	if len(needs) == 0 || len(old) == 0 {
+		return nil
+	}
+	next := make([]core.Record, len(old))
+	for i, was := range old {
+		next[i] = w.expected(needs, values, was)
+	}
+	return w.tx.Foresee(w.caller, needs, next, old)
+}
+
+// needs returns what a write of the caller reads of other records: for defaults, rules and the rows that he may write.
+func (w *writer) needs(op core.Op) []*rules.Need {
+	all := w.tx.snap.Rules.WriteNeeds(w.table.Name, op)
+	if may := w.may(op); may != nil && may.Rows != nil && len(may.Rows.Needs) > 0 {
+		all = append(slices.Clone(all), may.Rows.Needs...)
+	}
+	return all
+}
+
+// expected returns the columns that the needs depend on, as a record will most likely have them: what is sent, over what it
+// had before. A value that is refused later is left out.
+func (w *writer) expected(needs []*rules.Need, values, old core.Record) core.Record {
+	out := core.Record{}
+	for _, n := range needs {
+		own, _ := w.tx.dependsOn(n)
+		for _, name := range own {
+			c, _ := w.table.Column(name)
+			out[name] = old[name]
+			if v, ok := values[name]; ok {
+				if v, err := c.Parse(v); err == nil {
+					out[name] = v
+				}
+			}
+		}
+	}
+	return out
+}
+
 // outside returns what reads and never writes, in the unit of work that ctx carries or outside.
 func (s *Store) outside(ctx context.Context, snap *Snapshot) *Tx {
 	conn := s.conn(ctx)

@@ -55,6 +55,9 @@ func (tx *Tx) update(ctx context.Context, u Update) (res Result, err error) {
 	if err := w.limit(len(old), u.AtMost); err != nil {
 		return Result{}, err
 	}
+	if err := w.foreseeChanges(set.values, old); err != nil {
+		return Result{}, err
+	}
 	for i, r := range old {
 		at := item(len(old), i)
 		changed, err := w.updateOne(ctx, u.IfVersion, set, deltas, r, at)
