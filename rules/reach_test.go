@@ -1,8 +1,8 @@
 package rules
 
 import (
-	"context"
 	"cmp"
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"

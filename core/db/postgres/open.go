@@ -63,6 +63,7 @@ func (Dialect) Open(ctx context.Context, source string, o db.Options) (db.Engine
 	params["timezone"] = "UTC"
 	params["intervalstyle"] = "iso_8601"
 	params["lock_timeout"] = "10s"
+	params["jit"] = "off" // compiling a statement of many subqueries takes longer than to run it, and the costs of formulas are overestimated
 	params["idle_in_transaction_session_timeout"] = "120s"
 	if o.ReadOnly {
 		params["default_transaction_read_only"] = "on"
