@@ -151,7 +151,7 @@ func (w *writer) aside() bool {
 	}
 	return !slices.ContainsFunc(w.stored, func(c *core.Column) bool {
 		_, holds := w.create.Column(c.Name)
-		return holds != nil || c.Kind == core.Autonumber || c.Default != "" || c.Formula != ""
+		return holds != nil || c.Kind == core.Autonumber || c.Default != "" || c.Calculated()
 	})
 }
 

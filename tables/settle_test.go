@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"colonnade/authz"
 	"colonnade/core"
 	"colonnade/core/db"
 	"colonnade/core/db/dbtest"
@@ -566,4 +567,104 @@ func TestIdleColumns(t *testing.T) {
 			t.Errorf("the invoice is %v, want the total 3 in version 2", r)
 		}
 	})
+}
+
+// TestWritersBelowOneRecord has writers add items to the same invoices at once: they wait for each other, and none is refused.
+func TestWritersBelowOneRecord(t *testing.T) {
+	each(t, func(t *testing.T, s *Store) {
+		totals(t, s)
+		ids := mustInsert(t, root(t), s, "invoice", core.Record{"name": "a"}, core.Record{"name": "b"})
+		const writers, items = 4, 15
+		run(t, writers, func(i int) error {
+			for n := range items {
+				rows := []core.Record{{"price": 1, "invoice_id": string(ids[(i+n)%2])}, {"price": 1, "invoice_id": string(ids[(i+n+1)%2])}}
+				if _, err := insert(root(t), s, "item", rows...); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		for _, id := range ids {
+			if r := find(t, s, "invoice", id); r["total"] != int64(writers*items) || r["version"] != int64(writers*items+1) {
+				t.Errorf("an invoice is %v, want the total %d, and a version for each change", r, writers*items)
+			}
+		}
+	})
+}
+
+// TestStoredReadsLikeVirtual asks for a stored column and for a virtual one with the same formula, as callers who may read more
+// or less of what they depend on: the answers are the same, whether the column is selected, compared, sorted by or counted.
+func TestStoredReadsLikeVirtual(t *testing.T) {
+	each(t, func(t *testing.T, s *Store) {
+		number := func(name string) core.Column { return core.Column{Name: name, Kind: core.Integer} }
+		define(t, s,
+			core.CreateTable{Define: core.Table{Name: "account", Columns: []core.Column{number("credit")}}},
+			core.CreateTable{Define: core.Table{Name: "invoice", Columns: []core.Column{number("rate"), {Name: "account_id", Kind: core.Lookup, Target: "account"}}}},
+			core.CreateTable{Define: core.Table{Name: "item", Columns: []core.Column{number("price"), {Name: "invoice_id", Kind: core.Lookup, Target: "invoice"}}}})
+		twins := []struct{ table, name, formula string }{
+			{"item", "credit", "invoice.account.credit"}, {"invoice", "total", "item.sum(i, i.price) * rate"},
+			{"account", "total", "invoice.sum(x, x.item.sum(i, i.price) * x.rate)"}, {"account", "lines", "invoice.sum(x, x.item.count())"},
+		}
+		for _, w := range twins {
+			c := core.Column{Name: w.name, Kind: core.Integer, Formula: w.formula}
+			define(t, s, core.AddColumn{To: w.table, Add: c})
+			c.Name, c.Stored = w.name+"_stored", true
+			define(t, s, core.AddColumn{To: w.table, Add: c})
+		}
+		r := rand.New(rand.NewPCG(5, 6))
+		var accounts, invoices []core.ID
+		for range 6 {
+			accounts = append(accounts, mustInsert(t, root(t), s, "account", core.Record{"credit": r.IntN(5)})...)
+		}
+		for range 15 {
+			invoices = append(invoices, mustInsert(t, root(t), s, "invoice", core.Record{"rate": r.IntN(4), "account_id": string(accounts[r.IntN(6)])})...)
+		}
+		for range 40 {
+			mustInsert(t, root(t), s, "item", core.Record{"price": r.IntN(9), "invoice_id": string(invoices[r.IntN(15)])})
+		}
+		read := func(table, condition string, hidden ...string) authz.Grant {
+			return authz.Grant{Table: table, Privilege: authz.Read, Level: authz.Organization, Condition: condition, Hidden: hidden}
+		}
+		role(t, s, "all", read("account", ""), read("invoice", ""), read("item", ""))
+		role(t, s, "cheap", read("account", ""), read("invoice", "rate < 2"), read("item", ""))
+		role(t, s, "poor", read("account", "credit < 3"), read("invoice", ""), read("item", "price > 2"))
+		role(t, s, "blind", read("account", "", "credit"), read("invoice", ""), read("item", "", "price"))
+		role(t, s, "part", read("account", ""), read("invoice", "rate > 0"), read("invoice", "", "rate"), read("item", ""))
+		role(t, s, "alone", read("account", ""))
+		for _, name := range []string{"all", "cheap", "poor", "blind", "part", "alone"} {
+			ctx := person(t, s, name, core.RootUnit, name)
+			for _, w := range twins {
+				virtual, stored := seenAs(t, ctx, s, w.table, w.name), seenAs(t, ctx, s, w.table, w.name+"_stored")
+				if virtual != stored {
+					t.Errorf("%s reads %s.%s as\n%s\nand when it is stored as\n%s", name, w.table, w.name, virtual, stored)
+				}
+			}
+		}
+	})
+}
+
+// seenAs is everything that the caller can learn of a column.
+func seenAs(t *testing.T, ctx context.Context, s *Store, table, column string) string {
+	t.Helper()
+	var out []string
+	ask := func(q Query) {
+		q.Table = table
+		if q.Fields == nil {
+			q.Fields = []Field{{As: "id", Column: "id"}, {As: "c", Column: column}}
+		}
+		raw, err := s.Query(ctx, s.Snapshot(), q, nil)
+		if err != nil {
+			msg, _, _ := strings.Cut(core.AsError(err).Msg, ";") // without a suggestion
+			raw = []byte(msg)
+		}
+		out = append(out, string(raw))
+	}
+	byID := Order{Column: "id"}
+	ask(Query{Order: []Order{byID}})
+	ask(Query{Order: []Order{{Column: column}, byID}, Fields: []Field{{As: "id", Column: "id"}}})
+	for n := range 6 {
+		ask(Query{Where: Compare{Column: column, Op: Gt, Value: 3 * n}, Order: []Order{byID}, Fields: []Field{{As: "id", Column: "id"}}})
+	}
+	ask(Query{Where: Compare{Column: column, Op: IsNull, Value: true}, Order: []Order{byID}, Fields: []Field{{As: "id", Column: "id"}}})
+	return strings.Join(out, "\n")
 }
