@@ -95,6 +95,21 @@ type candidate struct {
 
 // candidate builds what the changes would make of the present snapshot. Nothing is touched.
 func (tx *Tx) candidate(ctx context.Context, changes []core.Change) (*candidate, error) {
+	c, err := tx.follow(ctx, changes)
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.store.build(c.next); err != nil {
+		return nil, err
+	}
+	if err := c.definers(core.CallerFrom(ctx)); err != nil {
+		return nil, err
+	}
+	return c, c.testRules()
+}
+
+// follow is candidate before anything is compiled: the schema as it would be, and what names the tables and columns that move.
+func (tx *Tx) follow(ctx context.Context, changes []core.Change) (*candidate, error) {
 	old := tx.snap
 	if err := old.Policy.May(core.CallerFrom(ctx), "define_tables"); err != nil {
 		return nil, err
@@ -130,13 +145,7 @@ func (tx *Tx) candidate(ctx context.Context, changes []core.Change) (*candidate,
 		return cmp.Or(strings.Compare(a.Table, b.Table), strings.Compare(a.Column, b.Column), strings.Compare(a.Kind, b.Kind), strings.Compare(a.Name, b.Name), strings.Compare(a.Effect, b.Effect))
 	})
 	c.dependants = slices.Compact(c.dependants)
-	if err := tx.store.build(c.next); err != nil {
-		return nil, err
-	}
-	if err := c.definers(core.CallerFrom(ctx)); err != nil {
-		return nil, err
-	}
-	return c, c.testRules()
+	return c, nil
 }
 
 // record keeps the new definitions, with those that follow them, and the change itself.
