@@ -56,7 +56,7 @@ func (t *tableSet) findWrites() {
 			}
 		}
 		for i := range t.rules {
-			if !t.rules[i].source.Runs(op) {
+			if !t.rules[i].source.Runs(op) || t.rules[i].late && op != core.Delete { // which ask later
 				continue
 			}
 			for e := range t.rules[i].expressions {

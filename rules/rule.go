@@ -16,6 +16,9 @@ type rule struct {
 	do        []deed
 	otherwise []deed
 	parts     func() ([]part, error) // of the condition, for a log
+
+	needs []*Need // what it reads of other records
+	late  bool    // it checks by them, and so looks when the record is written
 }
 
 // Write is a record that is about to be written, as its rules see it and change it.
@@ -41,16 +44,19 @@ type Viewer interface {
 	Knows(column string) bool
 	// Sees reports whether the writer may read the column of the record, as it will be or, with old, as it was.
 	Sees(column string, old bool) (bool, error)
+	// Reaches reports whether the writer may read what r leads to, whatever the records.
+	Reaches(r Read) bool
 }
 
-// sees reports whether the writer may read all that the expression reads. nil reads nothing. What it reads of other records
-// nobody is told: rules see more of them than the writer may.
+// sees reports whether the writer may read all that the expression reads. nil reads nothing.
 func (w *Write) sees(e *Expr) (bool, error) {
 	if w.Viewer == nil || e == nil {
 		return true, nil
 	}
-	if len(e.Needs) > 0 {
-		return false, nil
+	for _, r := range e.Reads {
+		if len(r.Path) > 0 && !w.Viewer.Reaches(r) {
+			return false, nil
+		}
 	}
 	for _, of := range []struct {
 		columns []string
@@ -124,17 +130,32 @@ func compileDeeds(env language, t *core.Table, r *core.Rule, sources []core.Deed
 }
 
 // Apply runs the business rules of the table, in their order, over the record that is about to be written, and changes it in
-// place. Conditions and values see what earlier actions did.
+// place. Conditions and values see what earlier actions did. Of a record that is created or changed, [Set.Verify] asks the rest.
 //
 // A refusal is an error of the kind Failed with the rule, the column and the message for the writer.
 func (s *Set) Apply(table string, w *Write) error {
+	return s.run("rules.Apply", table, w, func(r *rule) bool { return !r.late || w.Op == core.Delete })
+}
+
+// Verify asks those rules that check a record by what other records hold, when it is written together with all that is written
+// with it.
+func (s *Set) Verify(table string, w *Write) error {
+	return s.run("rules.Verify", table, w, func(r *rule) bool { return r.late && w.Op != core.Delete })
+}
+
+func (s *Set) run(op, table string, w *Write, asked func(r *rule) bool) error {
 	t, ok := s.tables[table]
 	if !ok {
-		return core.E("rules.Apply", core.NotFound, core.At{Table: table}, "there is no such table")
+		return core.E(op, core.NotFound, core.At{Table: table}, "there is no such table")
 	}
 	for i := range t.rules {
-		if err := t.rules[i].apply(t, w); err != nil {
-			return core.E("rules.Apply", core.At{Table: table, Rule: t.rules[i].source.Name}, err)
+		r := &t.rules[i]
+		if !asked(r) {
+			w.Log.later(r, w)
+			continue
+		}
+		if err := r.apply(t, w); err != nil {
+			return core.E(op, core.At{Table: table, Rule: r.source.Name}, err)
 		}
 	}
 	return nil
@@ -154,7 +175,7 @@ func (r *rule) apply(t *tableSet, w *Write) error {
 			deeds = r.otherwise
 		}
 	}
-	if w.Log == nil && len(deeds) == 0 {
+	if w.Log == nil && len(deeds) == 0 { // there is nothing to do
 		return nil
 	}
 	log, err := w.Log.begin(t, r, w, holds)

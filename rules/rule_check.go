@@ -59,7 +59,10 @@ func (t *tableSet) with(next *core.Table) (*tableSet, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &out, out.compileRules(env)
+	if err := out.compileRules(env); err != nil {
+		return nil, err
+	}
+	return &out, out.sortRules()
 }
 
 func (t *tableSet) compileRules(env language) error {

@@ -18,6 +18,7 @@ type Log struct{ Rules []*RuleLog }
 type RuleLog struct {
 	Rule   string
 	Holds  any  // of the condition: true, false, or nil for NULL
+	Later  bool // it checks by other records, when the record is written
 	Unseen bool // the condition reads what the writer may not: neither its value nor its parts are told
 	Parts  []PartLog
 	Else   bool // the actions are those of else
@@ -71,6 +72,13 @@ func (l *Log) begin(t *tableSet, r *rule, w *Write, holds any) (*RuleLog, error)
 		out.Parts = append(out.Parts, PartLog{p.source, v})
 	}
 	return out, nil
+}
+
+// later notes a rule that is asked when the record is written.
+func (l *Log) later(r *rule, w *Write) {
+	if l != nil && r.source.Runs(w.Op) && r.source.Scope.Includes(&w.Caller) {
+		l.Rules = append(l.Rules, &RuleLog{Rule: r.source.Name, Later: true})
+	}
 }
 
 // did notes an action, as far as the writer may know of it. What a rule does for a reason that he may not see shows only in

@@ -101,6 +101,8 @@ func (v blind) Sees(column string, _ bool) (bool, error) {
 	return !strings.Contains(v.unread+v.unknown, column), nil
 }
 
+func (v blind) Reaches(r Read) bool { return !strings.Contains(v.unread+v.unknown, r.Column) }
+
 func TestLog(t *testing.T) {
 	table := orders
 	table.Rules = []core.Rule{

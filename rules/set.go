@@ -49,6 +49,9 @@ func NewSet(s *core.Schema) (*Set, error) {
 		if err := set.checkStored(set.tables[t.Name]); err != nil {
 			return nil, err
 		}
+		if err := set.tables[t.Name].sortRules(); err != nil {
+			return nil, core.E("rules.NewSet", core.At{Table: t.Name}, err)
+		}
 		set.tables[t.Name].findWrites()
 	}
 	return set, nil

@@ -71,6 +71,7 @@ func (w *writer) flush(ctx context.Context) error {
 		return err
 	}
 	w.tx.remember(w)
+	w.noteLate()
 	w.tx.wrote()
 	w.batch = w.batch[:0]
 	return nil

@@ -42,6 +42,7 @@ const batchRows = 2500
 // Insert runs an insert in a unit of work: all of its rows are written, or none unless Report is set.
 func (tx *Tx) Insert(ctx context.Context, in Insert) (res Result, err error) {
 	const op = "tables.Insert"
+	since := len(tx.late)
 	switch {
 	case in.Report:
 		res, err = tx.insertEach(ctx, in)
@@ -49,6 +50,12 @@ func (tx *Tx) Insert(ctx context.Context, in Insert) (res Result, err error) {
 		res, err = tx.insertNested(ctx, in)
 	default:
 		res, err = tx.insertFlat(ctx, in)
+	}
+	if err == nil {
+		err = tx.verify(ctx, since)
+		if len(in.With) > 0 { // of which list would the item be?
+			err = unplaced(err)
+		}
 	}
 	if err != nil {
 		return Result{}, core.E(op, tx.keep(err))

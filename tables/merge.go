@@ -28,7 +28,11 @@ type Merged struct {
 // it takes over. The caller needs the rights to change the winner and to delete the losers, and to read what is taken; what
 // looks up the losers follows by the definition of the tables. The history of all of them names the merge.
 func (tx *Tx) Merge(ctx context.Context, m Merge) (Merged, error) {
+	since := len(tx.late)
 	out, err := tx.merge(ctx, m)
+	if err == nil {
+		err = tx.verify(ctx, since)
+	}
 	return out, core.E("tables.Merge", tx.keep(err))
 }
 
@@ -278,7 +282,11 @@ type Kept struct {
 // again. What was changed since the merge stays, and is told. The caller needs the rights to change the winner, and to
 // read, create and delete the losers.
 func (tx *Tx) Unmerge(ctx context.Context, table string, merge core.ID) (Unmerged, error) {
+	since := len(tx.late)
 	out, err := tx.unmerge(ctx, table, merge)
+	if err == nil {
+		err = tx.verify(ctx, since)
+	}
 	return out, core.E("tables.Unmerge", tx.keep(err))
 }
 

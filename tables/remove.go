@@ -20,7 +20,11 @@ type Remove struct {
 // Delete runs a delete in a unit of work. What looks the records up goes too, is set to null or stands in the way, as
 // the lookups say. The records stay in the history, from where [Tx.Restore] brings them back.
 func (tx *Tx) Delete(ctx context.Context, d Remove) (Result, error) {
+	since := len(tx.late)
 	res, err := tx.delete(ctx, d)
+	if err == nil {
+		err = tx.verify(ctx, since)
+	}
 	return res, core.E("tables.Delete", tx.keep(err))
 }
 
@@ -184,7 +188,7 @@ func (r *removal) rules(ctx context.Context) error {
 				return err
 			}
 			for _, o := range old {
-				if err := w.ruled(core.Delete, nil, o, o); err != nil {
+				if _, err := w.ruled(core.Delete, nil, o, o); err != nil {
 					return r.conceal(ctx, name, o, err)
 				}
 			}

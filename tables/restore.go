@@ -9,6 +9,7 @@ import (
 	"colonnade/authz"
 	"colonnade/core"
 	"colonnade/core/db"
+	"colonnade/rules"
 )
 
 // Restore brings deleted records back, as they last were and one version on, with the records that went in the same
@@ -17,7 +18,11 @@ import (
 // The caller needs the rights to read, create and delete the records. What comes back with them comes by the definition
 // of the tables, as it went. A key that is taken, or a record that one of them looks up and that is gone, refuses it all.
 func (tx *Tx) Restore(ctx context.Context, table string, ids ...core.ID) (Result, error) {
+	since := len(tx.late)
 	res, err := tx.restore(ctx, table, ids)
+	if err == nil {
+		err = tx.verify(ctx, since)
+	}
 	return res, core.E("tables.Restore", tx.keep(err))
 }
 
@@ -306,7 +311,8 @@ func (r *revival) insert(ctx context.Context, table string) error {
 		}
 		for _, l := range found {
 			next := l.record.Clone()
-			if err := r.ruled(w, next, l.record); err != nil {
+			late, err := r.ruled(w, next, l.record)
+			if err != nil {
 				return r.conceal(ctx, table, nil, err)
 			}
 			next["version"] = l.version + 1
@@ -317,7 +323,7 @@ func (r *revival) insert(ctx context.Context, table string) error {
 			if err := w.complete(next); err != nil {
 				return r.conceal(ctx, table, nil, err)
 			}
-			w.batch = append(w.batch, change{op: core.Create, after: next, ruled: true})
+			w.batch = append(w.batch, change{op: core.Create, after: next, ruled: true, late: late})
 		}
 		if err := r.parents(ctx, w); err != nil {
 			return err
@@ -330,14 +336,15 @@ func (r *revival) insert(ctx context.Context, table string) error {
 }
 
 // ruled runs the business rules over a record that comes back: to them it is written again, unchanged.
-func (r *revival) ruled(w *writer, next, was core.Record) error {
+func (r *revival) ruled(w *writer, next, was core.Record) (*rules.Write, error) {
 	for _, c := range w.derived { // for rules to see what it will be
 		delete(next, c.Name)
 	}
-	if err := w.ruled(core.Update, nil, next, was); err != nil {
-		return err
+	late, err := w.ruled(core.Update, nil, next, was)
+	if err != nil {
+		return nil, err
 	}
-	return w.changedMoney(input{}, was, next)
+	return late, w.changedMoney(input{}, was, next)
 }
 
 // parents refuses records that look up others that are gone.
@@ -421,6 +428,7 @@ func (r *revival) put(ctx context.Context, w *writer) error {
 	}
 	w.tx.events = true
 	w.tx.remember(w)
+	w.noteLate()
 	w.batch = w.batch[:0]
 	return nil
 }

@@ -2,18 +2,28 @@ package tables
 
 import (
 	"fmt"
+	"slices"
 
 	"colonnade/authz"
 	"colonnade/core"
 	"colonnade/rules"
 )
 
-// ruled runs the business rules over a record that is about to be written, in place. given is what the caller sent for it.
-func (w *writer) ruled(op core.Op, given, next, old core.Record) error {
-	if !w.tx.snap.Rules.HasRules(w.table.Name, op) {
-		return nil
+// ruled runs the business rules over a record that is about to be written, in place. given is what the caller sent for it. It
+// returns what rules have still to check when the record is written, nil when that is nothing.
+func (w *writer) ruled(op core.Op, given, next, old core.Record) (*rules.Write, error) {
+	set := w.tx.snap.Rules
+	if !set.HasRules(w.table.Name, op) {
+		return nil, nil
 	}
-	return w.tx.snap.Rules.Apply(w.table.Name, w.ruleWrite(op, given, next, old))
+	asked := w.ruleWrite(op, given, next, old)
+	if err := set.Apply(w.table.Name, asked); err != nil {
+		return nil, err
+	}
+	if !set.Verifies(w.table.Name, op) {
+		return nil, nil
+	}
+	return asked, nil
 }
 
 // ruleWrite is the record as its rules see it.
@@ -84,6 +94,28 @@ func (v *viewer) Sees(column string, old bool) (bool, error) {
 		}
 	}
 	return shown, nil
+}
+
+// Reaches implements rules.Viewer: every table on the way must be open to the caller, all records of it, with the lookups that
+// lead on and the column in the end.
+func (v *viewer) Reaches(r rules.Read) bool {
+	snap := v.w.tx.snap
+	open := func(table string, columns ...string) bool {
+		may, err := snap.Policy.Decide(v.w.caller, table, authz.Read)
+		return err == nil && may.Rows == nil && !slices.ContainsFunc(columns, func(c string) bool {
+			shown, guard := may.Column(c)
+			return !shown || guard != nil
+		})
+	}
+	for i, s := range r.Path {
+		if !open(s.From) || !open(s.Relation.Table, r.At(i)...) || !s.Relation.Many && !open(s.From, s.Own()...) {
+			return false
+		}
+		if s.Relation.Through != "" && !open(s.Relation.Through) {
+			return false
+		}
+	}
+	return true
 }
 
 // sent reports whether the column holds what the caller sent, or is calculated from nothing else.

@@ -187,6 +187,7 @@ func (s *Store) evaluateRules() core.Action {
 			{Name: "trace", Kind: core.Object, List: true, Required: true, Doc: "What each rule made of it, in order.", Fields: []core.Column{
 				{Name: "rule", Kind: core.Text, Required: true, Doc: "The rule."},
 				{Name: "holds", Kind: core.Boolean, Doc: "The value of its condition."},
+				{Name: "later", Kind: core.Boolean, Required: true, Doc: "Whether it checks by other records, which it does when the record is written."},
 				{Name: "unseen", Kind: core.Boolean, Required: true, Doc: "Whether the condition reads what you may not, so that neither its value nor its parts are told."},
 				{Name: "parts", Kind: core.Object, List: true, Required: true, Doc: "The parts of the condition.", Fields: []core.Column{text("source", "The part."), {Name: "value", Kind: core.Boolean, Doc: "Its value."}}},
 				{Name: "else", Kind: core.Boolean, Required: true, Doc: "Whether the other actions were done."},
@@ -244,7 +245,7 @@ func (a *Advice) record(t *core.Table) core.Record {
 		for _, d := range r.Did {
 			did = append(did, map[string]any{"do": d.Do, "column": orNull(d.Column), "before": value(d.Column, d.Before), "after": value(d.Column, d.After), "refused": d.Refused, "message": orNull(d.Message)})
 		}
-		trace = append(trace, map[string]any{"rule": r.Rule, "holds": r.Holds, "unseen": r.Unseen, "parts": parts, "else": r.Else, "did": did})
+		trace = append(trace, map[string]any{"rule": r.Rule, "holds": r.Holds, "later": r.Later, "unseen": r.Unseen, "parts": parts, "else": r.Else, "did": did})
 	}
 	return core.Record{
 		"ok": len(refused) == 0, "values": json.RawMessage(t.AppendJSON(nil, a.Record)), "required": list(a.Required), "locked": list(a.Locked), "hidden": list(a.Hidden),

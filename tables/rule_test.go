@@ -2,8 +2,11 @@ package tables
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"testing"
 
+	"colonnade/core"
 	"colonnade/core/db"
 	"colonnade/core/db/dbtest"
 )
@@ -66,5 +69,63 @@ func TestRuleAsCode(t *testing.T) {
 				}
 			}
 		})
+	})
+}
+
+// TestRulesHoldAtOnce has many write the lines of one order at once: the rules on what they hold together are never broken.
+func TestRulesHoldAtOnce(t *testing.T) {
+	each(t, func(t *testing.T, s *Store) {
+		define(t, s,
+			core.CreateTable{Define: core.Table{Name: "buyer", Columns: []core.Column{{Name: "name", Kind: core.Text}}}},
+			core.CreateTable{Define: core.Table{Name: "sale", Columns: []core.Column{{Name: "buyer_id", Kind: core.Lookup, Target: "buyer"}, {Name: "most", Kind: core.Integer}}}},
+			core.CreateTable{Define: core.Table{Name: "line", Columns: []core.Column{
+				{Name: "sale_id", Kind: core.Lookup, Target: "sale", Inverse: "lines"}, {Name: "place", Kind: core.Integer}, {Name: "amount", Kind: core.Integer},
+			}}},
+			core.PutRule{On: "line", Put: core.Rule{Name: "sum", When: "sale.lines.sum(l, l.amount) > sale.most", Do: []core.Deed{{Do: "fail", Message: "too much"}}}},
+			core.PutRule{On: "line", Put: core.Rule{Name: "place", When: "sale.lines.count(l, l.place == place) > 1", Do: []core.Deed{{Do: "fail", Message: "taken"}}}},
+			core.PutRule{On: "sale", Put: core.Rule{Name: "few", When: "buyer.sale.count() > 3", Do: []core.Deed{{Do: "fail", Message: "too many"}}}},
+			core.PutRule{On: "sale", Put: core.Rule{Name: "all", When: "buyer.sale.sum(x, x.lines.sum(l, l.amount)) > 1000", Do: []core.Deed{{Do: "fail", Message: "wide"}}}},
+		)
+		buyer := mustInsert(t, root(t), s, "buyer", core.Record{"name": "b"})[0]
+		sale := mustInsert(t, root(t), s, "sale", core.Record{"buyer_id": string(buyer), "most": 50})[0]
+		const writers = 8
+		var done sync.WaitGroup
+		var refused atomic.Int64
+		for n := range writers {
+			done.Go(func() {
+				for i := range 5 {
+					_, err := insert(root(t), s, "line", core.Record{"sale_id": string(sale), "place": int64(i), "amount": int64(7 + n%2)})
+					if _, bad := insert(root(t), s, "sale", core.Record{"buyer_id": string(buyer), "most": 1}); bad != nil {
+						err = bad
+					}
+					if err != nil {
+						refused.Add(1)
+						if k := core.KindOf(err); k != core.Failed && k != core.Conflict {
+							t.Error(err)
+						}
+					}
+				}
+			})
+		}
+		done.Wait()
+		if refused.Load() == 0 {
+			t.Error("nobody was refused")
+		}
+		places, sum := map[any]bool{}, int64(0)
+		lines, err := s.Records(root(t), s.Snapshot(), Query{Table: "line"})
+		must(t, err)
+		for _, l := range lines {
+			if places[l["place"]] {
+				t.Errorf("two lines have the place %v", l["place"])
+			}
+			places[l["place"]] = true
+			sum += l["amount"].(int64)
+		}
+		if sum > 50 || len(lines) < 4 {
+			t.Errorf("%d lines have the amount %d", len(lines), sum)
+		}
+		if n := count(t, s, "sale"); n != 3 {
+			t.Errorf("the buyer has %d sales", n)
+		}
 	})
 }

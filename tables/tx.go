@@ -21,6 +21,7 @@ type Tx struct {
 	events  bool
 	define  bool                // it may change the schema and the policy
 	fresh   map[key]core.Record // what the unit created and has not touched since
+	late    []lateWrite         // what was written, and rules still have to check
 	known   map[answerKey]any   // what was asked of other records since the last write
 	query   func(*db.Builder, *db.Shape) ([]byte, error)
 	stale   []stale     // what was made stale, in the order in which it was
@@ -100,6 +101,9 @@ func (tx *Tx) run(ctx context.Context, last bool, f func(context.Context, *Tx) e
 	if tx.failed != nil {
 		return tx.failed
 	}
+	if err := tx.verify(ctx, 0); err != nil {
+		return err
+	}
 	if err := tx.settle(ctx); err != nil {
 		return err
 	}
@@ -161,13 +165,16 @@ func (tx *Tx) Savepoint(ctx context.Context, f func() error) error {
 	if tx.failed != nil {
 		return core.E(op, tx.failed)
 	}
-	snap, events, made, settled := tx.snap, tx.events, len(tx.stale), tx.settled
+	snap, events, made, settled, late := tx.snap, tx.events, len(tx.stale), tx.settled, len(tx.late)
 	tx.nested++
 	defer func() { tx.nested-- }()
 	var inner error
 	err := tx.db.Savepoint(ctx, func() error {
 		if inner = f(); inner == nil {
 			inner = tx.failed
+		}
+		if inner == nil {
+			inner = tx.verify(ctx, late)
 		}
 		return inner
 	})
@@ -179,6 +186,8 @@ func (tx *Tx) Savepoint(ctx context.Context, f func() error) error {
 	}
 	tx.snap, tx.events, tx.failed, tx.fresh = snap, events, nil, nil
 	tx.stale, tx.settled = tx.stale[:made], settled
+	tx.late = tx.late[:late]
+	tx.wrote()
 	return core.E(op, err)
 }
 

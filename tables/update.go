@@ -26,7 +26,11 @@ type Update struct {
 
 // Update runs an update in a unit of work.
 func (tx *Tx) Update(ctx context.Context, u Update) (Result, error) {
+	since := len(tx.late)
 	res, err := tx.update(ctx, u)
+	if err == nil {
+		err = tx.verify(ctx, since)
+	}
 	return res, core.E("tables.Update", tx.keep(err))
 }
 
@@ -208,7 +212,11 @@ type RowUpdate struct {
 
 // UpdateRows changes records, each in its own way. Records that are gone or out of reach are left out.
 func (tx *Tx) UpdateRows(ctx context.Context, table string, rows []RowUpdate) (Result, error) {
+	since := len(tx.late)
 	res, err := tx.updateRows(ctx, table, rows, nil)
+	if err == nil {
+		err = tx.verify(ctx, since)
+	}
 	return res, core.E("tables.UpdateRows", tx.keep(err))
 }
 

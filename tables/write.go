@@ -50,9 +50,10 @@ type writer struct {
 type change struct {
 	op            core.Op
 	before, after core.Record
-	item          int  // 1-based position in the input; 0 for the only one
-	given         bool // of a new record: the id came from the caller, and may have been used before
-	ruled         bool // the business rules were asked
+	item          int          // 1-based position in the input; 0 for the only one
+	given         bool         // of a new record: the id came from the caller, and may have been used before
+	ruled         bool         // the business rules were asked
+	late          *rules.Write // what they have still to check when the record is written
 }
 
 // record is the record that the change is about.
@@ -260,7 +261,8 @@ func (w *writer) add(values core.Record, item int) (_ core.ID, err error) {
 	if err := w.newMoney(next); err != nil { // which rules look at
 		return "", err
 	}
-	if err := w.ruled(core.Create, given, next, nil); err != nil {
+	late, err := w.ruled(core.Create, given, next, nil)
+	if err != nil {
 		return "", err
 	}
 	if err := w.newMoney(next); err != nil { // which they may have changed
@@ -278,7 +280,7 @@ func (w *writer) add(values core.Record, item int) (_ core.ID, err error) {
 	if err := w.inReach(core.Create, nil, next, in.guards); err != nil {
 		return "", err
 	}
-	w.batch = append(w.batch, change{op: core.Create, after: next, item: item, given: named, ruled: true})
+	w.batch = append(w.batch, change{op: core.Create, after: next, item: item, given: named, ruled: true, late: late})
 	id, _ := next["id"].(string)
 	return core.ID(id), nil
 }
@@ -298,7 +300,8 @@ func (w *writer) change(in input, old core.Record, item int) (changed bool, err 
 	if err := w.changedMoney(in, old, next); err != nil {
 		return false, err
 	}
-	if err := w.ruled(core.Update, in.values, next, old); err != nil {
+	late, err := w.ruled(core.Update, in.values, next, old)
+	if err != nil {
 		return false, err
 	}
 	if err := w.changedMoney(in, old, next); err != nil {
@@ -317,7 +320,7 @@ func (w *writer) change(in input, old core.Record, item int) (changed bool, err 
 	if err := w.inReach(core.Update, old, next, in.guards); err != nil {
 		return false, err
 	}
-	w.batch = append(w.batch, change{op: core.Update, before: old, after: next, item: item, ruled: true})
+	w.batch = append(w.batch, change{op: core.Update, before: old, after: next, item: item, ruled: true, late: late})
 	return true, nil
 }
 
