@@ -74,7 +74,6 @@ type RuleTest struct {
 	Op     Op          `json:"op,omitempty"`     // update when there is Old, otherwise create
 	Record TestRecord  `json:"record,omitempty"` // what the writer sends; nothing on delete
 	Old    TestRecord  `json:"old,omitempty"`    // the record before, on update and delete
-	Given  TestRecord  `json:"given,omitempty"`  // what expressions over other records give, by their text
 	Caller *TestCaller `json:"caller,omitempty"` // nobody in particular when left out
 	Now    *time.Time  `json:"now,omitempty"`    // needed when an expression reads the time
 	Expect TestExpect  `json:"expect"`

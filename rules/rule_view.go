@@ -12,7 +12,7 @@ import (
 type View struct {
 	core.Rule // without tests, and without what is not told
 
-	// Server says that the rule reads what its reader may not: only the server can tell what it does.
+	// Server says that the rule reads what its reader may not, or other records: only the server can tell what it does.
 	Server bool
 	Reads  []string // the columns that it reads of the record
 	Old    []string // and of the record before
@@ -33,7 +33,7 @@ func (s *Set) Views(table string, reads, knows func(column string) bool) ([]View
 }
 
 func (r *rule) view(reads, knows func(string) bool) View {
-	v := View{Rule: *r.source}
+	v := View{Rule: *r.source, Server: len(r.needs) > 0}
 	v.Tests = nil
 	columns, old := map[string]bool{}, map[string]bool{}
 	for e := range r.expressions {

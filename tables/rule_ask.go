@@ -80,7 +80,7 @@ var deedOutput = []core.Column{
 
 func (s *Store) tableRules() core.Action {
 	return core.Action{
-		Name: "table_rules", Doc: "Lists the rules in force of a table, in their order, so that a form can do what they say while somebody types. A rule that reads what you may not is told without its text: " +
+		Name: "table_rules", Doc: "Lists the rules in force of a table, in their order, so that a form can do what they say while somebody types. A rule that reads what you may not, or other records, is told without its text: " +
 			"only the server can evaluate it, see evaluate_rules.",
 		Input: []core.Column{required(text("table", "The table."))},
 		Output: []core.Column{{Name: "rules", Kind: core.Object, List: true, Required: true, Doc: "The rules.", Fields: []core.Column{
