@@ -44,6 +44,9 @@ func (n *Snapshot) compileFor(table, source string, use ExpressionUse) (*rules.E
 	if err == nil && use == UseCondition && e.Type != "bool" {
 		err = core.E("tables.compileFor", core.Invalid, core.At{Table: table, Line: 1, Pos: 1}, "a condition is true or false, and this is of the type "+e.TypeWord())
 	}
+	if err == nil && use == UseFormula && e.Type == "choices" {
+		err = core.E("tables.compileFor", core.Invalid, core.At{Table: table, Line: 1, Pos: 1}, "a calculated column is a text, a number, a boolean, a date, a time or a duration, and this is of the type choices")
+	}
 	return e, t, err
 }
 

@@ -66,7 +66,7 @@ func (s *Store) checked(snap *Snapshot, table, source string, use ExpressionUse)
 		reads[i] = r.String()
 	}
 	out := core.Record{"ok": true, "type": e.TypeWord(), "reads": reads, "size": int64(e.Size()), "not_in_sql": orNull(e.Unprintable()), "not_stored": orNull(e.Storable())}
-	if e.Unprintable() == "" && len(e.OldColumns) == 0 {
+	if e.Unprintable() == "" && len(e.OldColumns) == 0 && e.Type != "choices" {
 		text, args, err := s.expressionSQL(snap, t, e)
 		if err != nil {
 			return nil, core.E(op, err)
