@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"colonnade/core"
-	"colonnade/core/db"
 )
 
 // Insert creates records, or changes those that exist already when OnConflict says so.
@@ -86,61 +85,54 @@ func (tx *Tx) insert(ctx context.Context, in Insert) (res Result, err error) {
 	}
 	n := len(in.Rows)
 	res.IDs, res.Items = make([]core.ID, 0, n), make([]Item, 0, n)
-	batches := w.batches(ctx, u, in.Rows, &res)
-	if u == nil && w.aside() {
-		aside := *w
-		aside.columns = nil // which are found out as they are needed
-		batches = db.Ahead(0, aside.batches(ctx, nil, in.Rows, &res))
+	if w.aside(u) {
+		err = w.insertAside(ctx, u, in.Rows, &res)
+	} else {
+		err = w.insertInTurn(ctx, u, in.Rows, &res)
 	}
-	for b := range batches {
-		if b.err != nil {
-			return Result{}, b.err
-		}
-		w.batch = b.changes
-		if err := w.flush(ctx); err != nil {
-			return Result{}, err
-		}
+	if err != nil {
+		return Result{}, err
 	}
 	res.like(w.likened)
 	return res, nil
 }
 
-// batch is some of the rows of an insert, prepared, or what is wrong with one of them.
-type batch struct {
-	changes []change
-	err     error
-}
-
-// batches prepares the rows, and ends with the first error. The changes of a batch are good until the next but one is made.
-func (w *writer) batches(ctx context.Context, u *upsert, rows []core.Record, res *Result) iter.Seq[batch] {
-	return func(yield func(batch) bool) {
+// parts yields what is prepared and written together: some of the rows, and the place of the first.
+func (w *writer) parts(rows []core.Record) iter.Seq2[int, []core.Record] {
+	return func(yield func(int, []core.Record) bool) {
 		size := w.batchSize(len(rows))
-		var turns [2][]change
-		for from := 0; from < len(rows); from += size {
-			part := rows[from:min(from+size, len(rows))]
-			w.batch = slices.Grow(turns[from/size%2][:0], len(part))
-			err := w.prepare(ctx, u, part, from, len(rows), res)
-			turns[from/size%2] = w.batch
-			if !yield(batch{w.batch, err}) || err != nil {
-				return
-			}
+		for from := 0; from < len(rows) && yield(from, rows[from:min(from+size, len(rows))]); from += size {
 		}
 	}
 }
 
-// prepare prepares some of n rows, the first of which is at the place from.
-func (w *writer) prepare(ctx context.Context, u *upsert, rows []core.Record, from, n int, res *Result) error {
-	if u != nil {
-		if err := w.find(ctx, u, rows, from, n); err != nil {
+// insertInTurn prepares a batch and writes it before it looks at the next.
+func (w *writer) insertInTurn(ctx context.Context, u *upsert, rows []core.Record, res *Result) error {
+	for from, part := range w.parts(rows) {
+		if u != nil {
+			if err := w.find(ctx, u, part, from, len(rows)); err != nil {
+				return err
+			}
+		}
+		if err := w.number(ctx, u, part); err != nil {
+			return err
+		}
+		if err := w.foresee(u, part); err != nil {
+			return err
+		}
+		if err := w.prepare(u, part, from, len(rows), res); err != nil {
+			return err
+		}
+		if err := w.flush(ctx); err != nil {
 			return err
 		}
 	}
-	if err := w.number(ctx, u, rows); err != nil {
-		return err
-	}
-	if err := w.foresee(u, rows); err != nil {
-		return err
-	}
+	return nil
+}
+
+// prepare prepares some of n rows, the first of which is at the place from.
+func (w *writer) prepare(u *upsert, rows []core.Record, from, n int, res *Result) error {
+	w.batch = slices.Grow(w.batch[:0], len(rows))
 	for i, values := range rows {
 		at := item(n, from+i)
 		if err := w.put(u, values, i, at, res); err != nil {
@@ -148,18 +140,6 @@ func (w *writer) prepare(ctx context.Context, u *upsert, rows []core.Record, fro
 		}
 	}
 	return nil
-}
-
-// aside reports whether new records can be prepared on a goroutine of their own, while others are written: no rule, right,
-// default or number asks the database.
-func (w *writer) aside() bool {
-	if w.create.Rows != nil || w.tx.snap.Rules.HasRules(w.table.Name, core.Create) {
-		return false
-	}
-	return !slices.ContainsFunc(w.stored, func(c *core.Column) bool {
-		_, holds := w.create.Column(c.Name)
-		return holds != nil || c.Kind == core.Autonumber || c.Default != "" || c.Calculated()
-	})
 }
 
 // inserter returns the write that an insert is, and what it does with records that exist.
@@ -179,7 +159,7 @@ func (tx *Tx) inserter(ctx context.Context, in Insert) (w *writer, u *upsert, er
 	}
 	var where Cond
 	if in.OnConflict != nil {
-		if u, err = w.upsert(in); err != nil {
+		if u, err = w.upsert(ctx, in); err != nil {
 			return nil, nil, err
 		}
 		where = in.OnConflict.Where
@@ -219,15 +199,17 @@ type upsert struct {
 	seen     map[string]int   // by key: the row that had it
 	existing []core.Record    // by row of the batch: the record that has its key, nil where there is none
 	reach    map[core.ID]bool // those of them that the caller may change
+	all      bool             // the caller may change all of them
 }
 
 // upsert checks what the caller wants to be done with records that exist.
-func (w *writer) upsert(in Insert) (u *upsert, err error) {
+func (w *writer) upsert(ctx context.Context, in Insert) (u *upsert, err error) {
 	u = &upsert{OnConflict: in.OnConflict, seen: map[string]int{}}
 	if u.key, err = keyOf(w.table, u.Key); err != nil {
 		return nil, err
 	}
 	if u.Exists {
+		u.all = u.Where == nil && w.tx.reachesAll(ctx, in.Table, core.Update)
 		return u, w.mustUpdate(u, in.Rows)
 	}
 	for _, c := range u.key.columns { // what may not be written must not be asked for either
@@ -241,6 +223,7 @@ func (w *writer) upsert(in Insert) (u *upsert, err error) {
 	if _, w.update, err = w.tx.snap.decide(w.caller, in.Table, core.Update); err != nil {
 		return nil, err
 	}
+	u.all = u.Where == nil && w.tx.reachesAll(ctx, in.Table, core.Update)
 	return u, w.mayTake(u)
 }
 
@@ -270,8 +253,12 @@ func (w *writer) mustUpdate(u *upsert, rows []core.Record) error {
 }
 
 // find looks for the records that a batch of n rows collides with; the batch begins at the row from.
-func (w *writer) find(ctx context.Context, u *upsert, rows []core.Record, from, n int) (err error) {
-	if u.existing, err = w.existing(ctx, u, rows, from, n); err != nil || len(u.Update) == 0 {
+func (w *writer) find(ctx context.Context, u *upsert, rows []core.Record, from, n int) error {
+	f, err := w.look(ctx, u, rows, from, n, nil)
+	if err == nil {
+		err = u.read(f)
+	}
+	if err != nil || len(u.Update) == 0 || u.all {
 		return err
 	}
 	var ids []core.ID
@@ -294,16 +281,24 @@ func (w *writer) find(ctx context.Context, u *upsert, rows []core.Record, from, 
 // maxOr is how many keys of several columns one statement looks for.
 const maxOr = 200
 
-// existing finds the record that each of the rows collides with, nil where there is none, and locks it.
-func (w *writer) existing(ctx context.Context, u *upsert, rows []core.Record, from, n int) ([]core.Record, error) {
+// found is what the database has of the records that the rows of a batch collide with.
+type found struct {
+	rows int
+	at   map[string]int // by key: the row of the batch
+	raw  []byte         // the records as lists of JSON,
+	ends []int          // which end there
+}
+
+// look finds the record that each of the rows collides with, and locks it. It writes what it finds over raw.
+func (w *writer) look(ctx context.Context, u *upsert, rows []core.Record, from, n int, raw []byte) (*found, error) {
 	const op = "tables.existing"
-	at := make(map[string]int, len(rows)) // by key: the row of this batch
+	f := &found{rows: len(rows), at: make(map[string]int, len(rows)), raw: raw[:0]}
+	values := make(core.Record, len(u.key.columns))
 	var single []any
 	var several []Cond
 	for i, r := range rows {
 		place := core.At{Table: w.table.Name, Item: item(n, from+i)}
-		values, err := u.key.parse(r)
-		if err != nil {
+		if err := u.key.parse(r, values); err != nil {
 			return nil, core.E(op, place, err)
 		}
 		key, ok := u.key.of(values)
@@ -313,7 +308,7 @@ func (w *writer) existing(ctx context.Context, u *upsert, rows []core.Record, fr
 		if j, ok := u.seen[key]; ok {
 			return nil, core.E(op, core.Invalid, place, fmt.Sprintf("the row has the same key as row %d: send one of them", j+1))
 		}
-		u.seen[key], at[key] = from+i, i
+		u.seen[key], f.at[key] = from+i, i
 		if v := values[u.key.columns[0].Name]; len(u.key.columns) == 1 && v != nil {
 			single = append(single, v)
 		} else {
@@ -331,20 +326,37 @@ func (w *writer) existing(ctx context.Context, u *upsert, rows []core.Record, fr
 	if u.Exists { // what is out of reach is not there
 		priv = core.Update
 	}
-	out := make([]core.Record, len(rows))
 	for _, part := range parts {
-		found, err := w.tx.records(ctx, w.table.Name, priv, part, true)
+		r, err := w.tx.reach(ctx, w.table.Name, priv, part)
+		if err == nil {
+			f.raw, err = w.tx.fetch(ctx, r, r.table.Stored, w.tx.db.Lock(), f.raw)
+		}
 		if err != nil {
 			return nil, err
 		}
-		for _, r := range found {
+		f.ends = append(f.ends, len(f.raw))
+	}
+	return f, nil
+}
+
+// read takes over what was found.
+func (u *upsert) read(f *found) error {
+	u.existing = make([]core.Record, f.rows)
+	from := 0
+	for _, end := range f.ends {
+		records, err := decode(u.key.table, f.raw[from:end])
+		if err != nil {
+			return err
+		}
+		from = end
+		for _, r := range records {
 			key, _ := u.key.of(r)
-			if i, ok := at[key]; ok {
-				out[i] = r
+			if i, ok := f.at[key]; ok {
+				u.existing[i] = r
 			}
 		}
 	}
-	return out, nil
+	return nil
 }
 
 // merge changes the record that an inserted row collides with. The caller needs the right to update it.
@@ -354,20 +366,14 @@ func (w *writer) merge(u *upsert, values, old core.Record, res *Result, item int
 		res.ignored(id)
 		return nil
 	}
-	if !u.reach[id] {
+	if !u.all && !u.reach[id] {
 		if u.Where != nil {
 			res.ignored(id)
 			return nil
 		}
 		return core.E("tables.merge", core.Denied, core.At{Table: w.table.Name}, "a record with this key exists, and you may not change it")
 	}
-	set := core.Record{}
-	for _, name := range u.Update {
-		if v, ok := values[name]; ok {
-			set[name] = v
-		}
-	}
-	in, err := w.parse(core.Update, set)
+	in, err := w.parseSome(core.Update, values, u.Update)
 	if err != nil {
 		return err
 	}

@@ -44,20 +44,19 @@ func (k *uniqueKey) add(columns ...string) error {
 	return nil
 }
 
-// parse returns the values of the key in their Go forms. A NULL that the key refuses is an error.
-func (k *uniqueKey) parse(values core.Record) (core.Record, error) {
-	out := make(core.Record, len(k.columns))
+// parse puts the values of the key into out, in their Go forms. A NULL that the key refuses is an error.
+func (k *uniqueKey) parse(values, out core.Record) error {
 	for _, c := range k.columns {
 		v, err := c.Parse(values[c.Name])
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if v == nil && k.nulls == core.NullsRefuse {
-			return nil, core.E("tables.parseKey", core.Invalid, core.At{Column: c.Name}, "a value is required: the column is part of the key "+k.name+", which takes no null")
+			return core.E("tables.parseKey", core.Invalid, core.At{Column: c.Name}, "a value is required: the column is part of the key "+k.name+", which takes no null")
 		}
 		out[c.Name] = v
 	}
-	return out, nil
+	return nil
 }
 
 // of returns what a record holds in the key as one text. ok is false when the record is like no other, whatever they hold.
@@ -105,9 +104,9 @@ func (tx *Tx) named(ctx context.Context, in Insert) ([]core.ID, error) {
 	texts := make([]string, len(in.Rows))
 	var asked []Cond
 	found := map[string]core.ID{}
+	values := make(core.Record, len(key.columns))
 	for i, r := range in.Rows {
-		values, err := key.parse(r)
-		if err != nil {
+		if err := key.parse(r, values); err != nil {
 			return nil, core.E(op, core.At{Table: t.Name, Item: i + 1}, err)
 		}
 		var ok bool

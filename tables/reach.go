@@ -78,6 +78,15 @@ func (tx *Tx) lockIf(lock bool) string {
 
 // read reads columns of the records in reach; lock is what the statement ends with.
 func (tx *Tx) read(ctx context.Context, r *reach, columns iter.Seq[*core.Column], lock string) ([]core.Record, error) {
+	raw, err := tx.fetch(ctx, r, columns, lock, nil)
+	if err != nil {
+		return nil, err
+	}
+	return decode(r.table, raw)
+}
+
+// fetch appends the records that read returns to dst, as a list of JSON for decode.
+func (tx *Tx) fetch(ctx context.Context, r *reach, columns iter.Seq[*core.Column], lock string, dst []byte) ([]byte, error) {
 	s := &selection{shape: &db.Shape{Many: true}}
 	for c := range columns {
 		s.add(db.ShapeField{Key: c.Name, Kind: c.Kind}, func(b *db.Builder) { b.Name(r.alias, c.SQL()) })
@@ -88,11 +97,21 @@ func (tx *Tx) read(ctx context.Context, r *reach, columns iter.Seq[*core.Column]
 	}
 	b := db.New(tx.db.Dialect)
 	s.answer(b)
-	raw, err := tx.db.Answer(ctx, b, s.shape, nil)
-	if err != nil {
-		return nil, err
+	return tx.db.Answer(ctx, b, s.shape, dst)
+}
+
+// reachesAll reports whether every record is in the caller's reach, to be found by its id.
+func (tx *Tx) reachesAll(ctx context.Context, table string, priv core.Op) bool {
+	r, err := tx.reach(ctx, table, priv, And{})
+	if err != nil || r.may.Rows != nil || r.read != nil && r.read.may.Rows != nil {
+		return false
 	}
-	return decode(r.table, raw)
+	read := r.node
+	if r.read != nil {
+		read = r.read
+	}
+	visible, guard := read.may.Column("id")
+	return visible && guard == nil
 }
 
 // ids returns the ids of records.

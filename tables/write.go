@@ -126,18 +126,43 @@ type guard struct {
 
 // parse checks that the caller may write the columns that the values name, and brings the values into their Go forms.
 func (w *writer) parse(op core.Op, values core.Record) (in input, err error) {
-	in.values = make(core.Record, len(w.table.Columns))
+	size := len(values)
+	if op == core.Create {
+		size = len(w.table.Columns) // all of which a new record has
+	}
+	in.values = make(core.Record, size)
 	for name, v := range values {
-		c, err := w.column(op, name)
-		if err != nil {
+		if err := w.take(op, &in, name, v); err != nil {
 			return in, err
-		}
-		in.guard(c)
-		if in.values[name], err = c.Parse(v); err != nil {
-			return in, core.E("tables.parse", core.At{Table: w.table.Name}, err)
 		}
 	}
 	return in, w.spread(op, &in)
+}
+
+// parseSome is parse for those of the columns that the values name.
+func (w *writer) parseSome(op core.Op, values core.Record, columns []string) (in input, err error) {
+	in.values = make(core.Record, len(columns))
+	for _, name := range columns {
+		if v, ok := values[name]; ok {
+			if err := w.take(op, &in, name, v); err != nil {
+				return in, err
+			}
+		}
+	}
+	return in, w.spread(op, &in)
+}
+
+// take parses one value.
+func (w *writer) take(op core.Op, in *input, name string, v any) error {
+	c, err := w.column(op, name)
+	if err != nil {
+		return err
+	}
+	in.guard(c)
+	if in.values[name], err = c.Parse(v); err != nil {
+		return core.E("tables.parse", core.At{Table: w.table.Name}, err)
+	}
+	return nil
 }
 
 // settable is a column that the caller may write, perhaps under a condition.

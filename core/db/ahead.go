@@ -1,6 +1,9 @@
 package db
 
-import "iter"
+import (
+	"iter"
+	"sync"
+)
 
 // Ahead returns seq, which then runs on a goroutine of its own, up to n elements before those that are asked for. When the
 // loop over it ends, so has seq. A panic of seq becomes one of the loop.
@@ -33,4 +36,14 @@ func Ahead[T any](n int, seq iter.Seq[T]) iter.Seq[T] {
 			}
 		}
 	}
+}
+
+// Start runs f on a goroutine of its own. wait returns what f returns; a panic of f becomes one of wait.
+func Start[T any](f func() T) (wait func() T) {
+	wait = sync.OnceValue(f)
+	go func() {
+		defer func() { _ = recover() }() // wait panics again
+		wait()
+	}()
+	return wait
 }

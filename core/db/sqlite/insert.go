@@ -6,6 +6,7 @@ import (
 	"errors"
 	"iter"
 	"strconv"
+	"strings"
 
 	"modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
@@ -24,7 +25,7 @@ func (s *session) Insert(ctx context.Context, sets ...db.Rows) error {
 	for _, rows := range sets {
 		n += rows.N
 	}
-	blocks := s.conn.blocks(sets)
+	blocks := s.conn.blocks(sets, insertText)
 	if n > manyRows {
 		blocks = db.Ahead(aheadBlocks, blocks)
 	}
@@ -59,12 +60,12 @@ type block struct {
 	args    []driver.NamedValue
 }
 
-// blocks yields what inserts the sets. The arguments of a block are used again when [aheadBlocks] have come after it.
-func (c *conn) blocks(sets []db.Rows) iter.Seq[block] {
+// blocks yields what inserts or updates the sets. The arguments of a block are used again when [aheadBlocks] have come after it.
+func (c *conn) blocks(sets []db.Rows, write writeText) iter.Seq[block] {
 	return func(yield func(block) bool) {
 		turn := 0
 		for set := range sets {
-			i := insertion{Rows: sets[set]}
+			i := insertion{Rows: sets[set], write: write}
 			for b := (block{set: set}); b.from < i.N; b.from += b.n {
 				b.n = 1
 				if i.N-b.from >= manyRows {
@@ -87,7 +88,7 @@ func (c *conn) blocks(sets []db.Rows) iter.Seq[block] {
 // later ones.
 func (s *session) insertRest(ctx context.Context, sets []db.Rows, failed block, err error) error {
 	const op = "sqlite.Insert"
-	rows := &insertion{Rows: sets[0]}
+	rows := &insertion{Rows: sets[0], write: insertText}
 	if !refers(err) { // the rows before it are there
 		n, unknown := s.conn.changes(ctx)
 		if unknown != nil {
@@ -134,11 +135,23 @@ func refers(err error) bool {
 	return errors.As(err, &e) && e.Code() == lib.SQLITE_CONSTRAINT_FOREIGNKEY
 }
 
-// insertion is rows with the statement that inserted some of them last.
+// insertion is rows with the statement that wrote some of them last.
 type insertion struct {
 	db.Rows
+	write     writeText
 	n         int
 	statement string
+}
+
+// writeText writes the statement for n rows.
+type writeText func(rows db.Rows, n int) string
+
+// text is the statement for n rows.
+func (rows *insertion) text(n int) string {
+	if rows.n != n {
+		rows.n, rows.statement = n, rows.write(rows.Rows, n)
+	}
+	return rows.statement
 }
 
 // bind appends the arguments of the statement that inserts n rows. What is the same in all of them is bound once.
@@ -161,12 +174,9 @@ func (rows *insertion) bind(args []driver.NamedValue, from, n int) []driver.Name
 	return args
 }
 
-// text is the statement that inserts n rows. What is the same in all of them comes first, so that only these arguments have
-// numbers: the driver looks for the name of each argument among those that have one.
-func (rows *insertion) text(n int) string {
-	if rows.n == n {
-		return rows.statement
-	}
+// insertText writes the statement that inserts n rows. What is the same in all of them comes first, so that only these arguments
+// have numbers: the driver looks for the name of each argument among those that have one.
+func insertText(rows db.Rows, n int) string {
 	b := db.New(Dialect{})
 	// OR FAIL keeps what was inserted before an error. To undo it SQLite would copy each page before it is written.
 	b.Write("INSERT OR FAIL INTO ").Name(rows.Table).Write(" (")
@@ -193,8 +203,7 @@ func (rows *insertion) text(n int) string {
 	for range n - 1 {
 		b.Write("), (", string(row))
 	}
-	rows.n, rows.statement = n, b.Write(")").String()
-	return rows.statement
+	return b.Write(")").String()
 }
 
 // Insert implements db.Session.
@@ -202,30 +211,53 @@ func (e *engine) Insert(ctx context.Context, sets ...db.Rows) error {
 	return e.Tx(ctx, db.TxOptions{}, func(s db.Session) error { return s.Insert(ctx, sets...) })
 }
 
-// Update implements db.Session.
+// Update implements db.Session. While a statement runs, the arguments of the next ones are made.
 func (s *session) Update(ctx context.Context, rows db.Rows) error {
 	ctx, err := s.ready(ctx)
 	if err != nil {
 		return err
 	}
-	b := db.New(Dialect{}).Write("UPDATE ").Name(rows.Table).Write(" SET ")
-	for i, c := range rows.Columns[1:] {
-		if i > 0 {
-			b.Write(", ")
-		}
-		b.Name(c.SQL()).Write(" = ?")
+	blocks := s.conn.blocks([]db.Rows{rows}, updateText)
+	if rows.N > manyRows {
+		blocks = db.Ahead(aheadBlocks, blocks)
 	}
-	text := b.Write(" WHERE ").Name(rows.Columns[0].SQL()).Write(" = ?").String()
-	args := make([]any, len(rows.Columns))
-	for i := range rows.N {
-		for j, c := range rows.Columns {
-			args[(j+len(args)-1)%len(args)] = Dialect{}.Bind(c, rows.Value(i, j)) // the key comes last
+	var last block
+	for b := range blocks {
+		last = b
+		if err = s.conn.execBound(ctx, b.text, b.args); err != nil {
+			break
 		}
-		if _, err := s.conn.exec(ctx, text, args); err != nil {
+	}
+	if err != nil {
+		return s.updateRest(ctx, rows, last.from)
+	}
+	return nil
+}
+
+// updateRest goes on row by row where a block has failed, to find the row that is to blame. Some of the block have their values
+// already, and get them again.
+func (s *session) updateRest(ctx context.Context, rows db.Rows, from int) error {
+	one := insertion{Rows: rows, write: updateText}
+	for i := from; i < rows.N; i++ {
+		if err := s.conn.execBound(ctx, one.text(1), one.bind(nil, i, 1)); err != nil {
 			return core.E("sqlite.Update", core.At{Item: i + 1}, Dialect{}.Classify(err))
 		}
 	}
 	return nil
+}
+
+// updateText writes the statement that updates n rows, each with its arguments in the order of the columns.
+func updateText(rows db.Rows, n int) string {
+	b := db.New(Dialect{}).Write("UPDATE OR FAIL ").Name(rows.Table).Write(" SET ")
+	for i, c := range rows.Columns[1:] {
+		if i > 0 {
+			b.Write(", ")
+		}
+		b.Name(c.SQL()).Write(" = x.column", strconv.Itoa(i+2))
+	}
+	row := "(?" + strings.Repeat(", ?", len(rows.Columns)-1) + ")"
+	b.Write(" FROM (VALUES ", row, strings.Repeat(", "+row, n-1), ") AS x WHERE ").Name(rows.Table, rows.Columns[0].SQL())
+	return b.Write(" = x.column1").String()
 }
 
 // Update implements db.Session.
