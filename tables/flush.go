@@ -211,8 +211,9 @@ func (w *writer) updateRows(ctx context.Context, changed []*change) error {
 	id, _ := w.table.Column("id")
 	for _, g := range w.alike(changed) {
 		columns := append([]*core.Column{id}, g.columns...)
-		err := w.tx.db.Update(ctx, db.Rows{Table: w.table.SQL(), Columns: columns, N: len(g.changes), Value: func(row, column int) any {
-			return g.changes[row].after[columns[column].Name]
+		after := func(row int) core.Record { return g.changes[row].after }
+		err := w.tx.db.Update(ctx, db.Rows{Table: w.table.SQL(), Columns: columns, N: len(g.changes), Same: sameSystem(columns, len(g.changes), after), Value: func(row, column int) any {
+			return after(row)[columns[column].Name]
 		}})
 		if err != nil {
 			return err

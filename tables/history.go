@@ -20,9 +20,9 @@ type column struct {
 type sameness string
 
 const (
-	differs  sameness = ""
-	always   sameness = "always"
-	whenMade sameness = "when all of them are creates"
+	differs   sameness = ""
+	always    sameness = "always"
+	whenAlike sameness = "when all of them do the same at the same time"
 )
 
 func field(name string, kind core.Kind, same sameness, value func(w *writer, c *change) any) column {
@@ -39,11 +39,11 @@ var common = []column{
 		}
 		return c.after["version"]
 	}),
-	field("op", core.Text, whenMade, func(_ *writer, c *change) any { return string(c.op) }),
+	field("op", core.Text, whenAlike, func(_ *writer, c *change) any { return string(c.op) }),
 	field("actor", core.UUID, always, func(w *writer, _ *change) any { return string(actorOf(w.caller)) }),
 	field("cause", core.Text, always, func(w *writer, _ *change) any { return causeKind(w.caller) }),
 	field("cause_id", core.Text, always, func(w *writer, _ *change) any { return orNull(w.caller.Cause.ID) }),
-	field("at", core.Timestamp, whenMade, func(w *writer, c *change) any { return w.when(c) }),
+	field("at", core.Timestamp, whenAlike, func(w *writer, c *change) any { return w.when(c) }),
 }
 
 var (
@@ -77,14 +77,24 @@ func (w *writer) history() db.Rows { return w.trail("_history", historyTable, hi
 func (w *writer) events() db.Rows { return w.trail("_event", eventTable, eventColumns) }
 
 func (w *writer) trail(table string, columns []*core.Column, values []column) db.Rows {
-	made := !slices.ContainsFunc(w.batch, func(c change) bool { return c.op != core.Create })
+	alike := w.alikeInTime()
 	same := make([]bool, len(values))
 	for i, c := range values {
-		same[i] = c.same == always || c.same == whenMade && made
+		same[i] = c.same == always || c.same == whenAlike && alike
 	}
 	return db.Rows{Table: table, Columns: columns, N: len(w.batch), Same: same, Value: func(row, column int) any {
 		return values[column].value(w, &w.batch[row])
 	}}
+}
+
+// alikeInTime reports whether all changes of the batch do the same at the same time.
+func (w *writer) alikeInTime() bool {
+	if len(w.batch) == 0 {
+		return true
+	}
+	first := &w.batch[0]
+	at := w.when(first)
+	return !slices.ContainsFunc(w.batch, func(c change) bool { return c.op != first.op || c.before != nil && !w.when(&c).Equal(at) })
 }
 
 // maxPage is how many bytes of versions share a piece of memory.
@@ -105,13 +115,23 @@ func (w *writer) version(r core.Record) json.RawMessage {
 
 // created are the rows of new records.
 func (w *writer) created(creates []change) db.Rows {
-	same := make([]bool, len(w.stored))
-	for i, c := range w.stored {
-		same[i] = c.System && c.Name != "id" && !slices.ContainsFunc(creates, func(x change) bool { return !equal(x.after[c.Name], creates[0].after[c.Name]) })
-	}
+	after := func(row int) core.Record { return creates[row].after }
+	same := sameSystem(w.stored, len(creates), after)
 	return db.Rows{Table: w.table.SQL(), Columns: w.stored, N: len(creates), Same: same, Value: func(row, column int) any {
-		return creates[row].after[w.stored[column].Name]
+		return after(row)[w.stored[column].Name]
 	}}
+}
+
+// sameSystem tells in which system columns n records have the same values.
+func sameSystem(columns []*core.Column, n int, record func(int) core.Record) []bool {
+	same := make([]bool, len(columns))
+	for i, c := range columns {
+		same[i] = c.System && c.Name != "id"
+		for row := 1; same[i] && row < n; row++ {
+			same[i] = equal(record(row)[c.Name], record(0)[c.Name])
+		}
+	}
+	return same
 }
 
 // when is the time of a change. The versions of a record are in the order of their times, whatever the clocks say.

@@ -329,6 +329,7 @@ func (w *writer) look(ctx context.Context, u *upsert, rows []core.Record, from, 
 	for _, part := range parts {
 		r, err := w.tx.reach(ctx, w.table.Name, priv, part)
 		if err == nil {
+			r.any = true
 			f.raw, err = w.tx.fetch(ctx, r, r.table.Stored, w.tx.db.Lock(), f.raw)
 		}
 		if err != nil {

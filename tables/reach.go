@@ -17,6 +17,7 @@ type reach struct {
 	*node
 	read  *node // the same row as the caller may read it; nil where that is no less
 	where writeFunc
+	any   bool // in any order, where nothing is locked
 }
 
 // reach plans the search for records. Without a privilege every record is in reach. Who changes records by a condition
@@ -56,7 +57,9 @@ func (r *reach) from(b *db.Builder) {
 		b.Write(" AND ")
 		r.where(b)
 	}
-	b.Write(" ORDER BY ").Name(r.alias, "id") // one order of locking for all
+	if !r.any || b.Dialect().Lock() != "" {
+		b.Write(" ORDER BY ").Name(r.alias, "id") // one order of locking for all
+	}
 }
 
 // records reads whole records, and locks them when asked.

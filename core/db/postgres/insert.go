@@ -49,10 +49,15 @@ func update(ctx context.Context, q querier, rows db.Rows) error {
 			if i > 0 {
 				b.Write(", ")
 			}
-			b.Name(c.SQL()).Write(" = ").Name("x", c.SQL())
+			b.Name(c.SQL()).Write(" = ")
+			if rows.IsSame(i + 1) {
+				b.Value(c, rows.Value(from, i+1))
+			} else {
+				b.Name("x", c.SQL())
+			}
 		}
 		b.Write(" FROM ")
-		recordset(b, rows, from, min(from+maxRecordset, rows.N))
+		recordset(b, rows.Different(), from, min(from+maxRecordset, rows.N))
 		b.Write(" WHERE ").Name(rows.Table, rows.Columns[0].SQL()).Write(" = ").Name("x", rows.Columns[0].SQL())
 		if _, err := exec(ctx, q, b.String(), b.Args()); err != nil {
 			return err
@@ -161,22 +166,23 @@ func insertRecordset(rows db.Rows, from, to int) *db.Builder {
 
 // recordset writes the rows as a table x.
 func recordset(b *db.Builder, rows db.Rows, from, to int) {
+	keys := make([][]byte, len(rows.Columns))
+	for j, c := range rows.Columns {
+		keys[j] = append(core.AppendString([]byte{"{,"[min(j, 1)]}, c.SQL()), ':')
+	}
 	json := append(make([]byte, 0, 40*len(rows.Columns)*(to-from)), '[')
 	for i := from; i < to; i++ {
 		if i > from {
 			json = append(json, ',')
 		}
-		json = append(json, '{')
 		for j, c := range rows.Columns {
-			if j > 0 {
-				json = append(json, ',')
-			}
-			json = append(core.AppendString(json, c.SQL()), ':')
-			if d, ok := rows.Value(i, j).(core.Span); ok {
+			json = append(json, keys[j]...)
+			v := rows.Value(i, j)
+			if d, ok := v.(core.Span); ok {
 				json = strconv.AppendInt(json, int64(d), 10) // as it is stored
 				continue
 			}
-			json = c.AppendJSON(json, rows.Value(i, j))
+			json = c.AppendJSON(json, v)
 		}
 		json = append(json, '}')
 	}

@@ -246,16 +246,24 @@ func (s *session) updateRest(ctx context.Context, rows db.Rows, from int) error 
 	return nil
 }
 
-// updateText writes the statement that updates n rows, each with its arguments in the order of the columns.
+// updateText writes the statement that updates n rows. The arguments are in the order of those of insertText.
 func updateText(rows db.Rows, n int) string {
 	b := db.New(Dialect{}).Write("UPDATE OR FAIL ").Name(rows.Table).Write(" SET ")
+	shared, own := 0, 1 // the key comes first
 	for i, c := range rows.Columns[1:] {
 		if i > 0 {
 			b.Write(", ")
 		}
-		b.Name(c.SQL()).Write(" = x.column", strconv.Itoa(i+2))
+		b.Name(c.SQL())
+		if rows.IsSame(i + 1) {
+			shared++
+			b.Write(" = ?", strconv.Itoa(shared))
+			continue
+		}
+		own++
+		b.Write(" = x.column", strconv.Itoa(own))
 	}
-	row := "(?" + strings.Repeat(", ?", len(rows.Columns)-1) + ")"
+	row := "(?" + strings.Repeat(", ?", own-1) + ")"
 	b.Write(" FROM (VALUES ", row, strings.Repeat(", "+row, n-1), ") AS x WHERE ").Name(rows.Table, rows.Columns[0].SQL())
 	return b.Write(" = x.column1").String()
 }
