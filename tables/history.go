@@ -127,8 +127,9 @@ func sameSystem(columns []*core.Column, n int, record func(int) core.Record) []b
 	same := make([]bool, len(columns))
 	for i, c := range columns {
 		same[i] = c.System && c.Name != "id"
+		first := record(0)[c.Name]
 		for row := 1; same[i] && row < n; row++ {
-			same[i] = equal(record(row)[c.Name], record(0)[c.Name])
+			same[i] = equal(record(row)[c.Name], first)
 		}
 	}
 	return same
