@@ -28,11 +28,8 @@ func (e *Expr) Storable() string {
 // Result returns a calculated column of that name with the values of e: decimals have 10 digits after the point.
 func (e *Expr) Result(name string) core.Column {
 	c := core.Column{Name: name, Kind: typeKinds[e.Type], Formula: e.Source}
-	switch e.Type {
-	case "decimal":
+	if e.Type == "decimal" {
 		c.Kind, c.Precision, c.Scale = core.Decimal, 38, 10
-	case "choices": // its values are not looked at when they are read
-		c.Options = []core.Option{{Value: "value"}}
 	}
 	return c
 }
