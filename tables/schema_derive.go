@@ -177,7 +177,8 @@ type part struct {
 	Kind          core.Kind
 	Precision     int
 	Scale         int
-	Formula       string `json:",omitempty"`
+	Formula       string        `json:",omitempty"`
+	Options       []core.Option `json:",omitempty"` // whose labels a formula may have in it
 	Owned         bool
 }
 
@@ -185,13 +186,18 @@ type part struct {
 // makes no difference where no other record is read.
 func (n *Snapshot) signature(t *core.Table, c *core.Column) (string, error) {
 	var parts []part
+	labelled := false
 	add := func(t *core.Table, name, way string) error {
 		of, ok := t.Column(name)
 		if !ok {
 			return core.E("tables.signature", core.At{Table: t.Name, Column: name}, fmt.Errorf("a formula reads what is no column"))
 		}
 		formula, err := n.plainFormula(t, of)
-		parts = append(parts, part{Table: t.SQL(), Column: of.SQL(), Way: way, Kind: of.Kind, Precision: of.Precision, Scale: of.Scale, Formula: formula, Owned: t.Owned()})
+		p := part{Table: t.SQL(), Column: of.SQL(), Way: way, Kind: of.Kind, Precision: of.Precision, Scale: of.Scale, Formula: formula, Owned: t.Owned()}
+		if labelled = labelled || strings.Contains(formula, "label"); labelled { // the formulas come before what they read
+			p.Options = of.Options
+		}
+		parts = append(parts, p)
 		return err
 	}
 	for _, at := range n.Rules.Formulas(t.Name, c.Name) {
