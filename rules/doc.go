@@ -1,9 +1,17 @@
-// Package rules owns the expression language, which is CEL over the columns of a table: conditions, formulas, defaults and
-// business rules. An expression is compiled once, type-checked against the schema, and then either evaluated over a
-// record in memory or printed as SQL. Both give the same answer on every database; a test compares them at random.
+// Package rules owns the expression language, which is CEL over the columns of a table and of the records that hang together
+// with it: conditions, formulas, defaults and business rules. An expression is compiled once, type-checked against the schema,
+// and then either evaluated over a record in memory or printed as SQL. Both give the same answer on every database; a test
+// compares them at random.
 //
 // It never reads or writes a record by itself, and it never lets a literal or a name of an expression become SQL text:
 // literals are bound, and columns are written by the caller of [Expr.SQL].
+//
+// # Other records
+//
+// A name that leads through lookups (customer.region) is a variable of the tree, and an aggregate (orders.sum(o, o.total)) a
+// call whose operands are about the rows of another table: one tree holds an expression whole. In SQL both are
+// subqueries over what a [Row] opens, so that whose rights hold is its caller's choice. In memory the outermost of them are
+// [Need] values, which an [Ask] answers. [Expr.Reads] tells every column with the way there.
 //
 // # NULL
 //
