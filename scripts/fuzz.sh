@@ -1,11 +1,27 @@
 #!/usr/bin/env bash
-# Runs every fuzz test, one after the other, for FUZZTIME each (default 30s).
+# Compares expressions a million times on each database, and runs every fuzz test, one after the other, for FUZZTIME each
+# (default 30s). Starts a PostgreSQL of its own and stops it again, unless COLONNADE_TEST_POSTGRES names one.
 # What breaks is kept in the testdata/fuzz of its package and belongs in the commit of the fix.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-echo "== colonnade/rules TestDiffer, a million comparisons on each database"
-COLONNADE_DIFFER="${COLONNADE_DIFFER:-1000000}" go test -count=1 -run '^TestDiffer$' -v ./rules
+postgres=
+finish() {
+  [ -n "$postgres" ] || return 0
+  scripts/postgres.sh stop "$postgres" || true
+  rm -rf "$postgres"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+if [ -z "${COLONNADE_TEST_POSTGRES:-}" ]; then
+  postgres=$(mktemp -d)
+  COLONNADE_TEST_POSTGRES=$(scripts/postgres.sh start "$postgres")
+  export COLONNADE_TEST_POSTGRES
+fi
+
+echo "== colonnade/rules TestDiffer and TestDifferReach, a million comparisons each on each database"
+COLONNADE_DIFFER="${COLONNADE_DIFFER:-1000000}" go test -count=1 -timeout 60m -run '^TestDiffer(Reach)?$' -v ./rules
 
 for package in $(go list ./...); do
   for test in $(go test -list '^Fuzz' "$package" | grep '^Fuzz' || true); do
