@@ -164,8 +164,23 @@ func (e *Expr) need(n ast.Expr, tree *ast.AST) {
 		return
 	}
 	need := &Need{e: e, node: n, Type: typeName(e.ast.GetType(n.ID()))}
+	need.Columns, need.OldColumns = e.ownColumns(n)
+	e.needs[name] = need
+	e.Needs = append(e.Needs, need)
+}
+
+// own returns the columns of the record where p begins that it depends on.
+func (p *target) own() []string {
+	if len(p.steps) > 0 {
+		return p.steps[0].Own()
+	}
+	return []string{p.column.Name}
+}
+
+// ownColumns returns the columns of the record, as it is and as it was, that the tree depends on; both are sorted.
+func (e *Expr) ownColumns(root ast.Expr) (now, before []string) {
 	own, old := map[string]bool{}, map[string]bool{}
-	e.targets(n, func(p *target) {
+	e.targets(root, func(p *target) {
 		if p.scope > 0 {
 			return
 		}
@@ -177,17 +192,7 @@ func (e *Expr) need(n ast.Expr, tree *ast.AST) {
 			into[name] = true
 		}
 	})
-	need.Columns, need.OldColumns = slices.Sorted(maps.Keys(own)), slices.Sorted(maps.Keys(old))
-	e.needs[name] = need
-	e.Needs = append(e.Needs, need)
-}
-
-// own returns the columns of the record where p begins that it depends on.
-func (p *target) own() []string {
-	if len(p.steps) > 0 {
-		return p.steps[0].Own()
-	}
-	return []string{p.column.Name}
+	return slices.Sorted(maps.Keys(own)), slices.Sorted(maps.Keys(old))
 }
 
 // targets yields where the names of the tree lead, those of aggregates included.
@@ -214,7 +219,7 @@ func (e *Expr) findReads() {
 			}
 		}
 	}
-	own, old, all := map[string]bool{}, map[string]bool{}, map[string]Read{}
+	all := map[string]Read{}
 	e.targets(e.ast.Expr(), func(p *target) {
 		r := scopes[p.scope].on(p)
 		r.Table, r.Column = p.table.Name, "id"
@@ -222,18 +227,8 @@ func (e *Expr) findReads() {
 			r.Column = p.column.Name
 		}
 		all[r.String()] = r
-		if p.scope > 0 {
-			return
-		}
-		into := own
-		if p.old {
-			into = old
-		}
-		for _, name := range p.own() {
-			into[name] = true
-		}
 	})
-	e.Columns, e.OldColumns = slices.Sorted(maps.Keys(own)), slices.Sorted(maps.Keys(old))
+	e.Columns, e.OldColumns = e.ownColumns(e.ast.Expr())
 	e.Reads = slices.SortedFunc(maps.Values(all), compareReads)
 }
 

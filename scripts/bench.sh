@@ -12,19 +12,13 @@ if [ "${1:-}" != test ]; then
   go build -o bin/ ./bench ./bench/limit
 fi
 
-postgres=$(mktemp -d)
-finish() {
-  scripts/postgres.sh stop "$postgres" || true
-  rm -rf "$postgres"
-}
-trap finish EXIT
-trap 'exit 130' INT TERM
+. scripts/own_postgres.sh
+PG_FSYNC=on own_postgres
 
-url=$(PG_FSYNC=on scripts/postgres.sh start "$postgres")
 if [ "${1:-}" != test ]; then
-  bin/bench -postgres "$url" "$@"
+  bin/bench -postgres "$COLONNADE_TEST_POSTGRES" "$@"
 else
   shift
   if [ $# = 0 ]; then set -- -bench . ./...; fi
-  COLONNADE_TEST_POSTGRES=$url go test -run '^$' -benchmem -p 1 "$@"
+  go test -run '^$' -benchmem -p 1 "$@"
 fi

@@ -5,20 +5,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-postgres=
-finish() {
-  [ -n "$postgres" ] || return 0
-  scripts/postgres.sh stop "$postgres" || true
-  rm -rf "$postgres"
-}
-trap finish EXIT
-trap 'exit 130' INT TERM
-
-if [ -z "${COLONNADE_TEST_POSTGRES:-}" ]; then
-  postgres=$(mktemp -d)
-  COLONNADE_TEST_POSTGRES=$(scripts/postgres.sh start "$postgres")
-  export COLONNADE_TEST_POSTGRES
-fi
+. scripts/own_postgres.sh
+[ -n "${COLONNADE_TEST_POSTGRES:-}" ] || own_postgres
 
 echo "== colonnade/rules TestDiffer and TestDifferReach, a million comparisons each on each database"
 COLONNADE_DIFFER="${COLONNADE_DIFFER:-1000000}" go test -count=1 -timeout 60m -run '^TestDiffer(Reach)?$' -v ./rules

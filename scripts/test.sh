@@ -6,14 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-postgres=
-finish() {
-  [ -n "$postgres" ] || return 0
-  scripts/postgres.sh stop "$postgres" || true
-  rm -rf "$postgres"
-}
-trap finish EXIT
-trap 'exit 130' INT TERM
+. scripts/own_postgres.sh
 
 failed=0 summary=
 step() { # name, command...
@@ -35,10 +28,7 @@ compiler() { # the race detector is linked with cgo
 }
 
 database() {
-  [ -z "${COLONNADE_TEST_POSTGRES:-}" ] || return 0
-  postgres=$(mktemp -d)
-  COLONNADE_TEST_POSTGRES=$(scripts/postgres.sh start "$postgres") || return 1
-  export COLONNADE_TEST_POSTGRES
+  [ -n "${COLONNADE_TEST_POSTGRES:-}" ] || own_postgres
 }
 
 # Without a database the tests would pass by leaving PostgreSQL out.
