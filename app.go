@@ -12,6 +12,7 @@ import (
 	"colonnade/authz"
 	"colonnade/core"
 	"colonnade/core/db"
+	"colonnade/core/egress"
 	"colonnade/files"
 	"colonnade/flows"
 	"colonnade/graphql"
@@ -26,6 +27,7 @@ type app struct {
 	db     *db.DB
 	store  *tables.Store
 	logins *authz.Logins
+	egress *egress.Guard // of every call to another server
 	flows  *flows.Service
 	data   *transfer.Service
 	disk   *files.Disk
@@ -54,6 +56,9 @@ func newApp(ctx context.Context, c *config, log *slog.Logger) (*app, error) {
 }
 
 func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error) {
+	if a.egress, err = c.egress(); err != nil {
+		return err
+	}
 	a.store = tables.New(a.db, tables.Options{
 		Builtin: builtin(),
 		Wake:    func() { a.flows.Wake() },

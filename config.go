@@ -17,6 +17,7 @@ import (
 	"colonnade/core/db"
 	"colonnade/core/db/postgres"
 	"colonnade/core/db/sqlite"
+	"colonnade/core/egress"
 	"colonnade/files"
 	"colonnade/tables"
 )
@@ -28,6 +29,8 @@ type config struct {
 	Addr        string        // COLONNADE_ADDR
 	Hosts       string        // COLONNADE_HOSTS: names that the server is reached by, separated by commas
 	Proxies     string        // COLONNADE_PROXIES: networks of trusted proxies, separated by commas
+	Private     string        // COLONNADE_EGRESS_PRIVATE: networks inside that may be called on behalf of users, separated by commas
+	Ports       string        // COLONNADE_EGRESS_PORTS: ports that may be called besides 80, 443 and 8443, separated by commas
 	Public      bool          // COLONNADE_PUBLIC=1: may listen beyond the loopback address
 	Keep        time.Duration // COLONNADE_KEEP_DROPPED: how long what was dropped can be brought back
 	Events      time.Duration // COLONNADE_KEEP_EVENTS: how long events are kept; 0 for good
@@ -50,6 +53,8 @@ func (c *config) flags(name string, out io.Writer) *flag.FlagSet {
 	f.StringVar(&c.Addr, "addr", env("COLONNADE_ADDR", "127.0.0.1:8080"), "address to listen on; port 0 takes a free one (COLONNADE_ADDR)")
 	f.StringVar(&c.Hosts, "hosts", env("COLONNADE_HOSTS", ""), "names that the server is reached by, separated by commas (COLONNADE_HOSTS)")
 	f.StringVar(&c.Proxies, "proxies", env("COLONNADE_PROXIES", ""), "networks of proxies to trust, such as 10.0.0.0/8, separated by commas (COLONNADE_PROXIES)")
+	f.StringVar(&c.Private, "egress-private", env("COLONNADE_EGRESS_PRIVATE", ""), "networks beyond the public Internet that may be called on behalf of users, such as 10.1.0.0/16, separated by commas (COLONNADE_EGRESS_PRIVATE)")
+	f.StringVar(&c.Ports, "egress-ports", env("COLONNADE_EGRESS_PORTS", ""), "ports that may be called besides 80, 443 and 8443, separated by commas (COLONNADE_EGRESS_PORTS)")
 	f.BoolVar(&c.Public, "public", env("COLONNADE_PUBLIC", "") == "1", "may listen beyond the loopback address (COLONNADE_PUBLIC=1)")
 	f.DurationVar(&c.Keep, "keep-dropped", duration("COLONNADE_KEEP_DROPPED", tables.KeepDropped), "how long dropped tables and columns can be brought back (COLONNADE_KEEP_DROPPED)")
 	f.DurationVar(&c.Events, "keep-events", duration("COLONNADE_KEEP_EVENTS", tables.KeepEvents), "how long events are kept, and so cursors of changes are good; 0 for good (COLONNADE_KEEP_EVENTS)")
@@ -151,6 +156,9 @@ func (c *config) parse(f *flag.FlagSet, args []string) error {
 	if _, err := c.level(); err != nil {
 		return err
 	}
+	if _, err := c.egress(); err != nil {
+		return err
+	}
 	_, err := c.proxies()
 	return err
 }
@@ -163,14 +171,33 @@ func (c *config) level() (slog.Level, error) {
 	return l, nil
 }
 
-func (c *config) proxies() ([]netip.Prefix, error) {
+func (c *config) proxies() ([]netip.Prefix, error) { return networks("--proxies", c.Proxies) }
+
+// egress returns the guard of calls to other servers.
+func (c *config) egress() (*egress.Guard, error) {
+	var o egress.Options
+	var err error
+	if o.Private, err = networks("--egress-private", c.Private); err != nil {
+		return nil, err
+	}
+	for _, s := range split(c.Ports) {
+		port, err := strconv.ParseUint(s, 10, 16)
+		if err != nil || port == 0 {
+			return nil, core.E("main.egress", core.Invalid, fmt.Sprintf("--egress-ports takes numbers from 1 to 65535, not %q", s))
+		}
+		o.Ports = append(o.Ports, int(port))
+	}
+	return egress.New(o), nil
+}
+
+func networks(option, list string) ([]netip.Prefix, error) {
 	var out []netip.Prefix
-	for _, s := range split(c.Proxies) {
+	for _, s := range split(list) {
 		p, err := netip.ParsePrefix(s)
 		if err != nil {
-			return nil, core.E("main.proxies", core.Invalid, fmt.Sprintf("--proxies takes networks such as 10.0.0.0/8, not %q", s))
+			return nil, core.E("main.networks", core.Invalid, fmt.Sprintf("%s takes networks such as 10.0.0.0/8, not %q", option, s))
 		}
-		out = append(out, p)
+		out = append(out, p.Masked())
 	}
 	return out, nil
 }

@@ -17,6 +17,7 @@ var arrows = map[string]string{
 	"core/search":      "core",
 	"core/normal":      "",
 	"core/formula":     "core",
+	"core/egress":      "core",
 	"core/db":          "core core/search",
 	"core/db/jobs":     "core core/db",
 	"core/db/sqlite":   "core core/db core/db/jobs core/formula core/search",
@@ -68,6 +69,37 @@ func TestWhoActsAsSystem(t *testing.T) {
 			}
 			if x, ok := sel.X.(*ast.Ident); ok && x.Name == "core" && !slices.Contains(systemCallers, dir) {
 				t.Errorf("%s: %s may not act as the system", path, dir)
+			}
+			return true
+		})
+	})
+}
+
+// callers are the packages that may call other servers by themselves: the guard, and programs that call the server they
+// were told to. Everybody else is handed a client of the guard.
+var callers = strings.Fields("core/egress main bench examples/coffee")
+
+func TestWhoCallsOut(t *testing.T) {
+	walk(t, func(path, dir string, f *ast.File) {
+		if slices.Contains(callers, dir) {
+			return
+		}
+		refuse := func(x ast.Expr, packages ...string) {
+			sel, ok := x.(*ast.SelectorExpr)
+			if !ok {
+				return
+			}
+			if from, ok := sel.X.(*ast.Ident); ok && slices.Contains(packages, from.Name+"."+sel.Sel.Name) {
+				t.Errorf("%s: %s calls other servers past the guard: %s.%s", path, dir, from.Name, sel.Sel.Name)
+			}
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.SelectorExpr:
+				refuse(n, "http.DefaultClient", "http.DefaultTransport", "http.Get", "http.Head", "http.Post", "http.PostForm", "http.Transport",
+					"net.Dial", "net.DialTimeout", "net.DialTCP", "net.DialUDP", "net.DialIP", "net.DialUnix", "net.Dialer", "tls.Dial", "tls.Dialer", "fasthttp.Client", "fasthttp.HostClient")
+			case *ast.CompositeLit:
+				refuse(n.Type, "http.Client")
 			}
 			return true
 		})

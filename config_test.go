@@ -1,0 +1,53 @@
+package main
+
+import (
+	"io"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"colonnade/core"
+)
+
+func TestOptionsThatAreRefused(t *testing.T) {
+	for _, c := range []struct{ args, want string }{
+		{"--egress-private 10.0.0.1", `--egress-private takes networks such as 10.0.0.0/8, not "10.0.0.1"`},
+		{"--egress-private 10.0.0.0/8,all", `--egress-private takes networks such as 10.0.0.0/8, not "all"`},
+		{"--egress-ports 0", `--egress-ports takes numbers from 1 to 65535, not "0"`},
+		{"--egress-ports 9000,65536", `--egress-ports takes numbers from 1 to 65535, not "65536"`},
+		{"--egress-ports https", `--egress-ports takes numbers from 1 to 65535, not "https"`},
+		{"--proxies 10.0.0.1", `--proxies takes networks such as 10.0.0.0/8, not "10.0.0.1"`},
+	} {
+		if err := new(config).read(c.args); core.KindOf(err) != core.Invalid || core.AsError(err).Public() != c.want {
+			t.Errorf("%s: %v", c.args, err)
+		}
+	}
+}
+
+func (c *config) read(args string) error {
+	return c.parse(c.flags("serve", io.Discard), strings.Fields(args))
+}
+
+func TestEgressOptions(t *testing.T) {
+	var c config
+	if err := c.read("--egress-private 10.1.2.3/16, --egress-ports 9000"); err != nil {
+		t.Fatal(err)
+	}
+	g, err := c.egress()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for address, want := range map[string]core.ErrKind{
+		"http://10.1.255.255:9000/": "",
+		"http://10.2.0.0:9000/":     core.Denied,
+		"http://10.1.0.0:9001/":     core.Denied,
+		"https://example.com/":      "",
+	} {
+		if err := g.CheckURL(address); core.KindOf(err) != want {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+	if p, err := networks("--proxies", " ::1/128 ,127.0.0.0/8"); err != nil || len(p) != 2 || p[0] != netip.MustParsePrefix("::1/128") {
+		t.Error(p, err)
+	}
+}
