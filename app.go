@@ -16,6 +16,7 @@ import (
 	"colonnade/files"
 	"colonnade/flows"
 	"colonnade/graphql"
+	"colonnade/identity"
 	"colonnade/plugins"
 	"colonnade/tables"
 	"colonnade/transfer"
@@ -24,16 +25,17 @@ import (
 
 // app is the whole program, wired bottom up. Read it to learn what depends on what.
 type app struct {
-	db     *db.DB
-	store  *tables.Store
-	logins *authz.Logins
-	egress *egress.Guard // of every call to another server
-	flows  *flows.Service
-	data   *transfer.Service
-	disk   *files.Disk
-	files  *files.Service
-	api    *graphql.Engine
-	web    *web.Server
+	db       *db.DB
+	store    *tables.Store
+	logins   *authz.Logins
+	identity *identity.Service
+	egress   *egress.Guard // of every call to another server
+	flows    *flows.Service
+	data     *transfer.Service
+	disk     *files.Disk
+	files    *files.Service
+	api      *graphql.Engine
+	web      *web.Server
 
 	actions []core.Action // everything callable
 
@@ -69,7 +71,14 @@ func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error)
 	})
 	a.logins = authz.NewLogins(a.db, authz.LoginOptions{Log: log, Change: a.store.ChangeAccess})
 
+	keys, err := c.secretKeys()
+	if err != nil {
+		return err
+	}
+	a.identity = identity.New(a.store, a.logins, identity.Options{Keys: keys, Log: log})
+
 	actions := append(a.store.Actions(), a.store.AccessActions(a.logins)...)
+	actions = append(actions, a.identity.Actions()...)
 	actions = append(actions, plugins.Builtin(a.store)...)
 	if err := a.openFiles(c, log); err != nil {
 		return err

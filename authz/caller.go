@@ -280,6 +280,14 @@ func (p *Policy) CheckActAs(c core.Caller, user core.ID, person bool) error {
 	return p.CheckUser(c, user)
 }
 
+// Administers returns nil when c holds every right.
+func (p *Policy) Administers(c core.Caller) error {
+	if c.IsSystem() || p.roleSet(c).admin {
+		return nil
+	}
+	return core.E("authz.Administers", core.Denied, "this is for administrators")
+}
+
 // CheckTeam returns an error when c must not choose the members of the team: it holds a role that c could not hand out,
 // or its records belong to a unit that is not below that of c.
 func (p *Policy) CheckTeam(c core.Caller, team core.ID) error {

@@ -1,0 +1,53 @@
+package identity
+
+import (
+	"log/slog"
+	"time"
+
+	"colonnade/authz"
+	"colonnade/core"
+	"colonnade/core/db"
+	"colonnade/core/secret"
+	"colonnade/tables"
+)
+
+// Options of [New]; the zero value works.
+type Options struct {
+	Keys *secret.Keyring  // for secrets; without one, what needs a secret is refused
+	Log  *slog.Logger     // slog.Default when nil
+	Now  func() time.Time // time.Now when nil
+}
+
+// Service knows the ways to sign in.
+type Service struct {
+	store   *tables.Store
+	db      *db.DB
+	logins  *authz.Logins
+	secrets *secret.Store
+	log     *slog.Logger
+	now     func() time.Time
+}
+
+// New returns the service over a store.
+func New(store *tables.Store, logins *authz.Logins, o Options) *Service {
+	s := &Service{store: store, db: store.DB(), logins: logins, secrets: secret.New(store.DB(), o.Keys), log: o.Log, now: o.Now}
+	if s.log == nil {
+		s.log = slog.Default()
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	return s
+}
+
+// Actions returns the actions of the package.
+func (s *Service) Actions() []core.Action {
+	return []core.Action{s.rotateSecrets()}
+}
+
+func required(c core.Column) core.Column {
+	c.Required = true
+	return c
+}
+
+func text(name, doc string) core.Column { return core.Column{Name: name, Kind: core.Text, Doc: doc} }
