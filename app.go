@@ -107,8 +107,10 @@ func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error)
 	}
 	a.web = web.New(web.Options{
 		Engine: a.api, Logins: a.logins, Log: log, Dev: c.Dev, Public: c.Public, Hosts: split(c.Hosts), Proxies: proxies,
-		Policy: func() *authz.Policy { return a.store.Snapshot().Policy },
-		Reload: a.store.Load, Ping: a.db.Ping, Data: a.data, Files: a.files,
+		Users:     web.Rate{PerMinute: int(c.Rate), Together: int(c.Concurrency)},
+		Strangers: web.Rate{PerMinute: int(c.Anonymous), Together: int(c.Concurrency)},
+		Policy:    func() *authz.Policy { return a.store.Snapshot().Policy },
+		Reload:    a.store.Load, Ping: a.db.Ping, Data: a.data, Files: a.files,
 	})
 	return nil
 }

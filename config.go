@@ -31,6 +31,9 @@ type config struct {
 	Proxies     string        // COLONNADE_PROXIES: networks of trusted proxies, separated by commas
 	Private     string        // COLONNADE_EGRESS_PRIVATE: networks inside that may be called on behalf of users, separated by commas
 	Ports       string        // COLONNADE_EGRESS_PORTS: ports that may be called besides 80, 443 and 8443, separated by commas
+	Rate        int64         // COLONNADE_RATE_USER: requests a minute of each user; 0 for any number
+	Anonymous   int64         // COLONNADE_RATE_ANONYMOUS: requests a minute of each address without a user; 0 for any number
+	Concurrency int64         // COLONNADE_CONCURRENCY: requests of one user, or address, that run at once; 0 for any number
 	Public      bool          // COLONNADE_PUBLIC=1: may listen beyond the loopback address
 	Keep        time.Duration // COLONNADE_KEEP_DROPPED: how long what was dropped can be brought back
 	Events      time.Duration // COLONNADE_KEEP_EVENTS: how long events are kept; 0 for good
@@ -56,6 +59,9 @@ func (c *config) flags(name string, out io.Writer) *flag.FlagSet {
 	f.StringVar(&c.Proxies, "proxies", env("COLONNADE_PROXIES", ""), "networks of proxies to trust, such as 10.0.0.0/8, separated by commas (COLONNADE_PROXIES)")
 	f.StringVar(&c.Private, "egress-private", env("COLONNADE_EGRESS_PRIVATE", ""), "networks beyond the public Internet that may be called on behalf of users, such as 10.1.0.0/16, separated by commas (COLONNADE_EGRESS_PRIVATE)")
 	f.StringVar(&c.Ports, "egress-ports", env("COLONNADE_EGRESS_PORTS", ""), "ports that may be called besides 80, 443 and 8443, separated by commas (COLONNADE_EGRESS_PORTS)")
+	f.Int64Var(&c.Rate, "rate-user", number("COLONNADE_RATE_USER", 600), "requests a minute of each user; 0 for any number, as with --dev (COLONNADE_RATE_USER)")
+	f.Int64Var(&c.Anonymous, "rate-anonymous", number("COLONNADE_RATE_ANONYMOUS", 60), "requests a minute of each address from which nobody has signed in; 0 for any number, as with --dev (COLONNADE_RATE_ANONYMOUS)")
+	f.Int64Var(&c.Concurrency, "concurrency", number("COLONNADE_CONCURRENCY", 16), "requests that run at once of each user, or address; 0 for any number, as with --dev (COLONNADE_CONCURRENCY)")
 	f.BoolVar(&c.Public, "public", env("COLONNADE_PUBLIC", "") == "1", "may listen beyond the loopback address (COLONNADE_PUBLIC=1)")
 	f.DurationVar(&c.Keep, "keep-dropped", duration("COLONNADE_KEEP_DROPPED", tables.KeepDropped), "how long dropped tables and columns can be brought back (COLONNADE_KEEP_DROPPED)")
 	f.DurationVar(&c.Events, "keep-events", duration("COLONNADE_KEEP_EVENTS", tables.KeepEvents), "how long events are kept, and so cursors of changes are good; 0 for good (COLONNADE_KEEP_EVENTS)")
@@ -158,12 +164,38 @@ func (c *config) parse(f *flag.FlagSet, args []string) error {
 	if _, err := c.level(); err != nil {
 		return err
 	}
+	if err := c.rates(f); err != nil {
+		return err
+	}
 	if _, err := c.egress(); err != nil {
 		return err
 	}
 	_, err := c.proxies()
 	return err
 }
+
+// rates checks the limits of how much may be asked for. Under development there are none but those that were asked for.
+func (c *config) rates(f *flag.FlagSet) error {
+	given := map[string]bool{}
+	f.Visit(func(o *flag.Flag) { given[o.Name] = true })
+	for _, r := range []struct {
+		flag, env string
+		value     *int64
+	}{
+		{"rate-user", "COLONNADE_RATE_USER", &c.Rate}, {"rate-anonymous", "COLONNADE_RATE_ANONYMOUS", &c.Anonymous}, {"concurrency", "COLONNADE_CONCURRENCY", &c.Concurrency},
+	} {
+		if *r.value < 0 || *r.value > maxRate {
+			return core.E("main.rates", core.Invalid, fmt.Sprintf("--%s and %s take a number from 0 to %d; 0 is no limit", r.flag, r.env, maxRate))
+		}
+		if _, set := os.LookupEnv(r.env); c.Dev && !set && !given[r.flag] {
+			*r.value = 0
+		}
+	}
+	return nil
+}
+
+// maxRate is the highest limit of requests that can be set.
+const maxRate = 1_000_000
 
 func (c *config) level() (slog.Level, error) {
 	var l slog.Level

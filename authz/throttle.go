@@ -111,6 +111,6 @@ func network(addr string) string {
 }
 
 func tooMany(op string, wait time.Duration) error {
-	seconds := int64((wait + time.Second - 1) / time.Second)
-	return core.E(op, core.Limit, fmt.Sprintf("too many attempts: wait %s and try again", core.Count(seconds, "second")))
+	w := core.Wait(wait)
+	return core.E(op, core.Limit, fmt.Sprintf("too many attempts: wait %s and try again", core.Count(w.Seconds(), "second")), w)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // ErrKind classifies an error; behaviour follows the kind (what a client is told, whether a flow retries).
@@ -157,6 +158,14 @@ func (e *Error) Public() string {
 	}
 	return msg
 }
+
+// Wait is the cause of an error that ends by itself: when so long has passed, the same call may succeed.
+type Wait time.Duration
+
+func (w Wait) Error() string { return "the wait is " + time.Duration(w).String() }
+
+// Seconds returns w in whole seconds, rounded up.
+func (w Wait) Seconds() int64 { return int64((time.Duration(w) + time.Second - 1) / time.Second) }
 
 // AsError returns err as an *Error, nil for nil; a foreign error becomes one of kind Internal.
 func AsError(err error) *Error {

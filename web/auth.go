@@ -164,7 +164,7 @@ func (s *Server) login(c *fiber.Ctx) error {
 
 func (s *Server) begin(c *fiber.Ctx, in signIn) error {
 	const op = "web.login"
-	session, err := s.o.Logins.Login(c.UserContext(), in.Email, in.Password, s.peer(c))
+	session, err := s.o.Logins.Login(c.UserContext(), in.Email, in.Password, s.peer(c).String())
 	if err != nil {
 		return core.E(op, err)
 	}

@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"log/slog"
+	"strconv"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -48,6 +49,10 @@ func (s *Server) answerError(c *fiber.Ctx, err error) error {
 	c.Status(status)
 	if status == fiber.StatusUnauthorized {
 		c.Set(fiber.HeaderWWWAuthenticate, "Bearer")
+	}
+	var wait core.Wait
+	if errors.As(err, &wait) {
+		c.Set(fiber.HeaderRetryAfter, strconv.FormatInt(wait.Seconds(), 10))
 	}
 	c.Set(fiber.HeaderContentType, mediaJSON.contentType())
 	if c.Path() == graphqlPath {

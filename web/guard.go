@@ -131,10 +131,10 @@ func hostOnly(host string) string {
 }
 
 // peer returns the address that the request comes from: that of the connection, or what a trusted proxy says.
-func (s *Server) peer(c *fiber.Ctx) string {
+func (s *Server) peer(c *fiber.Ctx) netip.Addr {
 	at := s.connected(c)
 	if !s.trusts(at) {
-		return at.String()
+		return at
 	}
 	// Each proxy appends the peer that it saw, so that the last one who is no proxy of ours is the first to believe.
 	hops := strings.Split(strings.Join(c.GetReqHeaders()[fiber.HeaderXForwardedFor], ","), ",")
@@ -143,9 +143,9 @@ func (s *Server) peer(c *fiber.Ctx) string {
 		if err != nil {
 			break
 		}
-		at = hop.Unmap()
+		at = hop.Unmap().WithZone("")
 	}
-	return at.String()
+	return at
 }
 
 // connected returns the address at the other end of the connection.

@@ -1,6 +1,8 @@
 package web
 
 import (
+	"strings"
+
 	"github.com/gofiber/fiber/v2"
 
 	"colonnade/core"
@@ -46,7 +48,12 @@ func (s *Server) routes() []route {
 	return routes
 }
 
-// admit returns the handler behind the check that the route asks for.
+// free are the routes that nobody counts: they cost nothing, and pages load several of them.
+func free(r route) bool {
+	return strings.HasPrefix(r.path, assetsPath) || strings.HasPrefix(r.path, healthPath)
+}
+
+// admit returns the handler behind the checks that the route asks for: who it may be, and how often he may come.
 func (s *Server) admit(r route) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		if !streamed(r) {
@@ -54,20 +61,39 @@ func (s *Server) admit(r route) fiber.Handler {
 				return err
 			}
 		}
-		switch r.access {
-		case anyone:
-			return r.handler(c)
-		case caller, session:
-			who, err := s.authenticate(c)
-			if err != nil {
-				return err
-			}
-			if r.access == session && who.Anonymous() {
-				return core.E("web.admit", core.Unknown, "sign in first")
-			}
-			c.SetUserContext(core.WithCaller(c.UserContext(), who))
+		if r.access == anyone && free(r) {
 			return r.handler(c)
 		}
-		return core.E("web.admit", core.Denied, "nobody may use this")
+		who, err := s.who(c, r)
+		v, tooMany := s.count(c, who)
+		if tooMany != nil {
+			return tooMany // also who guesses tokens
+		}
+		defer func() {
+			if !v.long {
+				v.end()
+			}
+		}()
+		if err != nil {
+			return err
+		}
+		c.SetUserContext(core.WithCaller(c.UserContext(), who))
+		return r.handler(c)
 	}
+}
+
+// who returns the caller of a request to the route, or why there is none that may come in.
+func (s *Server) who(c *fiber.Ctx, r route) (core.Caller, error) {
+	const op = "web.who"
+	switch r.access {
+	case anyone:
+		return core.Caller{}, nil
+	case caller, session:
+		who, err := s.authenticate(c)
+		if err == nil && r.access == session && who.Anonymous() {
+			err = core.E(op, core.Unknown, "sign in first")
+		}
+		return who, err
+	}
+	return core.Caller{}, core.E(op, core.Denied, "nobody may use this")
 }

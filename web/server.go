@@ -38,6 +38,9 @@ type Options struct {
 	Hosts   []string       // names that the server is reached by, besides localhost; with Public and without names, any
 	Proxies []netip.Prefix // whose X-Forwarded-For and X-Forwarded-Proto are believed
 
+	Users     Rate // of each user
+	Strangers Rate // of each address from which nobody has signed in
+
 	Timeout      time.Duration // of one request, 10 s when 0
 	ReadTimeout  time.Duration // to receive one request, 15 s when 0
 	WriteTimeout time.Duration // to send one answer, 30 s when 0
@@ -59,6 +62,9 @@ type Server struct {
 	base   context.Context // of every request; ends when a stop can wait no longer
 	cancel context.CancelFunc
 
+	users, strangers *gate
+	proxied          sync.Once // whether it was told that a proxy is not trusted
+
 	streams sync.WaitGroup // answers that are under way
 	closing chan struct{}  // closed when the server begins to stop
 	close   sync.Once
@@ -71,7 +77,7 @@ type Server struct {
 // New returns a server that does not listen yet.
 func New(o Options) *Server {
 	o = o.complete()
-	s := &Server{o: o, do: o.Engine.Do, site: newSite(), closing: make(chan struct{})}
+	s := &Server{o: o, do: o.Engine.Do, site: newSite(), closing: make(chan struct{}), users: newGate(o.Users), strangers: newGate(o.Strangers)}
 	s.base, s.cancel = context.WithCancel(context.Background())
 	if !o.Public || len(o.Hosts) > 0 {
 		s.hosts = map[string]bool{"localhost": true, "127.0.0.1": true, "::1": true}

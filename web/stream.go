@@ -114,6 +114,7 @@ func (s *Server) outgoing(c *fiber.Ctx, write func(ctx context.Context, w io.Wri
 	ctx, cancel := s.long(c)
 	from, to := io.Pipe()
 	conn := c.Context().Conn()
+	end := stay(c)
 	s.streams.Add(1)
 	go func() {
 		defer s.streams.Done()
@@ -126,6 +127,7 @@ func (s *Server) outgoing(c *fiber.Ctx, write func(ctx context.Context, w io.Wri
 		if err != nil && !errors.Is(err, io.ErrClosedPipe) {
 			s.o.Log.WarnContext(ctx, "web: an answer was cut off", "err", err, "request_id", RequestID(ctx))
 		}
+		end() // before the client can know
 		_ = to.CloseWithError(err)
 	}()
 	c.Context().SetBodyStream(from, -1)
@@ -133,8 +135,13 @@ func (s *Server) outgoing(c *fiber.Ctx, write func(ctx context.Context, w io.Wri
 
 // sendStream answers with n bytes of r, as they are read, and closes what they come from.
 func (s *Server) sendStream(c *fiber.Ctx, r io.Reader, from io.Closer, n int) {
+	end := stay(c)
 	s.streams.Add(1)
-	c.Context().SetBodyStream(&sending{r: r, from: from, conn: c.Context().Conn(), wait: s.o.WriteTimeout, done: s.streams.Done}, n)
+	done := func() {
+		end()
+		s.streams.Done()
+	}
+	c.Context().SetBodyStream(&sending{r: r, from: from, conn: c.Context().Conn(), wait: s.o.WriteTimeout, done: done}, n)
 }
 
 // sending gives each part of an answer the time that a whole answer has: fasthttp writes what it has read.
