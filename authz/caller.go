@@ -176,6 +176,12 @@ func (p *Policy) Beyond(c core.Caller, table string, reads []rules.Read) string 
 	return ""
 }
 
+// Reaches reports whether c may read the columns on the way of r to other records, and the one at its end, in some of them at
+// least.
+func (p *Policy) Reaches(c core.Caller, r rules.Read) bool {
+	return c.IsSystem() || p.passes(p.roleSet(c), r)
+}
+
 // seesAll reports whether c sees the columns in every record that he reaches, and with all, reaches every record.
 func (p *Policy) seesAll(c core.Caller, table string, columns []string, all bool) bool {
 	d, err := p.Decide(c, table, Read)

@@ -27,7 +27,7 @@ func (e *event) compile(schema *core.Schema) (*rules.Expr, error) {
 	if e.when == "" {
 		return nil, nil
 	}
-	x, err := rules.Compile(nil, t, e.when, rules.Options{Old: true, Memory: true})
+	x, err := rules.Compile(schema, t, e.when, rules.Options{Old: true, Memory: true})
 	if err != nil {
 		err := core.AsError(err)
 		return nil, e.whenAt.within(err.Line, err.Pos).problem("", "when: %s", message(err))
@@ -38,10 +38,18 @@ func (e *event) compile(schema *core.Schema) (*rules.Expr, error) {
 	return x, nil
 }
 
-// told checks that events tell of the change of what the condition compares with the record before.
-func (e *event) told(when *rules.Expr, snap *tables.Snapshot) error {
+// told checks that events tell of the change of what the condition compares with the record before, and that the user that the
+// flow acts as may read what it reads of other records.
+func (e *event) told(when *rules.Expr, snap *tables.Snapshot, as core.ID) error {
 	if when == nil {
 		return nil
+	}
+	caller, err := snap.Policy.Caller(as, core.Cause{Kind: "flow"})
+	if err != nil {
+		return err
+	}
+	if missing := snap.MayRead(caller, when); missing != "" {
+		return e.whenAt.problem("", "when: the user that the flow acts as may not read %s: leave it out, or have the flow run_as somebody who may", missing)
 	}
 	t, err := snap.Schema.Table(e.table)
 	if err != nil {

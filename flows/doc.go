@@ -35,7 +35,7 @@
 // A value in with and set stands for itself, unless it is a text that begins with "=": the rest is an expression, the
 // whole value of which is taken, whatever its type. This holds inside lists and objects too; a text that really begins with "=" is written
 // as an expression: '="=x"'. The keys if and in are always expressions, and when is a condition over the columns of the
-// table, with old for the record before the change.
+// table and of the records that its relations lead to, with old for the record before the change.
 //
 // Expressions see:
 //

@@ -148,32 +148,33 @@ func (s *Service) startAll(ctx context.Context, tx *tables.Tx, m *matcher, event
 	batches := map[*flow][]core.Event{}
 	var order []*flow
 	var runs []newRun
-	for _, e := range events {
-		for _, l := range m.tables[e.Table] {
-			t := l.flow.def.trigger.event
-			if !slices.Contains(t.on, e.Op) || e.At.UnixMicro() < l.flow.since {
-				continue
-			}
-			seen, n, err := s.match(ctx, tx, l, e)
+	all, err := s.candidates(tx, m, events)
+	if err == nil {
+		err = s.decide(ctx, tx, all)
+	}
+	if err != nil {
+		return err
+	}
+	for _, c := range all {
+		n, err := s.refused(ctx, tx, c)
+		if err != nil {
+			return err
+		}
+		switch f := c.flow; {
+		case n != nil:
+			runs = append(runs, *n)
+		case !c.starts:
+		case !f.def.trigger.event.batched:
+			n, err := s.single(f, *c.seen)
 			if err != nil {
 				return err
 			}
-			switch {
-			case n != nil:
-				runs = append(runs, *n)
-			case seen == nil:
-			case !t.batched:
-				n, err := s.single(l.flow, *seen)
-				if err != nil {
-					return err
-				}
-				runs = append(runs, n)
-			default:
-				if batches[l.flow] == nil {
-					order = append(order, l.flow)
-				}
-				batches[l.flow] = append(batches[l.flow], *seen)
+			runs = append(runs, n)
+		default:
+			if batches[f] == nil {
+				order = append(order, f)
 			}
+			batches[f] = append(batches[f], *c.seen)
 		}
 	}
 	for _, f := range order {
@@ -192,46 +193,117 @@ func (s *Service) startAll(ctx context.Context, tx *tables.Tx, m *matcher, event
 			runs[i].unit = as.Unit
 		}
 	}
-	_, err := s.insert(ctx, tx.DB(), runs)
+	_, err = s.insert(ctx, tx.DB(), runs)
 	return err
 }
 
-// match returns the event as the flow may see it, nil when it does not start the flow; or a run that is refused.
-func (s *Service) match(ctx context.Context, tx *tables.Tx, l listener, e core.Event) (*core.Event, *newRun, error) {
-	snap := tx.Snapshot()
-	refuse := func(err error) (*core.Event, *newRun, error) {
-		input, bad := toJSON(map[string]any{"kind": "event", "table": e.Table, "op": string(e.Op), "at": e.At})
-		return nil, &newRun{flow: l.flow, kind: "event", input: input, cause: e.Cause, startedBy: e.Actor, refused: err}, bad
-	}
-	caller, err := snap.Policy.Caller(l.flow.runAs, core.Cause{Kind: "flow"})
-	if err != nil {
-		return refuse(core.E("flows.match", core.Denied, "the user that the flow acts as cannot: "+core.AsError(err).Msg))
-	}
-	seen, err := s.seenBy(tx, caller, e)
-	if err != nil || seen == nil {
-		return nil, nil, err
-	}
-	if l.when != nil {
-		record := seen.After
-		if record == nil {
-			record = seen.Before
+// candidate is an event that may start a flow.
+type candidate struct {
+	listener
+	event  core.Event
+	caller core.Caller // that the flow acts as
+	seen   *core.Event // as he may see it
+	starts bool
+	failed error // why the flow cannot tell
+}
+
+// candidates returns the events that may start flows, in their order: those of which the flow's user sees something.
+func (s *Service) candidates(tx *tables.Tx, m *matcher, events []core.Event) (out []*candidate, err error) {
+	for _, e := range events {
+		for _, l := range m.tables[e.Table] {
+			if !slices.Contains(l.flow.def.trigger.event.on, e.Op) || e.At.UnixMicro() < l.flow.since {
+				continue
+			}
+			c := &candidate{listener: l, event: e, starts: l.when == nil}
+			if c.caller, err = tx.Snapshot().Policy.Caller(l.flow.runAs, core.Cause{Kind: "flow"}); err != nil {
+				c.failed = core.E("flows.candidates", core.Denied, "the user that the flow acts as cannot: "+core.AsError(err).Msg)
+			} else if c.seen, err = s.seenBy(tx, c.caller, e); err != nil {
+				return nil, err
+			}
+			if c.seen != nil || c.failed != nil {
+				out = append(out, c)
+			}
 		}
-		yes, err := l.when.True(record, seen.Before, caller, nil)
+	}
+	return out, nil
+}
+
+// decide asks the conditions of the triggers: of each flow about all its events at once.
+func (s *Service) decide(ctx context.Context, tx *tables.Tx, all []*candidate) error {
+	of := map[*flow][]*candidate{}
+	var order []*flow
+	for _, c := range all {
+		if c.when == nil || c.failed != nil {
+			continue
+		}
+		if of[c.flow] == nil {
+			order = append(order, c.flow)
+		}
+		of[c.flow] = append(of[c.flow], c)
+	}
+	for _, f := range order {
+		if err := s.ask(ctx, tx, of[f]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ask asks the condition of one flow about events. One that fails must hold up no other, so that those of which some fail are asked
+// one by one, and those that fail are noted.
+func (s *Service) ask(ctx context.Context, tx *tables.Tx, list []*candidate) error {
+	records, old := make([]core.Record, len(list)), make([]core.Record, len(list))
+	for i, c := range list {
+		records[i], old[i] = c.seen.After, c.seen.Before
+		if records[i] == nil {
+			records[i] = old[i]
+		}
+	}
+	var held []bool
+	question := func() (err error) {
+		held, err = s.store.Holds(core.WithCaller(ctx, list[0].caller), tx.Snapshot(), list[0].when, records, old)
+		return err
+	}
+	err := question
+	if len(list[0].when.Needs) > 0 { // which the database answers: after an error there nothing else could be done
+		err = func() error { return tx.Savepoint(ctx, question) }
+	}
+	switch err := err(); {
+	case err == nil:
+		for i, c := range list {
+			c.starts = held[i]
+		}
+	case ctx.Err() != nil || core.KindOf(err) == core.Conflict || core.KindOf(err) == core.Unavailable:
+		return err
+	case len(list) == 1:
+		list[0].failed = core.E("flows.ask", core.At{Table: list[0].event.Table}, "the condition of the trigger fails", err)
+	default:
+		for i := range list {
+			if err := s.ask(ctx, tx, list[i:i+1]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// refused returns a run that says why the event does not start the flow, as it should; nil when there is nothing to say.
+func (s *Service) refused(ctx context.Context, tx *tables.Tx, c *candidate) (*newRun, error) {
+	err := c.failed
+	if err == nil && c.starts {
+		if err = s.tooDeep(ctx, tx.DB(), c.flow.name, c.event.Cause); err != nil && core.KindOf(err) != core.Limit {
+			return nil, err
+		}
 		if err != nil {
-			return refuse(core.E("flows.match", core.At{Table: e.Table}, "the condition of the trigger fails", err))
-		}
-		if !yes {
-			return nil, nil, nil
+			s.log.WarnContext(ctx, "flows: a loop ends", "flow", c.flow.name, "err", err)
 		}
 	}
-	if err := s.tooDeep(ctx, tx.DB(), l.flow.name, e.Cause); err != nil {
-		if core.KindOf(err) == core.Limit {
-			s.log.WarnContext(ctx, "flows: a loop ends", "flow", l.flow.name, "err", err)
-			return refuse(err)
-		}
-		return nil, nil, err
+	if err == nil {
+		return nil, nil
 	}
-	return seen, nil, nil
+	e := c.event
+	input, bad := toJSON(map[string]any{"kind": "event", "table": e.Table, "op": string(e.Op), "at": e.At})
+	return &newRun{flow: c.flow, kind: "event", input: input, cause: e.Cause, startedBy: e.Actor, refused: err}, bad
 }
 
 // seenBy returns the event with what the caller may read of it; nil when the record is out of his reach. What the record says

@@ -150,13 +150,17 @@ func (s *Service) put(ctx context.Context, tx *tables.Tx, d *definition) (int64,
 	if err := snap.Policy.May(caller, "manage_flows"); err != nil {
 		return 0, err
 	}
+	if e := d.trigger.event; e != nil && !snap.Policy.Sees(caller, e.table) {
+		return 0, e.at.problem("", "table %s: there is no such table", e.table)
+	}
+	runAs, err := s.runAs(ctx, tx, d)
+	if err != nil {
+		return 0, err
+	}
 	if e := d.trigger.event; e != nil {
-		if !snap.Policy.Sees(caller, e.table) {
-			return 0, e.at.problem("", "table %s: there is no such table", e.table)
-		}
 		when, err := e.compile(snap.Schema)
 		if err == nil {
-			err = e.told(when, snap)
+			err = e.told(when, snap, runAs)
 		}
 		if err != nil {
 			if snap.Policy.May(caller, "define_tables") != nil {
@@ -164,10 +168,6 @@ func (s *Service) put(ctx context.Context, tx *tables.Tx, d *definition) (int64,
 			}
 			return 0, err
 		}
-	}
-	runAs, err := s.runAs(ctx, tx, d)
-	if err != nil {
-		return 0, err
 	}
 	// The number of the state of all flows, which makes those who change them take turns.
 	bump := db.New(s.db.Dialect).Write(`UPDATE "_meta" SET value = CAST(CAST(value AS bigint) + 1 AS text) WHERE key = 'flow_version'`)

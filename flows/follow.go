@@ -171,16 +171,41 @@ func (r *renamer) event(keys map[string]*yaml.Node) {
 		r.tableName(t)
 	}
 	if when := keys["when"]; when != nil {
-		renamed := r.f.Moves.Renamed(r.table)
-		to, err := rules.RenameColumns(when.Value, renamed)
-		if err != nil && r.err == nil {
+		if err := r.condition(when); err != nil && r.err == nil {
 			r.err = err
 		}
-		if err == nil && to != when.Value {
-			r.mention(when.Value, renamed)
-			r.set(when, to)
+	}
+}
+
+// condition follows what the condition of the trigger names: columns of its table, and relations and columns of others.
+func (r *renamer) condition(when *yaml.Node) error {
+	t, err := r.f.From.Table(r.table)
+	if err != nil {
+		return nil // the table is gone already, and the flow rests
+	}
+	to, err := rules.Follow(r.f.From, r.f.To, t.SQL(), when.Value)
+	if err != nil || to == when.Value {
+		return err
+	}
+	named, err := rules.Names(r.f.From, t.SQL(), when.Value)
+	if err != nil {
+		return err
+	}
+	for _, n := range named {
+		of, ok := r.f.From.Stored(n.Table)
+		if !ok {
+			continue
+		}
+		i := slices.IndexFunc(of.Columns, func(c core.Column) bool { return c.SQL() == n.Column })
+		if i < 0 {
+			continue
+		}
+		if name := of.Columns[i].Name; r.f.Moves.Renamed(of.Name)[name] != "" {
+			r.note(of.Name, name, "follows")
 		}
 	}
+	r.set(when, to)
+	return nil
 }
 
 // mention notes which of the renamed columns an expression names.

@@ -117,6 +117,9 @@ func callerNames() []string {
 	return out
 }
 
+// Table returns the name of the table of the record.
+func (e *Expr) Table() string { return e.table.Name }
+
 // Eval returns the value of e over the record r for the caller: nil for NULL, otherwise a string, int64,
 // decimal.Decimal, float64, bool, time.Time or []string. A column that a record lacks is NULL. ask answers what e reads of
 // other records; it may be nil for an expression without [Expr.Needs].

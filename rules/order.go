@@ -68,22 +68,23 @@ func (v *visitor) visit(of calculated) error {
 	v.path = v.path[:len(v.path)-1]
 	v.done[of] = total
 	t.order = append(t.order, of.column)
-	t.reads[of.column] = v.reads(e)
+	t.reads[of.column] = v.set.ReadsOf(e)
 	t.needs[of.column] = len(e.Needs) > 0 || slices.ContainsFunc(e.Columns, func(name string) bool { return t.needs[name] })
 	return nil
 }
 
-// reads returns the columns that e reads, with what the formulas which it reads do in place of them.
-func (v *visitor) reads(e *Expr) []Read {
+// ReadsOf returns the columns that e reads, of its record and of others, with what the formulas which it reads do in place of
+// them: see [Set.Reads].
+func (s *Set) ReadsOf(e *Expr) []Read {
 	all := map[string]Read{}
 	for _, r := range e.Reads {
-		c, _ := v.set.tables[r.Table].table.Column(r.Column)
+		c, _ := s.tables[r.Table].table.Column(r.Column)
 		if !c.Calculated() || c.Rights == core.DefinerRights {
 			all[r.String()] = r
 			continue
 		}
-		for _, inner := range v.set.tables[r.Table].reads[r.Column] {
-			inner.Path = slices.Concat(r.Path, inner.Path)
+		for _, inner := range s.tables[r.Table].reads[r.Column] {
+			inner.Old, inner.Path = r.Old, slices.Concat(r.Path, inner.Path)
 			all[inner.String()] = inner
 		}
 	}

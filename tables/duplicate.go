@@ -45,7 +45,7 @@ type duplicateRule struct {
 }
 
 // compileDuplicates compiles the duplicate rules of a table.
-func compileDuplicates(t *core.Table) (out []*duplicateRule, err error) {
+func compileDuplicates(s *core.Schema, t *core.Table) (out []*duplicateRule, err error) {
 	const op = "tables.compileDuplicates"
 	for _, d := range t.Duplicates {
 		r := &duplicateRule{DuplicateRule: d, table: t}
@@ -61,7 +61,7 @@ func compileDuplicates(t *core.Table) (out []*duplicateRule, err error) {
 			r.columns = append(r.columns, c)
 		}
 		if d.When != "" {
-			if r.when, err = compileWhen(t, d.When); err != nil {
+			if r.when, err = compileWhen(s, t, d.When); err != nil {
 				return nil, core.E(op, at, err)
 			}
 		}
@@ -70,10 +70,11 @@ func compileDuplicates(t *core.Table) (out []*duplicateRule, err error) {
 	return out, nil
 }
 
-// compileWhen compiles the condition of a duplicate rule. It must say the same of a record until the record is written again.
-func compileWhen(t *core.Table, source string) (*rules.Expr, error) {
+// compileWhen compiles the condition of a duplicate rule. It must say the same of a record until the record is written again:
+// records that are like each other are found by what was computed then.
+func compileWhen(s *core.Schema, t *core.Table, source string) (*rules.Expr, error) {
 	const op = "tables.compileWhen"
-	e, err := rules.Compile(nil, t, source, rules.Options{Memory: true})
+	e, err := rules.Compile(s, t, source, rules.Options{Memory: true})
 	if err != nil {
 		return nil, err
 	}
@@ -82,6 +83,9 @@ func compileWhen(t *core.Table, source string) (*rules.Expr, error) {
 	}
 	if e.Outside {
 		return nil, core.E(op, core.Invalid, "the condition reads the caller or the time, which change without the record: leave them out")
+	}
+	if len(e.Needs) > 0 {
+		return nil, core.E(op, core.Invalid, "the condition reads other records, which change without this one: have a business rule keep what it needs in a column of the record, and compare that")
 	}
 	for _, name := range e.Columns {
 		if c, ok := t.Column(name); ok && c.Calculated() {

@@ -210,19 +210,7 @@ func (tx *Tx) answer(c core.Caller, needs []*rules.Need, list []asked) error {
 	for i, n := range needs {
 		s.add(db.ShapeField{Key: "v" + strconv.Itoa(i), Kind: n.Column().Kind}, func(b *db.Builder) { n.SQL(b, record, old, c) })
 	}
-	s.from = func(b *db.Builder) {
-		b.Write(" FROM (VALUES ")
-		for i := range list {
-			if i > 0 {
-				b.Write(", ")
-			}
-			b.Write("(").Write(strconv.Itoa(i))
-			given.write(b, list[i].record, own)
-			given.write(b, list[i].old, was)
-			b.Write(")")
-		}
-		b.Write(") AS k")
-	}
+	s.from = func(b *db.Builder) { given.from(b, list, own, was) }
 	b := db.New(tx.db.Dialect)
 	s.answer(b)
 	raw, err := tx.query(b, s.shape)
@@ -262,6 +250,21 @@ func (v *values) row(p *planner, columns []string) *formulaRow {
 		at[name] = v.n + 1
 	}
 	return &formulaRow{p: p, table: v.table, column: func(b *db.Builder, c *core.Column) { b.Write("k.column", strconv.Itoa(at[c.Name])) }}
+}
+
+// from writes FROM with the records as rows.
+func (v *values) from(b *db.Builder, list []asked, own, old []string) {
+	b.Write(" FROM (VALUES ")
+	for i := range list {
+		if i > 0 {
+			b.Write(", ")
+		}
+		b.Write("(").Write(strconv.Itoa(i))
+		v.write(b, list[i].record, own)
+		v.write(b, list[i].old, old)
+		b.Write(")")
+	}
+	b.Write(") AS k")
 }
 
 // write writes the columns of a record.

@@ -173,7 +173,7 @@ func (n *Snapshot) compile() (err error) {
 	n.derivation = derive(n.Schema, n.Rules)
 	n.duplicates = map[string][]*duplicateRule{}
 	for _, t := range n.Schema.Tables() {
-		if n.duplicates[t.Name], err = compileDuplicates(t); err != nil {
+		if n.duplicates[t.Name], err = compileDuplicates(n.Schema, t); err != nil {
 			return err
 		}
 	}

@@ -77,8 +77,11 @@ func (r *reader) source(of *Source) (sourceReader, error) {
 		s.read(of.Updated)
 	}
 	if of.Filter != "" {
-		if s.filter, err = rules.Compile(nil, s.table, of.Filter, rules.Options{}); err != nil {
+		if s.filter, err = rules.Compile(r.snap.Schema, s.table, of.Filter, rules.Options{}); err != nil {
 			return s, err
+		}
+		if s.filter.Type != "bool" {
+			return s, core.E("unify.source", core.Invalid, core.At{Table: of.Table}, "filter is a condition, and not a "+s.filter.Type+": compare it with something")
 		}
 		for _, name := range s.filter.Columns {
 			s.read(name)
@@ -98,8 +101,11 @@ func whole(c core.Caller, snap *tables.Snapshot, s *sourceReader) error {
 		visible, guard := may.Column(f.Column)
 		ok = ok && visible && guard == nil
 	}
+	if ok && s.filter != nil {
+		ok = snap.Policy.Beyond(c, s.Table, s.filter.Reads) == ""
+	}
 	if !ok {
-		return core.E("unify.whole", core.Denied, core.At{Table: s.Table}, "a unification reads all records and all mapped columns of its sources: your roles hide some of them")
+		return core.E("unify.whole", core.Denied, core.At{Table: s.Table}, "a unification reads all records and all mapped columns of its sources, and all that their filters read: your roles hide some of them")
 	}
 	return nil
 }
@@ -110,30 +116,59 @@ func (s *sourceReader) read(name string) {
 	}
 }
 
+// filtered is how many records are asked about at once.
+const filtered = 500
+
 // rows yields the records of all sources.
 func (r *reader) rows(ctx context.Context) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
 		for i := range r.sources {
-			s := &r.sources[i]
-			for rec, err := range r.store.Scan(ctx, r.snap, tables.Query{Table: s.Table, Fields: s.fields}) {
+			for rec, err := range r.chosen(ctx, &r.sources[i]) {
 				if err != nil {
 					yield(Row{}, err)
 					return
 				}
-				if s.filter != nil {
-					ok, err := s.filter.True(rec, nil, core.CallerFrom(ctx), nil)
-					if err != nil {
-						yield(Row{}, err)
-						return
-					}
-					if !ok {
-						continue
-					}
-				}
-				if !yield(s.row(rec), nil) {
+				if !yield(r.sources[i].row(rec), nil) {
 					return
 				}
 			}
+		}
+	}
+}
+
+// chosen yields the records of a source for which its filter holds.
+func (r *reader) chosen(ctx context.Context, s *sourceReader) iter.Seq2[core.Record, error] {
+	all := r.store.Scan(ctx, r.snap, tables.Query{Table: s.Table, Fields: s.fields})
+	if s.filter == nil {
+		return all
+	}
+	return func(yield func(core.Record, error) bool) {
+		var page []core.Record
+		pass := func() bool {
+			held, err := r.store.Holds(ctx, r.snap, s.filter, page, nil)
+			if err != nil {
+				yield(nil, err)
+				return false
+			}
+			for i, rec := range page {
+				if held[i] && !yield(rec, nil) {
+					return false
+				}
+			}
+			page = page[:0]
+			return true
+		}
+		for rec, err := range all {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if page = append(page, rec); len(page) == filtered && !pass() {
+				return
+			}
+		}
+		if len(page) > 0 {
+			pass()
 		}
 	}
 }
