@@ -76,6 +76,7 @@ type RuleTest struct {
 	Old    TestRecord  `json:"old,omitempty"`    // the record before, on update and delete
 	Caller *TestCaller `json:"caller,omitempty"` // nobody in particular when left out
 	Now    *time.Time  `json:"now,omitempty"`    // needed when an expression reads the time
+	Given  []TestGiven `json:"given,omitempty"`  // what is read of other records
 	Expect TestExpect  `json:"expect"`
 }
 
@@ -87,6 +88,20 @@ type TestCaller struct {
 	Teams []ID     `json:"teams,omitempty"`
 	Roles []string `json:"roles,omitempty"`
 	Cause string   `json:"cause,omitempty"` // api, flow, import and the like; api when empty
+}
+
+// TestGiven is what a [RuleTest] takes other records to say, since there are none.
+type TestGiven struct {
+	Read  string `json:"read"`  // as the rule, the default or the formula writes it: customer.region, lines.sum(l, l.amount); or a calculated column that reads others
+	Value any    `json:"value"` // as JSON has it, a number with all its digits
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (g *TestGiven) UnmarshalJSON(raw []byte) error {
+	type plain TestGiven
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	return d.Decode((*plain)(g))
 }
 
 // TestExpect is what must come of a [RuleTest]. When nothing is set, nothing may refuse the write.
@@ -143,6 +158,11 @@ func (r *Rule) checkTests() error {
 			return E("core.Rule", Invalid, "a test needs a name of its own")
 		}
 		names[t.Name] = true
+		for _, g := range t.Given {
+			if strings.TrimSpace(g.Read) == "" {
+				return E("core.Rule", Invalid, fmt.Sprintf("the test %q: given needs in read what is read of other records, such as customer.region", t.Name))
+			}
+		}
 	}
 	return nil
 }
@@ -159,6 +179,13 @@ func (r *Rule) Expressions(yield func(source *string) bool) {
 				return
 			}
 			if !d.messageExpressions(yield) {
+				return
+			}
+		}
+	}
+	for i := range r.Tests {
+		for j := range r.Tests[i].Given {
+			if !yield(&r.Tests[i].Given[j].Read) {
 				return
 			}
 		}
@@ -219,6 +246,7 @@ func (r Rule) renamed(to map[string]string) Rule {
 		t := &r.Tests[i]
 		t.Record, t.Old, t.Expect.Set = record(t.Record), record(t.Old), record(t.Expect.Set)
 		t.Expect.Column = named(t.Expect.Column)
+		t.Given = slices.Clone(t.Given)
 	}
 	return r
 }

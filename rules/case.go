@@ -13,7 +13,7 @@ import (
 
 // Test runs the tests that are stored with the rules of the table: each writes a record that is not there through all rules
 // of the table. The first that does not come out as expected is an error of the kind Invalid with the rule that has the test.
-// Rules that are disabled have their tests rest, and those that read other records are passed over: there are none.
+// Rules that are disabled have their tests rest. What is read of other records the test says itself: there are none.
 func (s *Set) Test(table string) error {
 	t, ok := s.tables[table]
 	if !ok {
@@ -36,17 +36,23 @@ func wrong(format string, args ...any) error {
 }
 
 func (t *tableSet) test(c *core.RuleTest) error {
-	w, err := t.testWrite(c)
+	w, given, err := t.testWrite(c)
 	if err != nil {
 		return err
 	}
-	for i := range t.rules {
-		r := &t.rules[i]
-		if len(r.needs) > 0 {
-			continue // there are no other records
-		}
-		if err := r.apply(t, w); err != nil {
-			return t.refusal(c, r, err)
+	for _, late := range []bool{false, true} { // as in a write: what checks by other records comes last
+		for i := range t.rules {
+			r := &t.rules[i]
+			if late != (r.late && w.Op != core.Delete) {
+				continue
+			}
+			err := r.apply(t, w)
+			if given.missing != nil {
+				return wrong("the rule %q %s", r.source.Name, core.AsError(given.missing).Msg)
+			}
+			if err != nil {
+				return t.refusal(c, r, err)
+			}
 		}
 	}
 	if c.Expect.Refused() {
@@ -62,6 +68,9 @@ func (t *tableSet) test(c *core.RuleTest) error {
 			return err
 		}
 		got, err := t.valueOf(col, w.Record, w)
+		if given.missing != nil {
+			return wrong("the formula of %s %s", name, core.AsError(given.missing).Msg)
+		}
 		if err != nil {
 			return err
 		}
@@ -97,8 +106,8 @@ func refuser(e *core.TestExpect) string {
 	return "a rule"
 }
 
-// testWrite makes the write of a test.
-func (t *tableSet) testWrite(c *core.RuleTest) (*Write, error) {
+// testWrite makes the write of a test, and what it is told of other records.
+func (t *tableSet) testWrite(c *core.RuleTest) (*Write, *given, error) {
 	w := &Write{Op: c.Op, Caller: core.Caller{Cause: core.Cause{Kind: "api"}}}
 	if c.Op == "" {
 		w.Op = core.Create
@@ -112,31 +121,47 @@ func (t *tableSet) testWrite(c *core.RuleTest) (*Write, error) {
 	if c.Now != nil {
 		w.Now = c.Now.UTC()
 	}
+	g, err := t.given(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	w.Ask = g.ask
+	if err := t.testRecords(w, c, g); err != nil {
+		return nil, nil, err
+	}
+	return w, g, nil
+}
+
+// testRecords fills the records of the write.
+func (t *tableSet) testRecords(w *Write, c *core.RuleTest, g *given) error {
 	sent, err := t.testRecord(c.Record)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	switch {
 	case w.Op != core.Create && w.Op != core.Update && w.Op != core.Delete:
-		return nil, wrong("a test is of create, update or delete, not of %q", w.Op)
+		return wrong("a test is of create, update or delete, not of %q", w.Op)
 	case (w.Op == core.Create) != (c.Old == nil):
-		return nil, wrong("the record before, old, belongs to update and delete, and to them only")
+		return wrong("the record before, old, belongs to update and delete, and to them only")
 	case w.Op == core.Delete && c.Record != nil:
-		return nil, wrong("a delete sends no record: say in old what it was")
+		return wrong("a delete sends no record: say in old what it was")
 	case w.Op == core.Create:
 		w.Record = sent
+		maps.Copy(w.Record, g.record)
 		if err := t.timed(w, c); err != nil {
-			return nil, err
+			return err
 		}
-		return w, t.testDefaults(w)
+		return t.testDefaults(w, g)
 	}
 	if w.Old, err = t.testRecord(c.Old); err != nil {
-		return nil, err
+		return err
 	}
 	t.fill(w.Old)
 	w.Record = maps.Clone(w.Old)
 	maps.Copy(w.Record, sent)
-	return w, t.timed(w, c)
+	maps.Copy(w.Record, g.record)
+	maps.Copy(w.Old, g.old)
+	return t.timed(w, c)
 }
 
 func (t *tableSet) testRecord(in core.TestRecord) (core.Record, error) {
@@ -165,12 +190,15 @@ func (t *tableSet) fill(r core.Record) {
 	}
 }
 
-func (t *tableSet) testDefaults(w *Write) error {
+func (t *tableSet) testDefaults(w *Write, g *given) error {
 	for _, d := range t.defaults {
-		if _, ok := w.Record[d.column.Name]; ok || len(t.needsOf([]*Expr{d.value}, map[*Expr]bool{})) > 0 {
+		if _, ok := w.Record[d.column.Name]; ok {
 			continue
 		}
 		v, err := w.eval(t, d.value)
+		if g.missing != nil {
+			return wrong("the default of %s %s, or say in record what %s is", d.column.Name, core.AsError(g.missing).Msg, d.column.Name)
+		}
 		if err == nil {
 			err = d.put(v, w.Record)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/types/ref"
+	"cel.dev/cel-go/parser"
 
 	"colonnade/core"
 	"colonnade/core/db"
@@ -31,6 +32,22 @@ type Ask func(n *Need, record, old core.Record) (any, error)
 
 // Table returns the name of the table of the record.
 func (n *Need) Table() string { return n.e.table.Name }
+
+// String returns what is read as it is written, with spaces and quotes in one form.
+func (n *Need) String() string {
+	at, ok := n.e.ast.SourceInfo().GetOffsetRange(n.node.ID())
+	tree, err := parseSource(n.e.Source)
+	if !ok || err != nil {
+		return n.e.Source
+	}
+	var out string
+	ast.PostOrderVisit(tree.Expr(), ast.NewExprVisitor(func(x ast.Expr) {
+		if r, ok := tree.SourceInfo().GetOffsetRange(x.ID()); ok && r.Start == at.Start && err == nil {
+			out, err = parser.Unparse(x, tree.SourceInfo())
+		}
+	}))
+	return cmp.Or(out, n.e.Source)
+}
 
 // Column returns a column that takes the value of n.
 func (n *Need) Column() *core.Column { return &core.Column{Name: "value", Kind: typeKinds[n.Type]} }

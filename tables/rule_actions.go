@@ -41,6 +41,10 @@ var ruleInput = []core.Column{
 			{Name: "roles", Kind: core.Text, List: true, Doc: "Their roles."}, text("cause", "api (the default), flow, import and the like."),
 		}},
 		{Name: "now", Kind: core.Timestamp, Doc: "When; needed when an expression reads the time."},
+		{Name: "given", Kind: core.Object, List: true, Doc: "What other records say, for expressions that read them.", Fields: []core.Column{
+			required(text("read", "What is read, as the rule writes it: customer.region, lines.sum(l, l.amount); or a calculated column that reads other records.")),
+			{Name: "value", Kind: core.JSON, Doc: "Its value; nothing when left out."},
+		}},
 		required(core.Column{Name: "expect", Kind: core.Object, Doc: "What comes of it; that nothing refuses the write when it is empty.", Fields: []core.Column{
 			{Name: "set", Kind: core.JSON, Doc: `Values of the record after the rules: {"state": "waiting"}.`},
 			text("fail", "The message of the refusal."), text("column", "The column of the refusal."), text("rule", "The rule that refuses."),
