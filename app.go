@@ -68,6 +68,8 @@ func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error)
 
 		KeepDropped: c.Keep,
 		KeepEvents:  cmp.Or(c.Events, -1),
+
+		KeepAccesses: c.Accesses,
 	})
 	a.logins = authz.NewLogins(a.db, authz.LoginOptions{Log: log, Change: a.store.ChangeAccess})
 

@@ -37,6 +37,7 @@ type config struct {
 	Public      bool          // COLONNADE_PUBLIC=1: may listen beyond the loopback address
 	Keep        time.Duration // COLONNADE_KEEP_DROPPED: how long what was dropped can be brought back
 	Events      time.Duration // COLONNADE_KEEP_EVENTS: how long events are kept; 0 for good
+	Accesses    time.Duration // COLONNADE_KEEP_ACCESSES: how long entries of the access log are kept; 0 for good
 	Files       string        // COLONNADE_FILES: the folder of the contents of files; the folder files in that of the database when empty
 	MaxFile     int64         // COLONNADE_MAX_FILE: of one upload, in megabytes; 100 when 0
 	KeepUploads time.Duration // COLONNADE_KEEP_UPLOADS: how long a file waits for a record that names it; a day when 0
@@ -64,6 +65,7 @@ func (c *config) flags(name string, out io.Writer) *flag.FlagSet {
 	f.Int64Var(&c.Concurrency, "concurrency", number("COLONNADE_CONCURRENCY", 16), "requests that run at once of each user, or address; 0 for any number, as with --dev (COLONNADE_CONCURRENCY)")
 	f.BoolVar(&c.Public, "public", env("COLONNADE_PUBLIC", "") == "1", "may listen beyond the loopback address (COLONNADE_PUBLIC=1)")
 	f.DurationVar(&c.Keep, "keep-dropped", duration("COLONNADE_KEEP_DROPPED", tables.KeepDropped), "how long dropped tables and columns can be brought back (COLONNADE_KEEP_DROPPED)")
+	f.DurationVar(&c.Accesses, "keep-accesses", duration("COLONNADE_KEEP_ACCESSES", 0), "how long entries of the access log are kept; 0 for good (COLONNADE_KEEP_ACCESSES)")
 	f.DurationVar(&c.Events, "keep-events", duration("COLONNADE_KEEP_EVENTS", tables.KeepEvents), "how long events are kept, and so cursors of changes are good; 0 for good (COLONNADE_KEEP_EVENTS)")
 	f.Int64Var(&c.MaxFile, "max-file", number("COLONNADE_MAX_FILE", files.MaxSize>>20), "largest upload, in megabytes (COLONNADE_MAX_FILE)")
 	f.DurationVar(&c.KeepUploads, "keep-uploads", duration("COLONNADE_KEEP_UPLOADS", files.KeepUploads), "how long a file waits for a record that names it (COLONNADE_KEEP_UPLOADS)")
@@ -157,6 +159,9 @@ func (c *config) parse(f *flag.FlagSet, args []string) error {
 	}
 	if c.Events != 0 && c.Events < time.Hour {
 		return core.E(op, core.Invalid, "--keep-events and COLONNADE_KEEP_EVENTS take a time of at least an hour, such as 720h, or 0 to keep all")
+	}
+	if c.Accesses != 0 && c.Accesses < time.Hour {
+		return core.E(op, core.Invalid, "--keep-accesses and COLONNADE_KEEP_ACCESSES take a time of at least an hour, such as 8760h, or 0 to keep all")
 	}
 	if c.Dev && c.Public {
 		return core.E(op, core.Invalid, "--dev is for this machine only: leave out --public")

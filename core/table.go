@@ -101,8 +101,9 @@ type Table struct {
 	Search     []SearchColumn  `json:"search,omitempty"` // what full-text search looks at
 	Duplicates []DuplicateRule `json:"duplicates,omitempty"`
 	Retention  *Retention      `json:"retention,omitempty"`
-	Link       *Link           `json:"link,omitempty"`     // of a table that joins two others
-	Physical   string          `json:"physical,omitempty"` // see [Table.SQL]; the name when empty
+	AuditReads bool            `json:"audit_reads,omitempty"` // who reads which records is kept in the access log
+	Link       *Link           `json:"link,omitempty"`        // of a table that joins two others
+	Physical   string          `json:"physical,omitempty"`    // see [Table.SQL]; the name when empty
 
 	Dropped   []Dropped  `json:"dropped,omitempty"`    // what of the table can be brought back
 	DroppedAt *time.Time `json:"dropped_at,omitempty"` // of a table that was dropped; it is in no schema but to be brought back

@@ -14,7 +14,7 @@ func (s *Store) Actions() []core.Action {
 		s.createTable(), s.addColumn(), s.addLookup(), s.addKey(), s.addIndex(), s.putDuplicateRule(), s.dropDuplicateRule(), s.findDuplicates(),
 		s.putOptions(), s.dropOptions(), s.describeOptions(),
 		s.putSearch(), s.search(), s.addManyToMany(), s.linkRecords(), s.unlinkRecords(),
-		s.verifyHistory(), s.historyHead(), s.readAudit(), s.reportCapacity(),
+		s.verifyHistory(), s.historyHead(), s.readAudit(), s.readAccessLog(), s.reportCapacity(),
 	}, slices.Concat(s.ruleActions(), s.expressionActions(), s.moneyActions(), s.schemaActions())...)
 }
 
@@ -126,6 +126,7 @@ func (s *Store) createTable() core.Action {
 			{Name: "history_versions", Kind: core.Integer, Doc: "So many versions of a record are kept, the last among them."},
 			{Name: "bin_days", Kind: core.Integer, Doc: "A deleted record can be restored for so many days."},
 		}},
+		{Name: "audit_reads", Kind: core.Boolean, Doc: "Whether the access log keeps who reads which records."},
 	}
 	return s.define("create_table", "Creates a table.", input, func(in core.Record) (core.Change, error) {
 		var t core.Table

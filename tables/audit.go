@@ -19,6 +19,9 @@ const (
 	auditPurge  auditKind = "purge"  // records were deleted for good
 
 	auditRetention auditKind = "retention" // what need not be kept was dropped
+
+	auditAccess        auditKind = "access"         // the hash of entries of the access log
+	auditAccessDropped auditKind = "access_dropped" // old entries of the access log were dropped
 )
 
 // auditEntry is a row of the audit: what was done to definitions, to rights, and to the history itself. Rows are numbered
@@ -75,17 +78,23 @@ func (tx *Tx) lockAudit(ctx context.Context) error {
 
 // audit adds a row to the audit. seal is the one that it erases versions of, or 0.
 func (tx *Tx) audit(ctx context.Context, kind auditKind, seal int64, data any) error {
+	_, err := tx.addAudit(ctx, kind, seal, data)
+	return err
+}
+
+// addAudit is audit, and returns the number of the row.
+func (tx *Tx) addAudit(ctx context.Context, kind auditKind, seal int64, data any) (int64, error) {
 	if err := tx.lockAudit(ctx); err != nil {
-		return err
+		return 0, err
 	}
 	last, err := lastAudit(ctx, tx.db, tx.db.Dialect)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	caller := core.CallerFrom(ctx)
 	e := auditEntry{seq: last.seq + 1, kind: kind, at: tx.now.UnixMicro(), actor: actorOf(caller), behalf: caller.Behalf, cause: causeKind(caller), causeID: caller.Cause.ID, seal: seal}
 	if e.data, err = json.Marshal(data); err != nil {
-		return err
+		return 0, err
 	}
 	e.head = e.sum(last.head)
 	number := any(nil)
@@ -97,7 +106,7 @@ func (tx *Tx) audit(ctx context.Context, kind auditKind, seal int64, data any) e
 		Write(", ").Value(at, tx.now).Write(", ").Arg(e.actor).Write(", ").Arg(orNull(string(e.behalf))).Write(", ").Arg(e.cause).Write(", ").Arg(orNull(e.causeID)).
 		Write(", ").Arg(number).Write(", ").Arg(string(e.data)).Write(", ").Arg(e.head[:]).Write(")")
 	_, err = tx.db.Exec(ctx, b)
-	return err
+	return e.seq, err
 }
 
 // auditedSchema is what the audit says of a change of the schema.

@@ -69,9 +69,10 @@ func (s *Store) Deleted(ctx context.Context, snap *Snapshot, q Query) ([]core.Re
 	if err := json.Unmarshal(raw, &rows); err != nil {
 		return nil, core.E(op, err)
 	}
-	out := make([]core.Record, len(rows))
+	out, shown := make([]core.Record, len(rows)), make([]string, len(rows))
 	for i, r := range rows {
+		shown[i] = r.ID
 		out[i] = core.Record{"id": r.ID, "deleted_at": r.DeletedAt, "deleted_by": r.DeletedBy, "deletion": r.Deletion, "record": r.Record}
 	}
-	return out, nil
+	return out, core.E(op, s.logShown(ctx, n.witness, AccessBin, shown))
 }

@@ -106,8 +106,13 @@ func (s *Store) Changes(ctx context.Context, snap *Snapshot, f Feed) (page FeedP
 			end = Cursor{rows[n-1].Tx, rows[n-1].Seq}
 		}
 	}
+	var shown []string
 	for i := range rows {
 		page.Changes = append(page.Changes, rows[i].change())
+		shown = append(shown, rows[i].RecordID)
+	}
+	if err := s.logShown(ctx, pair.after.witness, AccessChanges, shown); err != nil {
+		return FeedPage{}, core.E(op, err)
 	}
 	page.Cursor, err = state.key.seal(table, end, state.purged)
 	return page, core.E(op, err)

@@ -59,7 +59,7 @@ func (tx *Tx) readFresh(ctx context.Context, q *Query, dst []byte) ([]byte, bool
 	if err != nil {
 		return dst, false, err
 	}
-	if n.may.Rows != nil {
+	if n.may.Rows != nil || n.witness != nil {
 		return dst, false, nil
 	}
 	start := len(dst)

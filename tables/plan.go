@@ -21,6 +21,8 @@ type planner struct {
 	were   []*core.Table // that are read as they were
 	n      int           // aliases given
 	open   []operand
+
+	witnesses []*witness
 }
 
 // writeFunc writes a part of a statement.
@@ -34,6 +36,8 @@ type node struct {
 	may   *authz.Decision
 	past  *past     // where its rows come from, when that is not the table
 	rank  writeFunc // how well a row answers the search of the query; nil without one
+
+	witness *witness // nil for a table whose reads are not audited
 }
 
 // decide returns the table and how far the caller's privilege on it reaches. Who defines tables learns which there are;
@@ -74,7 +78,7 @@ func (p *planner) then(n *node) *node {
 // alias returns a node of the table with an alias of its own.
 func (p *planner) alias(t *core.Table, may *authz.Decision) *node {
 	p.n++
-	return &node{p: p, table: t, alias: "t" + strconv.Itoa(p.n-1), may: may}
+	return &node{p: p, table: t, alias: "t" + strconv.Itoa(p.n-1), may: may, witness: p.watch(t)}
 }
 
 // from writes where the rows of n come from, under its alias.
@@ -113,6 +117,9 @@ func (n *node) resolve(name string) (ref, error) {
 	if !visible {
 		return ref{}, n.unknown(name)
 	}
+	if n.witness != nil {
+		n.witness.columns[name] = true
+	}
 	within, err := n.derived(c)
 	if err != nil {
 		return ref{}, err
@@ -148,6 +155,7 @@ func (n *node) derived(c *core.Column) (writeFunc, error) {
 	}
 	for _, r := range n.p.snap.Rules.Reads(n.table.Name, c.Name) {
 		n.p.passes(r.Path)
+		n.p.watchRead(r)
 	}
 	if !readers(c) {
 		return nil, nil

@@ -21,6 +21,7 @@ type Prepared struct {
 	open      []operand // in the order of planning, in which mistakes are reported
 	at        time.Time // see planner
 	then      []*core.Table
+	witnesses []*witness
 }
 
 // slot is an argument that is still to come: the index of its operand.
@@ -41,7 +42,7 @@ func (s *Store) Prepare(ctx context.Context, snap *Snapshot, q Query) (*Prepared
 		return nil, core.E("tables.Query", err)
 	}
 	shape.Keep()
-	return &Prepared{statement: b, shape: shape, open: p.open, at: p.at, then: p.were}, nil
+	return &Prepared{statement: b, shape: shape, open: p.open, at: p.at, then: p.were, witnesses: p.witnesses}, nil
 }
 
 // Lasting reports whether the answer of p does not depend on when it was prepared.
@@ -70,6 +71,9 @@ func (s *Store) Answer(ctx context.Context, p *Prepared, values []any, dst []byt
 	out, err := s.conn(ctx).Answer(ctx, b, p.shape, dst)
 	if err == nil {
 		err = s.whole(ctx, p.at, p.then)
+	}
+	if err == nil {
+		out, err = s.witnessed(ctx, p.witnesses, out, len(dst))
 	}
 	if err != nil {
 		return dst, core.E(op, err)

@@ -165,6 +165,7 @@ func (p *planner) selection(n *node, q *Query, link writeFunc) (*selection, erro
 			return nil, err
 		}
 	}
+	n.identify(s)
 	return s, nil
 }
 

@@ -49,6 +49,9 @@ func (s *Store) Query(ctx context.Context, snap *Snapshot, q Query, dst []byte) 
 	if err == nil {
 		err = s.whole(ctx, p.at, p.were)
 	}
+	if err == nil {
+		out, err = s.witnessed(ctx, p.witnesses, out, len(dst))
+	}
 	if err != nil {
 		return dst, core.E(op, err)
 	}

@@ -40,13 +40,18 @@ func (s *Store) retaining(ctx context.Context) {
 	}
 }
 
-// Retain drops what need not be kept at that moment: events that are older than [Options] says, and what the retention of tables
+// Retain drops what need not be kept at that moment: events and entries of the access log that are older than [Options] says, and what the retention of tables
 // says. Nothing is dropped that is not sealed, or that an event which is kept tells of; each part is a transaction. It looks at
 // some seals behind the given number, and returns where the next call goes on, 0 for at the beginning.
 func (s *Store) Retain(ctx context.Context, now time.Time, after int64) (next int64, err error) {
 	const op = "tables.Retain"
 	if s.o.KeepEvents > 0 {
 		if _, err := s.DropEvents(ctx, time.Since(now)+s.o.KeepEvents); err != nil {
+			return after, core.E(op, err)
+		}
+	}
+	if s.o.KeepAccesses > 0 {
+		if _, err := s.DropAccesses(ctx, time.Since(now)+s.o.KeepAccesses); err != nil {
 			return after, core.E(op, err)
 		}
 	}

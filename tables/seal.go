@@ -54,7 +54,12 @@ func (s *Store) sealAll(ctx context.Context) {
 	tick := time.NewTicker(sealEvery)
 	defer tick.Stop()
 	for {
-		if _, err := s.Seal(core.WithCaller(ctx, core.System("seal"))); err != nil && ctx.Err() == nil {
+		ctx := core.WithCaller(ctx, core.System("seal"))
+		err := s.sealAccesses(ctx)
+		if err == nil {
+			_, err = s.Seal(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
 			s.o.Log.WarnContext(ctx, "tables: the history cannot be sealed", "err", err)
 		}
 		select {

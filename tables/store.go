@@ -52,6 +52,8 @@ type Options struct {
 	KeepDropped time.Duration
 	// KeepEvents is how long events are kept, and so how long a cursor of a feed is good; [KeepEvents] when 0, for good when negative.
 	KeepEvents time.Duration
+	// KeepAccesses is how long entries of the access log are kept; for good when 0.
+	KeepAccesses time.Duration
 	// KeepAnswers is how long answers to requests that were sent with a key are kept; a day when 0.
 	KeepAnswers time.Duration
 

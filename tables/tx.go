@@ -28,7 +28,9 @@ type Tx struct {
 	settled int         // how many of them are current again
 	staled  core.Caller // who made the last of them stale
 	nested  int         // savepoints around
-	failed  error       // of a write that may have happened in part: the unit cannot commit
+
+	accesses []accessEntry // for the access log
+	failed   error         // of a write that may have happened in part: the unit cannot commit
 }
 
 type txKey struct{}
@@ -68,6 +70,11 @@ func (s *Store) Tx(ctx context.Context, o TxOptions, f func(context.Context, *Tx
 			err = s.Load(ctx)
 			if err == nil {
 				continue
+			}
+		}
+		if err != nil && len(tx.accesses) > 0 { // what was read was read
+			if failed := s.writeAccesses(context.WithoutCancel(ctx), tx.accesses); failed != nil {
+				return core.E(op, failed)
 			}
 		}
 		if err != nil {
@@ -111,6 +118,9 @@ func (tx *Tx) run(ctx context.Context, last bool, f func(context.Context, *Tx) e
 		if err := tx.store.build(tx.snap); err != nil {
 			return err
 		}
+	}
+	if err := insertAccesses(ctx, tx.db, tx.accesses); err != nil {
+		return err
 	}
 	if tx.events {
 		tx.db.AfterCommit(func() { tx.store.o.Wake(); tx.store.db.Notify(ctx, "event") })

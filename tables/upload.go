@@ -99,7 +99,7 @@ func (s *Store) File(ctx context.Context, snap *Snapshot, of FileOf) (f core.Fil
 			return f, nil, core.E(op, err)
 		}
 		if found {
-			return f, r.column, nil
+			return f, r.column, core.E(op, s.logShown(ctx, n.witness, AccessFile, []string{string(of.Record)}))
 		}
 	}
 	return f, nil, missing

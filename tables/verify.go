@@ -54,6 +54,7 @@ const (
 	ProblemEvent   = "event"   // an event is gone, was changed, was added, or is in another place
 	ProblemSeal    = "seal"    // a seal was changed, or is gone
 	ProblemAudit   = "audit"   // a row of the audit was changed, or is gone
+	ProblemAccess  = "access"  // entries of the access log were changed, added, or are gone; the version is the row of the audit
 	ProblemCurrent = "current" // a row of a table is not what the last version of the record says
 	ProblemDerived = "derived" // a stored calculated column is not what its formula makes of the records
 	ProblemHead    = "head"    // a hash that was noted is that of no seal
@@ -122,6 +123,9 @@ func (v *verifier) run(ctx context.Context) error {
 		return err
 	}
 	if err := v.verifyAudit(ctx); err != nil {
+		return err
+	}
+	if err := v.verifyAccesses(ctx); err != nil {
 		return err
 	}
 	if err := v.verifySeals(ctx); err != nil {

@@ -65,6 +65,9 @@ func (s *Store) History(ctx context.Context, snap *Snapshot, h History) ([]core.
 		b.Write(" END ORDER BY e.version DESC LIMIT ").Arg(int64(h.Limit))
 	}
 	out, err := pair.read(ctx, s, sel)
+	if err == nil {
+		err = s.logShown(ctx, pair.after.witness, AccessHistory, []string{string(h.ID)})
+	}
 	return out, core.E(op, err)
 }
 

@@ -55,8 +55,25 @@ func (s *Service) Export(ctx context.Context, e Export) (*Exporting, error) {
 			return nil, core.E(op, core.Invalid, core.At{Table: e.Table, Column: name}, "there is no such column")
 		}
 	}
-	x.first, err = x.page("")
-	return x, core.E(op, err)
+	if x.first, err = x.page(""); err != nil {
+		return nil, core.E(op, err)
+	}
+	return x, core.E(op, x.log())
+}
+
+// log keeps in the access log that the table is exported, before anything of it is given away.
+func (x *Exporting) log() error {
+	t, err := x.snap.Schema.Table(x.e.Table)
+	if err != nil {
+		return err
+	}
+	names := make([]string, len(x.columns))
+	for i, c := range x.columns {
+		names[i] = c.Name
+	}
+	return x.s.store.LogAccess(x.ctx, tables.Access{
+		Kind: tables.AccessExport, Table: t, Data: map[string]any{"columns": names, "format": x.e.Format, "filtered": x.e.Where != nil},
+	})
 }
 
 // exportPage is how many records are read together.

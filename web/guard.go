@@ -38,12 +38,9 @@ func setHeaders(c *fiber.Ctx) {
 	}
 }
 
-type requestKey struct{}
-
 // RequestID returns the id under which the request of ctx is logged and answered, "" outside of requests.
 func RequestID(ctx context.Context) string {
-	id, _ := ctx.Value(requestKey{}).(string)
-	return id
+	return core.OriginFrom(ctx).Request
 }
 
 // frame is around every request: id, headers, deadline, panic, access log. A client that leaves is not noticed by
@@ -56,7 +53,7 @@ func (s *Server) frame(c *fiber.Ctx) (err error) {
 	}
 	id := string(core.NewID()) // ours, never the client's: it goes into the log
 	c.Set(fiber.HeaderXRequestID, id)
-	ctx, cancel := context.WithTimeout(context.WithValue(s.base, requestKey{}, id), s.o.Timeout)
+	ctx, cancel := context.WithTimeout(core.WithOrigin(s.base, core.Origin{Request: id, Address: s.peer(c).String()}), s.o.Timeout)
 	defer cancel()
 	c.SetUserContext(ctx)
 	defer func() {

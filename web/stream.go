@@ -78,7 +78,7 @@ func (s *Server) hold(c *fiber.Ctx) error {
 
 // long returns the context of work that outlives the deadline of a request.
 func (s *Server) long(c *fiber.Ctx) (context.Context, context.CancelFunc) {
-	ctx := context.WithValue(s.base, requestKey{}, RequestID(c.UserContext()))
+	ctx := core.WithOrigin(s.base, core.OriginFrom(c.UserContext()))
 	return context.WithTimeout(core.WithCaller(ctx, core.CallerFrom(c.UserContext())), maxStream)
 }
 
