@@ -138,7 +138,11 @@ func (d *definition) checkAction(st *step, actions map[string]*core.Action) erro
 	a, ok := actions[st.action]
 	if !ok {
 		all := slices.Sorted(maps.Keys(actions))
-		return st.at.problem(st.path, "there is no action %s%s; there are: %s", st.action, guess(st.action, all), strings.Join(all, ", "))
+		hint := guess(st.action, all)
+		if hint == "" {
+			hint = "; there are: " + strings.Join(all, ", ")
+		}
+		return st.at.problem(st.path, "there is no action %s%s", st.action, hint)
 	}
 	st.actionSpec = a
 	return checkFields(st.values, a.Input, st.at, st.path, "action "+a.Name)
