@@ -9,7 +9,9 @@ import (
 
 // TestGiven runs tests of rules that read other records.
 func TestGiven(t *testing.T) {
-	decimal := func(name string) core.Column { return core.Column{Name: name, Kind: core.Decimal, Precision: 12, Scale: 2} }
+	decimal := func(name string) core.Column {
+		return core.Column{Name: name, Kind: core.Decimal, Precision: 12, Scale: 2}
+	}
 	lookup := func(name, target, inverse string) core.Column {
 		return core.Column{Name: name, Kind: core.Lookup, Target: target, Inverse: inverse}
 	}

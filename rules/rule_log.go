@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"sync"
 
 	"cel.dev/cel-go/common"
@@ -18,7 +19,7 @@ type Log struct{ Rules []*RuleLog }
 type RuleLog struct {
 	Rule   string
 	Holds  any  // of the condition: true, false, or nil for NULL
-	Later  bool // it checks by other records, when the record is written
+	Later  bool // it checks by other records, when the record is written, and was not asked yet
 	Unseen bool // the condition reads what the writer may not: neither its value nor its parts are told
 	Parts  []PartLog
 	Else   bool // the actions are those of else
@@ -78,6 +79,16 @@ func (l *Log) begin(t *tableSet, r *rule, w *Write, holds any) (*RuleLog, error)
 func (l *Log) later(r *rule, w *Write) {
 	if l != nil && r.source.Runs(w.Op) && r.source.Scope.Includes(&w.Caller) {
 		l.Rules = append(l.Rules, &RuleLog{Rule: r.source.Name, Later: true})
+	}
+}
+
+// Asked puts what [Set.Verify] has told into the places of those rules that were to be asked later.
+func (l *Log) Asked(later *Log) {
+	for i, r := range l.Rules {
+		j := slices.IndexFunc(later.Rules, func(o *RuleLog) bool { return o.Rule == r.Rule && !o.Later })
+		if r.Later && j >= 0 {
+			l.Rules[i] = later.Rules[j]
+		}
 	}
 }
 

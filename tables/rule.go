@@ -17,12 +17,16 @@ func (w *writer) ruled(op core.Op, given, next, old core.Record) (*rules.Write, 
 		return nil, nil
 	}
 	asked := w.ruleWrite(op, given, next, old)
+	if w.tx.advice != nil { // the record is tried also where a rule refuses it
+		asked.Advise, asked.Log = true, &rules.Log{}
+	}
 	if err := set.Apply(w.table.Name, asked); err != nil {
 		return nil, err
 	}
 	if !set.Verifies(w.table.Name, op) {
 		return nil, nil
 	}
+	asked.Log = w.tx.advice
 	return asked, nil
 }
 

@@ -187,7 +187,7 @@ func (s *Store) evaluateRules() core.Action {
 			{Name: "trace", Kind: core.Object, List: true, Required: true, Doc: "What each rule made of it, in order.", Fields: []core.Column{
 				{Name: "rule", Kind: core.Text, Required: true, Doc: "The rule."},
 				{Name: "holds", Kind: core.Boolean, Doc: "The value of its condition."},
-				{Name: "later", Kind: core.Boolean, Required: true, Doc: "Whether it checks by other records, which it does when the record is written."},
+				{Name: "later", Kind: core.Boolean, Required: true, Doc: "Whether it checks by other records, and was not asked, since the write is refused before."},
 				{Name: "unseen", Kind: core.Boolean, Required: true, Doc: "Whether the condition reads what you may not, so that neither its value nor its parts are told."},
 				{Name: "parts", Kind: core.Object, List: true, Required: true, Doc: "The parts of the condition.", Fields: []core.Column{text("source", "The part."), {Name: "value", Kind: core.Boolean, Doc: "Its value."}}},
 				{Name: "else", Kind: core.Boolean, Required: true, Doc: "Whether the other actions were done."},

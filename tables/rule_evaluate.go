@@ -2,6 +2,7 @@ package tables
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -34,7 +35,8 @@ type Advice struct {
 type Refusal struct{ Rule, Column, Message string }
 
 // EvaluateRules tells what the rules of the table would make of a write of the caller. Nothing is written, and he learns
-// nothing that the write would not tell him. Keys, limits and required columns are not looked at.
+// nothing that the write would not tell him. Keys, limits and required columns are not looked at; but where they refuse the
+// write, rules that check by other records are not asked, as in the write.
 func (s *Store) EvaluateRules(ctx context.Context, snap *Snapshot, in Evaluate) (*Advice, error) {
 	const op = "tables.EvaluateRules"
 	e := &evaluation{Evaluate: in, tx: s.outside(ctx, snap)}
@@ -46,8 +48,44 @@ func (s *Store) EvaluateRules(ctx context.Context, snap *Snapshot, in Evaluate) 
 	if err := snap.Rules.Apply(in.Table, w); err != nil {
 		return nil, core.E(op, err)
 	}
+	if snap.Rules.Verifies(in.Table, in.Op) {
+		late, err := e.try(ctx)
+		if err != nil {
+			return nil, core.E(op, err)
+		}
+		w.Log.Asked(late)
+	}
 	out, err := e.advice(w)
 	return out, core.E(op, err)
+}
+
+// try writes the record, has those rules asked that check by other records, and undoes it all. What they say is empty when the
+// write itself is refused.
+func (e *evaluation) try(ctx context.Context) (*rules.Log, error) {
+	log := &rules.Log{}
+	err := e.tx.store.Tx(ctx, TxOptions{}, func(ctx context.Context, tx *Tx) error {
+		tx.advice, log.Rules = log, nil
+		defer func() { tx.advice = nil }()
+		err := tx.Savepoint(ctx, func() (err error) {
+			if e.Op == core.Create {
+				_, err = tx.Insert(ctx, Insert{Table: e.Table, Rows: []core.Record{e.Values}})
+			} else {
+				_, err = tx.Update(ctx, Update{Table: e.Table, Where: ByID(e.ID), Set: e.Values})
+			}
+			if err == nil {
+				err = errTried
+			}
+			return err
+		})
+		if !errors.Is(err, errTried) {
+			log.Rules = nil
+		}
+		if core.KindOf(err) == core.Internal && !errors.Is(err, errTried) {
+			return err
+		}
+		return nil
+	})
+	return log, err
 }
 
 // evaluation is a write that is prepared as far as rules see it.

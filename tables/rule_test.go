@@ -16,16 +16,22 @@ const wholeRule = `{"table": "product", "name": "whole", "doc": "Why <it> is & t
 	"do": [{"do": "set", "column": "stock", "value": "1"}, {"do": "recommend", "column": "price", "value": "9.5", "message": "{price} {{is}} much"}, {"do": "hide", "column": "sku"}, {"do": "lock", "column": "sku"}],
 	"else": [{"do": "default", "column": "sku", "value": "title"}, {"do": "require", "column": "title", "message": "a title"}],
 	"tests": [
-		{"name": "dear", "record": {"title": "x", "price": 11.00}, "caller": {"user": "0190a3c1-7c1e-7a3e-9d0b-0c5f8e6f1a01", "roles": ["r"], "cause": "api"}, "now": "2024-05-01T12:00:00Z", "expect": {"set": {"stock": 1, "sku": null}}},
-		{"name": "no title", "op": "update", "old": {"title": "<é>"}, "record": {"title": null, "sku": "s"}, "expect": {"fail": "a title", "column": "title", "rule": "whole"}}
+		{"name": "dear", "record": {"title": "x", "price": 11.00}, "given": [{"read": "parent.price", "value": 12}], "caller": {"user": "0190a3c1-7c1e-7a3e-9d0b-0c5f8e6f1a01", "roles": ["r"], "cause": "api"}, "now": "2024-05-01T12:00:00Z", "expect": {"set": {"stock": 1, "sku": null}}},
+		{"name": "no title", "given": [{"read": "parent.price"}], "op": "update", "old": {"title": "<é>"}, "record": {"title": null, "sku": "s"}, "expect": {"fail": "a title", "column": "title", "rule": "whole"}}
 	]}`
+
+// lateRule is a rule that reads another record, with a test that says what that record holds.
+const lateRule = `{"table": "product", "name": "late", "when": "parent.price < price", "do": [{"do": "fail", "message": "{parent.title} costs {parent.price}"}],
+	"tests": [{"name": "dearer", "record": {"title": "x", "price": 2.5}, "given": [{"read": "parent.price", "value": 1.50}, {"read": "parent.title", "value": "<é>"}], "expect": {"fail": "<é> costs 1.50"}}]}`
 
 // TestRuleAsCode writes a rule into files and reads it back: nothing changes, here or in another database.
 func TestRuleAsCode(t *testing.T) {
 	each(t, func(t *testing.T, s *Store) {
 		define(t, s, shop()...)
-		if _, err := call(root(t), s.Actions(), "put_rule", wholeRule); err != nil {
-			t.Fatal(err)
+		for _, r := range []string{lateRule, wholeRule} {
+			if _, err := call(root(t), s.Actions(), "put_rule", r); err != nil {
+				t.Fatal(err)
+			}
 		}
 		export := func(s *Store) (out []File) {
 			must(t, s.Tx(root(t), TxOptions{}, func(ctx context.Context, tx *Tx) (err error) {

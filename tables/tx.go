@@ -9,6 +9,7 @@ import (
 	"colonnade/authz"
 	"colonnade/core"
 	"colonnade/core/db"
+	"colonnade/rules"
 )
 
 // Tx is a unit of work: everything in it happens or nothing. It is used by one goroutine.
@@ -22,6 +23,7 @@ type Tx struct {
 	define  bool                // it may change the schema and the policy
 	fresh   map[key]core.Record // what the unit created and has not touched since
 	late    []lateWrite         // what was written, and rules still have to check
+	advice  *rules.Log          // what rules have against writes that are only tried; nil otherwise
 	known   map[answerKey]any   // what was asked of other records since the last write
 	query   func(*db.Builder, *db.Shape) ([]byte, error)
 	stale   []stale     // what was made stale, in the order in which it was
