@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"time"
 
+	"colonnade/authz"
 	"colonnade/core"
 	"colonnade/tables"
 )
@@ -129,7 +130,7 @@ func (a *app) administrator(ctx context.Context, email, password string) (key st
 		return "", err
 	}
 	err = a.store.Tx(core.WithCaller(ctx, caller), tables.TxOptions{}, func(ctx context.Context, tx *tables.Tx) error {
-		key, _, err = a.logins.CreateKey(ctx, tx.DB(), user, "first key", time.Time{})
+		key, _, err = a.logins.CreateKey(ctx, tx.DB(), authz.NewKey{User: user, Name: "first key"})
 		return err
 	})
 	return key, err

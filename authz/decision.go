@@ -56,6 +56,9 @@ func (p *Policy) Decide(c core.Caller, table string, priv Privilege) (*Decision,
 	if c.IsSystem() {
 		return t.full, nil
 	}
+	if err := t.covers(c, priv); err != nil {
+		return nil, err
+	}
 	s := p.roleSet(c)
 	slot := &s.decisions[t.index]
 	row := slot.Load()
@@ -98,7 +101,7 @@ func (p *Policy) May(c core.Caller, action string) error {
 		return nil
 	}
 	if s := p.roleSet(c); s.admin || s.actions[action] {
-		return nil
+		return withinScope(c, action)
 	}
 	return core.E("authz.May", core.Denied, fmt.Sprintf("your roles do not give you the right to %s: ask an administrator for it", strings.ReplaceAll(action, "_", " ")))
 }

@@ -115,6 +115,7 @@ type NewUser struct {
 	Name     string
 	Email    string
 	Unit     core.ID // the root when empty
+	Kind     string  // a person when empty
 	Password Hash    // from HashPassword; none when empty: the user cannot sign in with one
 }
 
@@ -159,7 +160,15 @@ func newAccount(n NewUser, now time.Time) (*account, error) {
 	if n.Unit == "" {
 		n.Unit = core.RootUnit
 	}
-	a := &account{User: User{ID: core.NewID(), Name: name, Email: email, UnitID: n.Unit, CreatedAt: dbTime(now), ChangedAt: dbTime(now)}}
+	switch {
+	case n.Kind == "":
+		n.Kind = Person
+	case n.Kind != Person && n.Kind != Service:
+		return nil, core.E(op, core.Invalid, core.At{Column: "kind"}, fmt.Sprintf("a user is a %s or a %s", Person, Service))
+	case n.Kind == Service && n.Password != "":
+		return nil, core.E(op, core.Invalid, core.At{Column: "password"}, "a service has no password: make a key for it")
+	}
+	a := &account{User: User{ID: core.NewID(), Name: name, Email: email, UnitID: n.Unit, Kind: n.Kind, CreatedAt: dbTime(now), ChangedAt: dbTime(now)}}
 	if n.Password != "" {
 		a.PasswordHash = &n.Password
 	}
@@ -230,6 +239,13 @@ func DisableUser(tx *gorm.DB, id core.ID, disabled bool) error {
 
 // SetPassword gives a user the password of the hash, and ends the user's sessions. API keys stay.
 func SetPassword(tx *gorm.DB, id core.ID, hash Hash) error {
+	var u User
+	if err := need(tx, "authz.SetPassword", &u, id, "user"); err != nil {
+		return err
+	}
+	if u.Kind == Service {
+		return core.E("authz.SetPassword", core.Invalid, core.At{Column: "password"}, "a service has no password: make a key for it")
+	}
 	if err := changeUser(tx, "authz.SetPassword", id, map[string]any{"password_hash": hash}); err != nil {
 		return err
 	}

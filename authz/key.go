@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"gorm.io/gorm"
+
 	"colonnade/core"
 	"colonnade/core/db"
 )
@@ -17,25 +19,32 @@ const (
 	longestKey = 366 * 24 * time.Hour // at most
 )
 
-// CreateKey makes an API key that acts as the user. The secret is returned this once. The zero time of expiry stands
-// for 90 days.
-func (l *Logins) CreateKey(ctx context.Context, tx *db.Tx, user core.ID, name string, expires time.Time) (secret string, k Key, err error) {
+// NewKey is what [Logins.CreateKey] needs.
+type NewKey struct {
+	User    core.ID
+	Name    string      // what it is for
+	Expires time.Time   // in 90 days when zero
+	Scope   *core.Scope // what it can do of what the user may; nil for everything
+}
+
+// CreateKey makes an API key that acts as the user. The secret is returned this once.
+func (l *Logins) CreateKey(ctx context.Context, tx *db.Tx, n NewKey) (secret string, k Key, err error) {
 	const op = "authz.CreateKey"
-	now := l.now()
+	now, name, expires := l.now(), strings.TrimSpace(n.Name), n.Expires
 	if expires.IsZero() {
 		expires = now.Add(keyLife)
 	}
-	if name = strings.TrimSpace(name); name == "" || len(name) > 200 {
+	if name == "" || len(name) > 200 {
 		return "", k, core.E(op, core.Invalid, core.At{Column: "name"}, "the key needs a name of at most 200 characters that says what it is for")
 	}
 	if !expires.After(now) || expires.Sub(now) > longestKey {
 		return "", k, core.E(op, core.Invalid, core.At{Column: "expires_at"}, "a key expires in the future, within a year: choose an earlier day")
 	}
-	if err := need(tx.Gorm(ctx), op, &User{}, user, "user"); err != nil {
+	if err := need(tx.Gorm(ctx), op, &User{}, n.User, "user"); err != nil {
 		return "", k, err
 	}
 	secret = keyPrefix + newToken()
-	k = Key{ID: core.NewID(), Prefix: secret[:keyShown], Hash: hashToken(secret), UserID: user, Name: name, CreatedAt: dbTime(now), ExpiresAt: dbTime(expires)}
+	k = Key{ID: core.NewID(), Prefix: secret[:keyShown], Hash: hashToken(secret), UserID: n.User, Name: name, Scope: n.Scope, CreatedAt: dbTime(now), ExpiresAt: dbTime(expires)}
 	if err := tx.Gorm(ctx).Create(&k).Error; err != nil {
 		return "", Key{}, err
 	}
@@ -56,10 +65,7 @@ func (l *Logins) RevokeKey(ctx context.Context, tx *db.Tx, user, id core.ID) err
 }
 
 // Keys returns the keys of a user, the newest first.
-func (l *Logins) Keys(ctx context.Context, user core.ID) ([]Key, error) {
+func Keys(g *gorm.DB, user core.ID) ([]Key, error) {
 	var out []Key
-	if err := l.db.Gorm(ctx).Where("user_id = ?", user).Order("id DESC").Find(&out).Error; err != nil {
-		return nil, core.E("authz.Keys", l.db.Classify(err))
-	}
-	return out, nil
+	return out, g.Where("user_id = ?", user).Order("id DESC").Find(&out).Error
 }

@@ -44,9 +44,16 @@ type Logins struct {
 	revision uint64             // rises with every change that may end a session
 }
 
+// Proof is what a good token proves.
+type Proof struct {
+	User  core.ID
+	Login core.Login
+	Scope *core.Scope // of a key that is made for less than the user may do
+}
+
 // known is what the database said about a token.
 type known struct {
-	user     core.ID
+	Proof
 	checked  time.Time
 	idle     time.Time
 	ends     time.Time
@@ -64,6 +71,7 @@ const (
 	sessionIdle   = 8 * time.Hour
 	sessionLength = 7 * 24 * time.Hour
 	seenEvery     = time.Minute // how exactly the last use is recorded
+	keyUsedEvery  = time.Hour   // how exactly the last use of a key is
 	recheck       = time.Second // how soon a change by another process is seen
 	knownTokens   = 50_000
 )
@@ -206,10 +214,10 @@ func (l *Logins) Forget() {
 // errSignIn is the one answer to every token that is not good, or no longer.
 var errSignIn = core.E("authz.Authenticate", core.Unknown, "the session or the key is not valid or has ended: sign in again")
 
-// Authenticate returns the user of a session token or an API key.
-func (l *Logins) Authenticate(ctx context.Context, token string) (core.ID, error) {
+// Authenticate returns what a session token or an API key proves.
+func (l *Logins) Authenticate(ctx context.Context, token string) (Proof, error) {
 	if len(token) < 40 || len(token) > 60 {
-		return "", errSignIn
+		return Proof{}, errSignIn
 	}
 	now := l.now()
 	sum := sha256.Sum256([]byte(token))
@@ -220,15 +228,15 @@ func (l *Logins) Authenticate(ctx context.Context, token string) (core.ID, error
 	if !ok || now.Sub(k.checked) >= recheck || now.Before(k.checked) {
 		var err error
 		if k, err = l.check(ctx, token, hex.EncodeToString(sum[:]), now); err != nil {
-			return "", err
+			return Proof{}, err
 		}
 		k.revision = revision
 		l.remember(sum, k)
 	}
 	if !now.Before(k.idle) || !now.Before(k.ends) {
-		return "", errSignIn
+		return Proof{}, errSignIn
 	}
-	return k.user, nil
+	return k.Proof, nil
 }
 
 func (l *Logins) remember(sum [32]byte, k known) {
@@ -245,42 +253,69 @@ func (l *Logins) remember(sum [32]byte, k known) {
 
 // check asks the database about a token.
 func (l *Logins) check(ctx context.Context, token, hash string, now time.Time) (known, error) {
-	const op = "authz.Authenticate"
-	var row struct {
-		UserID                        core.ID
-		SeenAt, IdleAt, EndsAt, Until db.Time
-		Disabled                      bool
+	if strings.HasPrefix(token, keyPrefix) {
+		return l.checkKey(ctx, hash, now)
 	}
-	q := l.db.Gorm(ctx).Joins(`JOIN "_user" u ON u.id = user_id`).Where("hash = ?", hash)
-	key := strings.HasPrefix(token, keyPrefix)
-	if key {
-		q = q.Table("_api_key").Select("user_id, expires_at AS idle_at, expires_at AS ends_at, disabled").Where("revoked_at IS NULL")
-	} else {
-		q = q.Table("_session").Select("user_id, seen_at, idle_at, ends_at, disabled")
-	}
-	if err := q.Take(&row).Error; err != nil {
-		if errors.Is(err, gorm.ErrRecordNotFound) {
-			return known{}, errSignIn
-		}
-		return known{}, core.E(op, l.db.Classify(err))
-	}
-	if row.Disabled || !now.Before(row.IdleAt.Time) || !now.Before(row.EndsAt.Time) {
-		return known{}, errSignIn
-	}
-	if !key && now.Sub(row.SeenAt.Time) >= seenEvery {
-		row.IdleAt = dbTime(earlier(now.Add(sessionIdle), row.EndsAt.Time))
-		l.touch(ctx, hash, now, row.IdleAt)
-	}
-	return known{user: row.UserID, checked: now, idle: row.IdleAt.Time, ends: row.EndsAt.Time}, nil
+	return l.checkSession(ctx, hash, now)
 }
 
-// touch records that a session is in use. It fails nobody: the worst is that the session ends early.
-func (l *Logins) touch(ctx context.Context, hash string, now time.Time, idle db.Time) {
+func (l *Logins) checkSession(ctx context.Context, hash string, now time.Time) (known, error) {
+	const op = "authz.Authenticate"
+	var row struct {
+		Session  session `gorm:"embedded"`
+		Disabled bool
+	}
+	q := l.db.Gorm(ctx).Table("_session").Select(`"_session".*, u.disabled`).Joins(`JOIN "_user" u ON u.id = user_id`)
+	if err := q.Where("hash = ?", hash).Take(&row).Error; err != nil {
+		return known{}, l.noSuchToken(op, err)
+	}
+	in := row.Session
+	if row.Disabled || !now.Before(in.IdleAt.Time) || !now.Before(in.EndsAt.Time) {
+		return known{}, errSignIn
+	}
+	if now.Sub(in.SeenAt.Time) >= seenEvery {
+		in.IdleAt = dbTime(earlier(now.Add(sessionIdle), in.EndsAt.Time))
+		l.touch(ctx, &session{}, hash, map[string]any{"seen_at": dbTime(now), "idle_at": in.IdleAt})
+	}
+	p := Proof{User: in.UserID, Login: core.Login{Kind: "session"}}
+	return known{Proof: p, checked: now, idle: in.IdleAt.Time, ends: in.EndsAt.Time}, nil
+}
+
+func (l *Logins) checkKey(ctx context.Context, hash string, now time.Time) (known, error) {
+	const op = "authz.Authenticate"
+	var row struct {
+		Key
+		Disabled bool
+	}
+	q := l.db.Gorm(ctx).Table("_api_key").Select(`"_api_key".*, u.disabled`).Joins(`JOIN "_user" u ON u.id = user_id`)
+	if err := q.Where("hash = ? AND revoked_at IS NULL", hash).Take(&row).Error; err != nil {
+		return known{}, l.noSuchToken(op, err)
+	}
+	if row.Disabled || !now.Before(row.ExpiresAt.Time) {
+		return known{}, errSignIn
+	}
+	if now.Sub(row.UsedAt.Time) >= keyUsedEvery {
+		l.touch(ctx, &Key{}, hash, map[string]any{"used_at": dbTime(now)})
+	}
+	p := Proof{User: row.UserID, Login: core.Login{Kind: "key", ID: row.ID}, Scope: row.Scope}
+	return known{Proof: p, checked: now, idle: row.ExpiresAt.Time, ends: row.ExpiresAt.Time}, nil
+}
+
+// noSuchToken makes the answer to a token that the database does not have.
+func (l *Logins) noSuchToken(op string, err error) error {
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return errSignIn
+	}
+	return core.E(op, l.db.Classify(err))
+}
+
+// touch records that a session or a key is in use. It fails nobody: the worst is that a session ends early.
+func (l *Logins) touch(ctx context.Context, of any, hash string, columns map[string]any) {
 	err := l.db.Tx(ctx, db.TxOptions{}, func(tx *db.Tx) error {
-		return tx.Gorm(ctx).Model(&session{}).Where("hash = ?", hash).Updates(map[string]any{"seen_at": dbTime(now), "idle_at": idle}).Error
+		return tx.Gorm(ctx).Model(of).Where("hash = ?", hash).Updates(columns).Error
 	})
 	if err != nil {
-		l.log.WarnContext(ctx, "authz: the use of a session was not recorded", "err", err)
+		l.log.WarnContext(ctx, "authz: the use of a session or key was not recorded", "err", err)
 	}
 }
 

@@ -46,7 +46,7 @@ func TestSession(t *testing.T) {
 			t.Fatalf("stored: %+v", stored)
 		}
 		user := func() error {
-			got, err := l.Authenticate(ctx, s.Token)
+			got, err := userOf(l.Authenticate(ctx, s.Token))
 			if err == nil && got != ann {
 				t.Fatalf("user %s, want %s", got, ann)
 			}
@@ -252,7 +252,7 @@ func TestKey(t *testing.T) {
 		ctx := t.Context()
 		create := func(name string, expires time.Time) (secret string, k Key, err error) {
 			err = d.Tx(ctx, db.TxOptions{}, func(tx *db.Tx) error {
-				secret, k, err = l.CreateKey(ctx, tx, ann, name, expires)
+				secret, k, err = l.CreateKey(ctx, tx, NewKey{User: ann, Name: name, Expires: expires})
 				return err
 			})
 			return secret, k, err
@@ -262,7 +262,7 @@ func TestKey(t *testing.T) {
 		if !strings.HasPrefix(secret, "col_") || len(secret) != 47 || !strings.HasPrefix(secret, k.Prefix) || k.Hash == secret {
 			t.Fatalf("key %s, stored %+v", secret, k)
 		}
-		user, err := l.Authenticate(ctx, secret)
+		user, err := userOf(l.Authenticate(ctx, secret))
 		if err != nil || user != ann {
 			t.Fatalf("%s %v", user, err)
 		}
@@ -295,7 +295,7 @@ func TestKey(t *testing.T) {
 		wantKind(t, err, core.Invalid, "future")
 		_, _, err = create("x", c.t.AddDate(2, 0, 0))
 		wantKind(t, err, core.Invalid, "within a year")
-		keys, err := l.Keys(ctx, ann)
+		keys, err := Keys(d.Gorm(ctx), ann)
 		if err != nil || len(keys) != 3 || keys[2].RevokedAt.IsZero() || !keys[0].RevokedAt.IsZero() {
 			t.Errorf("keys %+v %v", keys, err)
 		}
@@ -391,7 +391,7 @@ func BenchmarkAuthenticateKnown(b *testing.B) {
 	c := newClock()
 	l := &Logins{now: c.now, known: map[[32]byte]known{}}
 	token := newToken()
-	l.known[sha256.Sum256([]byte(token))] = known{user: core.NewID(), checked: c.t, idle: c.t.Add(time.Hour), ends: c.t.Add(time.Hour)}
+	l.known[sha256.Sum256([]byte(token))] = known{Proof: Proof{User: core.NewID()}, checked: c.t, idle: c.t.Add(time.Hour), ends: c.t.Add(time.Hour)}
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := l.Authenticate(b.Context(), token); err != nil {
@@ -399,3 +399,6 @@ func BenchmarkAuthenticateKnown(b *testing.B) {
 		}
 	}
 }
+
+// userOf is the user that a token proves to be.
+func userOf(p Proof, err error) (core.ID, error) { return p.User, err }

@@ -20,10 +20,17 @@ type User struct {
 	Name      string
 	Email     string // in lower case
 	UnitID    core.ID
+	Kind      string // Person or Service
 	Disabled  bool
 	CreatedAt db.Time
 	ChangedAt db.Time
 }
+
+// The kinds of users.
+const (
+	Person  = "person"
+	Service = "service" // a program: it comes in with keys only
+)
 
 // account is a user with the column that leaves this package never.
 type account struct {
@@ -84,9 +91,11 @@ type Key struct {
 	Hash      string  `json:"-"`
 	UserID    core.ID
 	Name      string
+	Scope     *core.Scope `gorm:"serializer:json"` // nil for all that the user may do
 	CreatedAt db.Time
 	ExpiresAt db.Time
 	RevokedAt db.Time
+	UsedAt    db.Time // at most an hour older than the last use
 }
 
 // TableName implements gorm's Tabler.
@@ -134,6 +143,7 @@ func Tables() []core.Table {
 			name,
 			core.Column{Name: "email", Kind: core.Text, Required: true},
 			lookup("unit_id", "_unit", "users"),
+			core.Column{Name: "kind", Kind: core.Text, Required: true, Doc: "person, or service for a program."},
 			core.Column{Name: "disabled", Kind: core.Boolean, Required: true},
 			core.Column{Name: "created_at", Kind: core.Timestamp, Required: true},
 			core.Column{Name: "changed_at", Kind: core.Timestamp, Required: true}),

@@ -20,6 +20,10 @@ type Action struct {
 	// Secret says that the output is shown once: it is kept nowhere, also not to be repeated.
 	Secret bool
 
+	// Personal says that the action is about the account of who signed in: no flow calls it, no key that is made for
+	// less than its user may do, and nobody on behalf of another.
+	Personal bool
+
 	// Define says that the action changes the schema or the policy, for which the transaction must be prepared.
 	Define bool
 

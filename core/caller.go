@@ -17,7 +17,15 @@ type Caller struct {
 	Roles  []string // every role held directly or through a team, inherited ones included
 	Behalf ID       // the user who really sits at the keyboard, when somebody acts on behalf of User
 	Cause  Cause    // why the caller acts
+	Scope  *Scope   // what is left of the rights, when that is less than the roles give; nil for all of them
+	Login  *Login   // how the caller came in; nil for flows and the machinery
 	system bool
+}
+
+// Login says by what a caller came in.
+type Login struct {
+	Kind string // session, key, token
+	ID   ID     // of the session or the key
 }
 
 // Cause says what made a change happen, so that history can tell and loops can end.
@@ -51,7 +59,7 @@ func (c Caller) HasRole(role string) bool { return slices.Contains(c.Roles, role
 // Alike reports whether no right and no condition on records can tell c from o. Who sits at the keyboard, why, and under
 // what name may differ.
 func (c Caller) Alike(o Caller) bool {
-	return c.system == o.system && c.User == o.User && c.Unit == o.Unit &&
+	return c.system == o.system && c.User == o.User && c.Unit == o.Unit && c.Scope.alike(o.Scope) &&
 		same(c.Below, o.Below) && same(c.Teams, o.Teams) && same(c.Roles, o.Roles)
 }
 

@@ -66,10 +66,8 @@ func (in *interpreter) perform(ctx context.Context, st *step, m *mark, last bool
 	if err != nil {
 		return nil, err
 	}
-	if a.Privilege != "" {
-		if err := snap.Policy.May(caller, a.Privilege); err != nil {
-			return nil, err
-		}
+	if err := snap.Policy.MayCall(caller, a); err != nil {
+		return nil, err
 	}
 	call := core.Call{Key: string(in.r.id) + "/" + m.path + "/" + m.iter}
 	values, err := evalFields(st.values, in.scope, caller)

@@ -210,7 +210,7 @@ func (s *Service) runAs(ctx context.Context, tx *tables.Tx, d *definition) (core
 			return "", err
 		}
 		if err := policy.CheckActAs(caller, user, person); err != nil {
-			return "", core.E("flows.runAs", core.Denied, core.At{Line: d.at.line, Pos: d.at.column}, "run_as: you can name yourself, or an account without a password that you administer; only an administrator can name another person", err)
+			return "", core.E("flows.runAs", core.Denied, core.At{Line: d.at.line, Pos: d.at.column}, "run_as: you can name yourself, or a service that you administer; only an administrator can name another person", err)
 		}
 		if user == "" {
 			return "", d.at.problem("", "run_as: there is no user %q: use the e-mail address or the id", d.runAs)
@@ -225,9 +225,9 @@ func (s *Service) runAs(ctx context.Context, tx *tables.Tx, d *definition) (core
 	return user, nil
 }
 
-// account finds a user by e-mail address or id, "" when there is none; a person is one who signs in with a password.
+// account finds a user by e-mail address or id, "" when there is none; a person is no service.
 func (s *Service) account(ctx context.Context, tx *tables.Tx, name string) (user core.ID, person bool, err error) {
-	b := db.New(s.db.Dialect).Write(`SELECT CAST(id AS text), password_hash IS NOT NULL FROM "_user" WHERE `)
+	b := db.New(s.db.Dialect).Write(`SELECT CAST(id AS text), kind = 'person' FROM "_user" WHERE `)
 	if id, err := core.ParseID(name); err == nil {
 		b.Write("id = ").Arg(id)
 	} else {

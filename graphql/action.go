@@ -138,7 +138,7 @@ func (c *compiler) compileCall(a *action, f *selected, args object) (*step, erro
 	s.alone, s.define, s.secret = a.Alone, a.Define, a.Secret
 	s.run = func(ctx context.Context, in scope, dst []byte) ([]byte, error) {
 		const op = "graphql.call"
-		if err := in.snap.Policy.May(core.CallerFrom(ctx), a.Privilege); err != nil {
+		if err := in.snap.Policy.MayCall(core.CallerFrom(ctx), a.Action); err != nil {
 			return dst, core.E(op, err)
 		}
 		out, err := a.Run(ctx, core.Call{In: values})

@@ -15,7 +15,7 @@ func (s *Store) AccessActions(l *authz.Logins) []core.Action {
 	return append([]core.Action{
 		a.putRole(), a.dropRole(), a.grant(), a.revoke(), a.assignRole(), a.unassignRole(),
 		a.createUser(), a.disableUser(), a.createUnit(), a.createTeam(), a.addMember(), a.removeMember(),
-		a.createKey(l), a.revokeKey(l),
+		a.createKey(l), a.listKeys(l), a.revokeKey(l),
 	}, a.codeActions()...)
 }
 

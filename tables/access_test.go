@@ -79,7 +79,7 @@ func TestAccess(t *testing.T) {
 		// Keys: one's own; only an administrator makes those of others.
 		key := do(jim, "create_api_key", `{"name": "mine"}`)
 		id, err := logins.Authenticate(t.Context(), key["secret"].(string))
-		if err != nil || id != core.CallerFrom(jim).User {
+		if err != nil || id.User != core.CallerFrom(jim).User {
 			t.Fatal(id, err)
 		}
 		denied(jim, "create_api_key", `{"name": "hers", "user": "ann@example.com"}`)

@@ -90,7 +90,8 @@ func (a access) createUser() core.Action {
 	input := []core.Column{
 		required(text("name", "The name for people.")), required(text("email", "What the user signs in with.")),
 		text("unit", "The name or id of the business unit; the root when left out."),
-		text("password", "At least 12 characters; without one the user signs in with keys only."),
+		text("kind", "person, or service for a program, which comes in with keys only; person when left out."),
+		text("password", "Of a person: at least 12 characters; without one he cannot sign in with a password."),
 		{Name: "roles", Kind: core.Text, List: true, Doc: "Roles to assign."},
 	}
 	example := core.Record{"name": "Ann", "email": "ann@example.com", "roles": []any{"support"}}
@@ -120,7 +121,7 @@ func (a access) newUser(ctx context.Context, tx *Tx, g *gorm.DB, c core.Call, ha
 	if err := tx.snap.Policy.CheckUnit(caller, unit); err != nil {
 		return nil, err
 	}
-	id, err := authz.CreateUser(g, authz.NewUser{Name: c.Text("name"), Email: c.Text("email"), Unit: unit, Password: hash})
+	id, err := authz.CreateUser(g, authz.NewUser{Name: c.Text("name"), Email: c.Text("email"), Unit: unit, Kind: c.Text("kind"), Password: hash})
 	if err != nil {
 		return nil, err
 	}

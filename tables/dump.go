@@ -53,7 +53,7 @@ func (s *Store) Dump(ctx context.Context, to Dumping) error {
 
 // MayDump returns nil when the caller may have a dump: it holds what no right to records gives, and so takes all of them.
 func MayDump(c core.Caller) error {
-	if c.IsSystem() || c.HasRole(authz.Administrator) {
+	if c.IsSystem() || c.HasRole(authz.Administrator) && c.Scope == nil {
 		return nil
 	}
 	return core.E("tables.MayDump", core.Denied, "a copy of the whole database is for administrators")
@@ -67,7 +67,7 @@ var notCopied = []string{"_migration", "_search"}
 
 // systemJSON are the columns of system tables that hold JSON, which SQLite does not know of a text.
 var systemJSON = map[string]bool{
-	"_table.definition": true, "_rule_version.definition": true, "_change.statements": true, "_history.data": true, "_flow_run.input": true, "_flow_run.output": true,
+	"_table.definition": true, "_rule_version.definition": true, "_change.statements": true, "_history.data": true, "_flow_run.input": true, "_api_key.scope": true, "_flow_run.output": true,
 	"_flow_step.input": true, "_flow_step.output": true, "_model.settings": true, "_model.report": true, "_import_batch.settings": true,
 	"_import_batch.header": true, "_import_failure.cells": true,
 }

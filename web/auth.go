@@ -51,11 +51,13 @@ func (s *Server) authenticate(c *fiber.Ctx) (core.Caller, error) {
 }
 
 func (s *Server) callerOf(c *fiber.Ctx, token string, cause core.Cause) (core.Caller, error) {
-	user, err := s.o.Logins.Authenticate(c.UserContext(), token)
+	proof, err := s.o.Logins.Authenticate(c.UserContext(), token)
 	if err != nil {
 		return core.Caller{}, err
 	}
-	return s.o.Policy().Caller(user, cause)
+	who, err := s.o.Policy().Caller(proof.User, cause)
+	who.Scope, who.Login = proof.Scope, &proof.Login
+	return who, err
 }
 
 // token returns the token of the request, and whether it came as a cookie, which browsers send unasked.

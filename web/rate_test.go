@@ -14,6 +14,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"colonnade/authz"
 	"colonnade/core"
 	"colonnade/core/db"
 	"colonnade/graphql"
@@ -221,7 +222,7 @@ func (w *world) user(email string) (key string) {
 	}
 	must(w.t, json.Unmarshal([]byte(a.text), &out))
 	must(w.t, w.db.Tx(w.t.Context(), db.TxOptions{}, func(tx *db.Tx) (err error) {
-		key, _, err = w.logins.CreateKey(w.t.Context(), tx, out.Data.Make.ID, "test", time.Time{})
+		key, _, err = w.logins.CreateKey(w.t.Context(), tx, authz.NewKey{User: out.Data.Make.ID, Name: "test"})
 		return err
 	}))
 	return key

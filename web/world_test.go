@@ -116,7 +116,7 @@ func (w *world) key() (secret string, revoke func() error) {
 	must(w.t, json.Unmarshal([]byte(w.send(request{path: "/auth/me"}).want(200).text), &user))
 	var k authz.Key
 	must(w.t, w.db.Tx(ctx, db.TxOptions{}, func(tx *db.Tx) (err error) {
-		secret, k, err = w.logins.CreateKey(ctx, tx, user.User.ID, "test", time.Time{})
+		secret, k, err = w.logins.CreateKey(ctx, tx, authz.NewKey{User: user.User.ID, Name: "test"})
 		return err
 	}))
 	return secret, func() error {

@@ -8,3 +8,8 @@ CREATE TABLE "_secret" (
   changed_at timestamptz NOT NULL,
   UNIQUE (kind, of_id)
 );
+
+-- Programs are users of their own kind, and keys can be made for less than a user may do.
+ALTER TABLE "_user" ADD COLUMN kind text COLLATE "C" NOT NULL DEFAULT 'person';
+ALTER TABLE "_api_key" ADD COLUMN scope text COLLATE "C";
+ALTER TABLE "_api_key" ADD COLUMN used_at timestamptz;

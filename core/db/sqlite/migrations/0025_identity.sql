@@ -8,3 +8,8 @@ CREATE TABLE "_secret" (
   changed_at TEXT NOT NULL,
   UNIQUE (kind, of_id)
 ) WITHOUT ROWID;
+
+-- Programs are users of their own kind, and keys can be made for less than a user may do.
+ALTER TABLE "_user" ADD COLUMN kind TEXT NOT NULL DEFAULT 'person';
+ALTER TABLE "_api_key" ADD COLUMN scope TEXT;
+ALTER TABLE "_api_key" ADD COLUMN used_at TEXT;
