@@ -42,7 +42,7 @@ func (d *Decision) Hides() bool { return len(d.columns) > 0 }
 
 // errNoTable is the answer for a table that is not there; it must read like that for a table out of reach.
 func errNoTable(table string, priv Privilege) error {
-	return core.E("authz.Decide", core.Denied, core.At{Table: table}, fmt.Sprintf("your roles do not let you %s records of this table: ask an administrator for the privilege", priv))
+	return core.E("authz.Decide", core.Denied, core.At{Table: table}, fmt.Sprintf("your roles do not let you %s records of this table: ask an administrator for the privilege", priv.verb()))
 }
 
 // Decide returns how far the caller's privilege on the table reaches. It fails with core.Denied when nothing grants it.
@@ -80,7 +80,7 @@ func (p *Policy) Sees(c core.Caller, table string) bool {
 	if p.May(c, "define_tables") == nil {
 		return true
 	}
-	for _, priv := range []Privilege{Read, Create, Update, Delete} {
+	for _, priv := range Privileges {
 		if _, err := p.Decide(c, table, priv); err == nil {
 			return true
 		}

@@ -101,7 +101,7 @@ func NewPolicy(s *core.Schema, set *rules.Set, d *Data) (*Policy, error) {
 	for i, t := range s.Tables() {
 		tp := &tablePolicy{Table: t, index: i, grants: map[int]*[privileges][]*held{}, full: &Decision{table: t}}
 		for j, priv := range Privileges {
-			tp.denied[j] = core.E("authz.Decide", core.Denied, core.At{Table: t.Name}, fmt.Sprintf("your roles do not let you %s records of this table: ask an administrator for the privilege", priv))
+			tp.denied[j] = errNoTable(t.Name, priv)
 		}
 		p.tables[t.Name] = tp
 	}
@@ -270,7 +270,9 @@ func (p *Policy) check(g Grant, compile func(*core.Table, string) (*rules.Expr, 
 		return nil, fail(core.At{}, core.Invalid, "the level is missing; choose one of: "+strings.Join(levels[1:], ", "))
 	case g.Level != Organization && !t.Owned():
 		return nil, fail(core.At{}, core.Invalid, fmt.Sprintf("the level %s needs a user-owned table, and the records of this one belong to the organization: choose the level organization", g.Level))
-	case len(g.Hidden) > 0 && !g.Privilege.columns():
+	case g.Privilege.owned() && !t.Owned():
+		return nil, fail(core.At{}, core.Invalid, "the records of this table belong to the organization, so there is nothing to "+g.Privilege.verb()+": leave the privilege out")
+	case len(g.Hidden) > 0 && !g.Privilege.Columns():
 		return nil, fail(core.At{}, core.Invalid, "only create, read and update can leave out columns")
 	}
 	h := &held{Grant: g}

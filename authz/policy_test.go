@@ -21,14 +21,17 @@ func TestNewPolicyRefuses(t *testing.T) {
 	}{
 		{Grant{Role: "clark", Table: "deal", Privilege: Read, Level: Own}, core.NotFound, []string{"clark", "did you mean clerk"}},
 		{Grant{Role: "clerk", Table: "deals", Privilege: Read, Level: Own}, core.NotFound, []string{`deals: role "clerk"`, "no such table"}},
-		{Grant{Role: "clerk", Table: "deal", Privilege: "peek", Level: Own}, core.Invalid, []string{"peek", "there are: create, read, update, delete"}},
+		{Grant{Role: "clerk", Table: "deal", Privilege: "peek", Level: Own}, core.Invalid, []string{"peek", "there are: create, read, update, delete, append, append_to, assign, share"}},
 		{Grant{Role: "clerk", Table: "deal", Privilege: Read}, core.Invalid, []string{"level is missing", "unit_and_below"}},
 		{Grant{Role: "clerk", Table: "country", Privilege: Read, Level: UnitBelow}, core.Invalid, []string{"user-owned", "choose the level organization"}},
 		{Grant{Role: "clerk", Table: "_user", Privilege: Update, Level: Organization}, core.Invalid, []string{"built-in"}},
 		{Grant{Role: "clerk", Table: "deal", Privilege: Read, Level: Own, Hidden: []string{"coast"}}, core.Invalid, []string{"deal.coast", "clerk", "did you mean cost"}},
 		{Grant{Role: "clerk", Table: "deal", Privilege: Read, Level: Own, Hidden: []string{"id"}}, core.Invalid, []string{"primary key"}},
 		{Grant{Role: "clerk", Table: "deal", Privilege: Delete, Level: Own, Hidden: []string{"cost"}}, core.Invalid, []string{"only create, read and update"}},
-		{Grant{Role: "clerk", Table: "deal", Privilege: "share", Level: Own}, core.Invalid, []string{"share", "no privilege"}},
+		{Grant{Role: "clerk", Table: "deal", Privilege: "own", Level: Own}, core.Invalid, []string{"own", "no privilege"}},
+		{Grant{Role: "clerk", Table: "deal", Privilege: AppendTo, Level: Own, Hidden: []string{"cost"}}, core.Invalid, []string{"only create, read and update"}},
+		{Grant{Role: "clerk", Table: "country", Privilege: Share, Level: Organization}, core.Invalid, []string{"share country", "belong to the organization"}},
+		{Grant{Role: "clerk", Table: "country", Privilege: Assign, Level: Organization}, core.Invalid, []string{"nothing to assign"}},
 		{Grant{Role: "clerk", Action: "view_system"}, core.Invalid, []string{"view_system", "there are"}},
 		{Grant{Role: "clerk", Action: "fly"}, core.Invalid, []string{"fly", "manage_access"}},
 		{Grant{Role: "clerk", Table: "deal", Privilege: Read, Level: Own, Condition: "amount >"}, core.Invalid, []string{"deal", "clerk", "line 1:"}},
@@ -121,10 +124,9 @@ func TestCasbinAgrees(t *testing.T) {
 			if rapid.IntRange(0, 5).Draw(t, "kind") == 0 {
 				g.Action = rapid.SampledFrom(Actions).Draw(t, "action").Name
 			} else {
-				g.Table, g.Privilege, g.Level = rapid.SampledFrom(tables).Draw(t, "table"), rapid.SampledFrom(Privileges).Draw(t, "privilege"), Organization
-				if g.Table == "_user" {
-					g.Privilege = Read
-				}
+				g.Table, g.Privilege, g.Level = rapid.SampledFrom(tables).Draw(t, "table"), Read, Organization
+				of, _ := s.Table(g.Table)
+				g.Privilege = rapid.SampledFrom(PrivilegesOn(of)).Draw(t, "privilege")
 			}
 			grants = append(grants, g)
 		}

@@ -41,3 +41,11 @@ const (
 	Update Op = "update"
 	Delete Op = "delete"
 )
+
+// What else is done to records, which privileges name alone: see package authz.
+const (
+	Append   Op = "append"
+	AppendTo Op = "append_to"
+	Assign   Op = "assign"
+	Share    Op = "share"
+)

@@ -66,8 +66,8 @@ func newRights(t testing.TB, d *db.DB) *world {
   german: put_role(name: "german", grants: [{table: "account", privileges: ["read"], condition: "country == 'DE'", hidden: ["revenue"]}, {table: "contact", privileges: ["read"]}]) { role }
   own: put_role(name: "own", grants: [
     {table: "account", privileges: ["read"], condition: "tier == 'gold'"}
-    {table: "account", privileges: ["read"], hidden: ["score", "since", "data"]}
-    {table: "contact", privileges: ["create", "read"], level: "own"}
+    {table: "account", privileges: ["read", "append_to"], hidden: ["score", "since", "data"]}
+    {table: "contact", privileges: ["create", "read", "append"], level: "own"}
   ]) { role }
   timely: put_role(name: "timely", grants: [{table: "account", privileges: ["read"], condition: "created_at <= now()"}]) { role }
   ann: create_user(name: "Ann", email: "ann@example.com", roles: ["german"]) { id }

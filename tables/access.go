@@ -27,7 +27,7 @@ type access struct {
 
 var grantInput = []core.Column{
 	text("table", "The table."),
-	{Name: "privileges", Kind: core.Text, List: true, Doc: "create, read, update, delete."},
+	{Name: "privileges", Kind: core.Text, List: true, Doc: "create, read, update, delete, append, append_to, assign, share; or all."},
 	text("level", "own, unit, unit_and_below or organization; organization when left out."),
 	text("condition", "An expression that the rows must meet as well."),
 	{Name: "hidden", Kind: core.Text, List: true, Doc: "Columns that the grant leaves out."},

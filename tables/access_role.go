@@ -18,7 +18,11 @@ type grantSpec struct {
 	Hidden     []string `json:"hidden,omitempty"`
 }
 
-func (g grantSpec) grants(role string) ([]authz.Grant, error) {
+// allPrivileges is what a grant may name for every privilege that there is on its table.
+const allPrivileges = "all"
+
+// grants returns the grants of the role that g describes. Hidden columns are of those privileges that are about columns.
+func (g grantSpec) grants(s *core.Schema, role string) ([]authz.Grant, error) {
 	level := authz.Organization
 	if g.Level != "" {
 		var err error
@@ -26,18 +30,34 @@ func (g grantSpec) grants(role string) ([]authz.Grant, error) {
 			return nil, err
 		}
 	}
-	if len(g.Privileges) == 0 {
+	var out []authz.Grant
+	for _, p := range g.privileges(s) {
+		grant := authz.Grant{Role: role, Table: g.Table, Privilege: p, Level: level, Condition: g.Condition}
+		if p.Columns() {
+			grant.Hidden = g.Hidden
+		}
+		out = append(out, grant)
+	}
+	if len(out) == 0 {
 		return nil, core.E("tables.grants", core.Invalid, core.At{Table: g.Table}, "the grant names no privilege")
 	}
-	var out []authz.Grant
-	for _, p := range g.Privileges {
-		hidden := g.Hidden
-		if p == string(authz.Delete) {
-			hidden = nil // a record is deleted with all its columns
-		}
-		out = append(out, authz.Grant{Role: role, Table: g.Table, Privilege: authz.Privilege(p), Level: level, Condition: g.Condition, Hidden: hidden})
-	}
 	return out, nil
+}
+
+// privileges returns those that g names; all of a table that is not there are all that there could be.
+func (g grantSpec) privileges(s *core.Schema) (out []authz.Privilege) {
+	for _, name := range g.Privileges {
+		if name != allPrivileges {
+			out = append(out, authz.Privilege(name))
+			continue
+		}
+		of := authz.Privileges
+		if t, err := s.Table(g.Table); err == nil {
+			of = authz.PrivilegesOn(t)
+		}
+		out = append(out, of...)
+	}
+	return out
 }
 
 func (a access) putRole() core.Action {
@@ -78,12 +98,12 @@ func (a access) putSpec(ctx context.Context, tx *Tx, g *gorm.DB, spec roleSpec) 
 			return err
 		}
 		for i, s := range spec.Grants {
-			list, err := s.grants(spec.Name)
+			list, err := s.grants(tx.snap.Schema, spec.Name)
 			if err != nil {
 				return core.E("tables.put_role", core.At{Item: i + 1}, err)
 			}
 			for _, grant := range list {
-				if grant.Privilege != authz.Delete {
+				if grant.Privilege.Columns() {
 					grant.Hidden = append(grant.Hidden[:len(grant.Hidden):len(grant.Hidden)], waiting[grant.Table]...)
 				}
 				if err := a.give(ctx, tx, g, grant); err != nil {
@@ -162,7 +182,7 @@ func (a access) grants(name, doc string, example core.Record, do func(ctx contex
 		if err := tx.snap.Policy.CheckRole(core.CallerFrom(ctx), c.Text("role")); err != nil {
 			return nil, err
 		}
-		list, err := grantsOf(c)
+		list, err := grantsOf(tx.snap.Schema, c)
 		if err != nil {
 			return nil, err
 		}
@@ -176,7 +196,7 @@ func (a access) grants(name, doc string, example core.Record, do func(ctx contex
 }
 
 // grantsOf reads the grants from the arguments of grant and revoke.
-func grantsOf(c core.Call) ([]authz.Grant, error) {
+func grantsOf(s *core.Schema, c core.Call) ([]authz.Grant, error) {
 	var spec struct {
 		grantSpec
 		Actions []string `json:"actions"`
@@ -192,6 +212,6 @@ func grantsOf(c core.Call) ([]authz.Grant, error) {
 	if spec.Table == "" && len(out) > 0 {
 		return out, nil
 	}
-	list, err := spec.grants(role)
+	list, err := spec.grants(s, role)
 	return append(out, list...), err
 }

@@ -3,11 +3,9 @@ package tables
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
-	"colonnade/authz"
 	"colonnade/core"
 	"colonnade/core/db"
 )
@@ -190,11 +188,13 @@ func (w *writer) targets(ctx context.Context) error {
 		}
 		of, _ := w.table.TargetColumn(c)
 		for i, o := range of.Options {
-			wanted := w.wantedOf(c, of, o.Value)
-			if len(wanted) == 0 {
-				continue
+			named := *c
+			named.Target = c.Targets[i]
+			k := w.ties(&named)
+			k.newly = func(ch *change) bool {
+				return ch.after != nil && ch.after[of.Name] == o.Value && (ch.newly(c) || ch.after[c.Name] != nil && ch.before[of.Name] != o.Value)
 			}
-			if err := w.holdTargets(ctx, c, c.Targets[i], wanted); err != nil {
+			if err := w.holdTargets(ctx, k); err != nil {
 				return err
 			}
 		}
@@ -202,69 +202,32 @@ func (w *writer) targets(ctx context.Context) error {
 	return nil
 }
 
-// wantedOf returns the ids in the table that the batch newly looks up, with the place in the input; without those that it
-// creates.
-func (w *writer) wantedOf(c, of *core.Column, value string) map[any]int {
-	out := map[any]int{}
-	for _, ch := range w.batch {
-		if ch.after == nil || ch.after[c.Name] == nil || ch.after[of.Name] != value {
-			continue
-		}
-		if ch.before != nil && ch.before[c.Name] == ch.after[c.Name] && ch.before[of.Name] == value {
-			continue
-		}
-		if _, ok := out[ch.after[c.Name]]; !ok {
-			out[ch.after[c.Name]] = ch.item
+// holdTargets checks what the lookup leads to in one of its tables, and keeps it there.
+func (w *writer) holdTargets(ctx context.Context, k *ties) error {
+	wanted := k.wanted()
+	if !w.defined {
+		if err := k.check(ctx, wanted); err != nil {
+			return err
 		}
 	}
-	if value == w.table.SQL() {
-		for _, ch := range w.batch {
-			if ch.op == core.Create {
-				delete(out, ch.after["id"])
-			}
-		}
-	}
-	return out
-}
-
-func (w *writer) holdTargets(ctx context.Context, c *core.Column, table string, wanted map[any]int) error {
-	named := *c
-	named.Target = table
-	if err := w.targetsInReach(ctx, &named, wanted); err != nil {
-		return err
+	made, _, _ := k.divide(wanted)
+	for _, r := range made {
+		delete(wanted, r["id"])
 	}
 	for part := range slices.Chunk(sortedIDs(wanted), maxBatch) {
-		found, err := w.tx.holdKeys(ctx, table, part)
+		found, err := w.tx.holdKeys(ctx, k.column.Target, part)
 		if err != nil {
 			return err
 		}
-		missing := make(map[any]int, len(part))
+		held := make(map[any]int, len(part))
 		for _, id := range part {
-			missing[id] = wanted[id]
+			held[id] = wanted[id]
 		}
-		if err := w.missing(&named, missing, found); err != nil {
+		if err := w.missing(k.column, held, found); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// targetsInReach checks that the caller may read what the lookup newly leads to, unless he has just created it.
-func (w *writer) targetsInReach(ctx context.Context, c *core.Column, wanted map[any]int) error {
-	foreign := maps.Clone(wanted)
-	maps.DeleteFunc(foreign, func(id any, _ int) bool { return w.trusted[id] })
-	may, err := w.tx.snap.Policy.Decide(w.caller, c.Target, authz.Read)
-	switch {
-	case len(foreign) == 0 || err == nil && may.Rows == nil:
-		return nil
-	case err != nil:
-		return core.E("tables.targetsInReach", core.Denied, w.at(c.Name), "you may not read the table that the lookup leads to: leave it out, or ask an administrator for the privilege")
-	}
-	found, err := w.tx.ids(ctx, c.Target, core.Read, Compare{Column: "id", Op: In, Value: keys(foreign)})
-	if err != nil {
-		return err
-	}
-	return w.missing(c, foreign, found)
 }
 
 // holdKeys returns those of the ids that the table has, and keeps their records from being deleted until the end of the

@@ -2,11 +2,8 @@ package tables
 
 import (
 	"context"
-	"fmt"
-	"maps"
 	"slices"
 
-	"colonnade/authz"
 	"colonnade/core"
 	"colonnade/core/db"
 )
@@ -268,77 +265,4 @@ func (w *writer) updateRow(old, next core.Record) *db.Builder {
 		b.Name(c.SQL()).Write(" = ").Value(c, next[c.Name])
 	}
 	return b.Write(" WHERE id = ").Arg(old["id"])
-}
-
-// lookups checks that what the records look up exists and is in the caller's reach. Where everything is in reach the
-// database's own reference is check enough.
-func (w *writer) lookups(ctx context.Context) error {
-	if w.defined {
-		return nil
-	}
-	for _, c := range w.stored {
-		if c.Kind != core.Lookup {
-			continue
-		}
-		may, err := w.tx.snap.Policy.Decide(w.caller, c.Target, authz.Read)
-		if err == nil && may.Rows == nil {
-			continue
-		}
-		wanted := w.wanted(c)
-		if len(wanted) == 0 {
-			continue
-		}
-		if err != nil {
-			return core.E("tables.lookups", core.Denied, w.at(c.Name), "you may not read the table that the lookup leads to: leave it out, or ask an administrator for the privilege")
-		}
-		found, err := w.tx.ids(ctx, c.Target, core.Read, Compare{Column: "id", Op: In, Value: keys(wanted)})
-		if err != nil {
-			return err
-		}
-		if err := w.missing(c, wanted, found); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// wanted returns the ids that the batch newly looks up, with the place in the input; without those that it creates.
-func (w *writer) wanted(c *core.Column) map[any]int {
-	out := map[any]int{}
-	for _, ch := range w.batch {
-		if ch.after == nil || ch.after[c.Name] == nil || ch.before != nil && ch.before[c.Name] == ch.after[c.Name] {
-			continue
-		}
-		if _, ok := out[ch.after[c.Name]]; !ok {
-			out[ch.after[c.Name]] = ch.item
-		}
-	}
-	maps.DeleteFunc(out, func(id any, _ int) bool { return w.trusted[id] })
-	if c.Target == w.table.Name {
-		for _, ch := range w.batch {
-			if ch.op == core.Create {
-				delete(out, ch.after["id"])
-			}
-		}
-	}
-	return out
-}
-
-func keys(m map[any]int) []any { return slices.Collect(maps.Keys(m)) }
-
-// missing returns an error for the first of the wanted ids that was not found.
-func (w *writer) missing(c *core.Column, wanted map[any]int, found []core.ID) error {
-	for _, id := range found {
-		delete(wanted, string(id))
-	}
-	first, at := any(nil), 0
-	for id, item := range wanted {
-		if first == nil || item < at {
-			first, at = id, item
-		}
-	}
-	if first == nil {
-		return nil
-	}
-	return core.E("tables.missing", core.Invalid, core.At{Table: w.table.Name, Column: c.Name, Item: at}, fmt.Sprintf("there is no %s with the id %v", c.Target, first))
 }

@@ -43,7 +43,7 @@ func (s *Store) export(ctx context.Context, tx *Tx) ([]File, error) {
 		return nil, err
 	}
 	if tx.snap.Policy.May(caller, "manage_access") == nil {
-		roles, err := exportRoles(tx.snap.access)
+		roles, err := exportRoles(tx.snap.Schema, tx.snap.access)
 		if err != nil {
 			return nil, err
 		}
@@ -119,7 +119,7 @@ func (b *codeFiles) planAbove(ctx context.Context, tx *Tx, out *codePlan) error 
 			return core.E("tables.planAbove", err)
 		}
 	}
-	roles, isNew, err := b.otherRoles(tx.snap.access)
+	roles, isNew, err := b.otherRoles(tx.snap)
 	if err != nil {
 		return err
 	}
@@ -225,7 +225,7 @@ func (a access) applyRoles(ctx context.Context, tx *Tx, b *codeFiles, out *codeP
 	if err := tx.snap.Policy.May(core.CallerFrom(ctx), "manage_access"); err != nil {
 		return core.E("tables.applyRoles", err)
 	}
-	roles, isNew, err := b.otherRoles(tx.snap.access)
+	roles, isNew, err := b.otherRoles(tx.snap)
 	if err != nil {
 		return err
 	}

@@ -37,14 +37,14 @@ func readRole(f File) (r roleFile, err error) {
 	if err := core.CheckName("role", r.Role); err != nil || r.Role == authz.Administrator {
 		return r, core.E("tables.readRole", core.Invalid, f.Path+": this cannot be the name of a role that is defined", err)
 	}
-	return r, r.tidy()
+	return r, nil
 }
 
-// tidy brings the role into the form in which two equal ones are the same.
-func (r *roleFile) tidy() error {
+// tidy brings the role into the form in which two equal ones are the same, on the tables of the schema.
+func (r *roleFile) tidy(s *core.Schema) error {
 	var all []authz.Grant
 	for i, g := range r.Grants {
-		list, err := g.grants(r.Role)
+		list, err := g.grants(s, r.Role)
 		if err != nil {
 			return core.E("tables.tidy", core.At{Item: i + 1}, err)
 		}
@@ -77,7 +77,7 @@ func grantSpecs(all []authz.Grant) (out []grantSpec) {
 }
 
 // rolesOf returns the roles of the policy but the built-in one, by name.
-func rolesOf(d *authz.Data) (map[string]roleFile, error) {
+func rolesOf(s *core.Schema, d *authz.Data) (map[string]roleFile, error) {
 	grants, inherits := d.Grants(), d.Inherits()
 	out := map[string]roleFile{}
 	for _, role := range d.Roles {
@@ -94,7 +94,7 @@ func rolesOf(d *authz.Data) (map[string]roleFile, error) {
 			}
 		}
 		r.Grants = grantSpecs(onTables)
-		if err := r.tidy(); err != nil {
+		if err := r.tidy(s); err != nil {
 			return nil, core.E("tables.rolesOf", err)
 		}
 		out[r.Role] = r
@@ -102,8 +102,8 @@ func rolesOf(d *authz.Data) (map[string]roleFile, error) {
 	return out, nil
 }
 
-func exportRoles(d *authz.Data) ([]File, error) {
-	roles, err := rolesOf(d)
+func exportRoles(s *core.Schema, d *authz.Data) ([]File, error) {
+	roles, err := rolesOf(s, d)
 	if err != nil {
 		return nil, err
 	}
@@ -119,10 +119,15 @@ func exportRoles(d *authz.Data) ([]File, error) {
 }
 
 // otherRoles returns the roles of the files that are not what the policy has, each after those that it includes.
-func (b *codeFiles) otherRoles(d *authz.Data) (out []roleFile, isNew map[string]bool, err error) {
-	have, err := rolesOf(d)
+func (b *codeFiles) otherRoles(n *Snapshot) (out []roleFile, isNew map[string]bool, err error) {
+	have, err := rolesOf(n.Schema, n.access)
 	if err != nil {
 		return nil, nil, err
+	}
+	for i := range b.roles {
+		if err := b.roles[i].tidy(n.Schema); err != nil {
+			return nil, nil, core.E("tables.otherRoles", err, fmt.Sprintf("%s%s.yaml: %s", roleFolder, b.roles[i].Role, core.AsError(err).Msg))
+		}
 	}
 	isNew = map[string]bool{}
 	done := map[string]bool{}

@@ -109,7 +109,8 @@ func (w *writer) dangling(ctx context.Context) error {
 		if c.Kind != core.Lookup {
 			continue
 		}
-		wanted := w.wanted(c)
+		k := w.ties(c)
+		_, _, wanted := k.divide(k.wanted())
 		if len(wanted) == 0 {
 			continue
 		}

@@ -302,7 +302,11 @@ func (w *writer) add(values core.Record, item int) (_ core.ID, err error) {
 	if err := w.begin(next); err != nil {
 		return "", err
 	}
-	if err := w.inReach(core.Create, nil, next, in.guards); err != nil {
+	kept, err := w.assigned(nil, next)
+	if err == nil {
+		err = w.inReach(core.Create, nil, kept, in.guards)
+	}
+	if err != nil {
 		return "", err
 	}
 	w.batch = append(w.batch, change{op: core.Create, after: next, item: item, given: named, ruled: true, late: late})
@@ -318,6 +322,9 @@ func (w *writer) change(in input, old core.Record, item int) (changed bool, err 
 		delete(next, c.Name)
 	}
 	if w.table.Owned() && next["owner_id"] != old["owner_id"] {
+		if err := w.mayAssign(); err != nil { // before a word about who there is
+			return false, err
+		}
 		if err := w.place(next); err != nil {
 			return false, err
 		}
@@ -342,7 +349,11 @@ func (w *writer) change(in input, old core.Record, item int) (changed bool, err 
 		return false, err
 	}
 	w.touch(next, old)
-	if err := w.inReach(core.Update, old, next, in.guards); err != nil {
+	kept, err := w.assigned(old, next)
+	if err == nil {
+		err = w.inReach(core.Update, old, kept, in.guards)
+	}
+	if err != nil {
 		return false, err
 	}
 	w.batch = append(w.batch, change{op: core.Update, before: old, after: next, item: item, ruled: true, late: late})
@@ -414,7 +425,8 @@ func (w *writer) complete(r core.Record) error {
 }
 
 // inReach checks that a record, as it is and as it will be, is one that the caller may touch, with the columns that have
-// guards. That it is in reach as it is, the search for it has made sure.
+// guards. That it is in reach as it is, the search for it has made sure. Of a record that is given away after is what
+// [writer.assigned] returns.
 func (w *writer) inReach(op core.Op, before, after core.Record, guards []guard) error {
 	if rows := w.may(op).Rows; rows != nil {
 		ok, err := w.holds(rows, after)
@@ -472,26 +484,13 @@ func (w *writer) identify(r core.Record) error {
 	if r["owner_id"] == nil {
 		r["owner_id"] = user
 	}
+	if !w.owns(r["owner_id"]) {
+		if err := w.mayAssign(); err != nil {
+			return err
+		}
+	}
 	if r["unit_id"] == nil {
 		return w.place(r)
-	}
-	return nil
-}
-
-// place puts a record into the unit of its owner.
-func (w *writer) place(r core.Record) error {
-	owner, _ := r["owner_id"].(string)
-	if owner == "" {
-		return core.E("tables.place", core.Invalid, w.at("owner_id"), "a value is required")
-	}
-	unit, ok := w.tx.snap.owners[core.ID(owner)]
-	switch {
-	case ok:
-		r["unit_id"] = string(unit)
-	case core.ID(owner) == actorOf(w.caller): // the machinery, or somebody who did not sign in
-		r["unit_id"] = string(core.RootUnit)
-	default:
-		return core.E("tables.place", core.Invalid, w.at("owner_id"), "there is no such user or team")
 	}
 	return nil
 }
