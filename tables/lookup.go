@@ -31,9 +31,9 @@ func (w *writer) lookups(ctx context.Context) error {
 	return nil
 }
 
-// newly reports whether the change has the record look up another one than before by c.
-func (ch *change) newly(c *core.Column) bool {
-	return ch.after != nil && ch.after[c.Name] != nil && (ch.before == nil || ch.before[c.Name] != ch.after[c.Name])
+// newly reports whether the change has the record look up another one than before by the lookup.
+func (c *change) newly(of *core.Column) bool {
+	return c.after != nil && c.after[of.Name] != nil && (c.before == nil || c.before[of.Name] != c.after[of.Name])
 }
 
 // ties are the rights that a lookup asks for. To have a record look up another one, one needs the privilege append on the one

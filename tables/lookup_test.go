@@ -88,6 +88,6 @@ func TestAppend(t *testing.T) {
 		}
 		must(t, nested(who["rome"], "Rome"))
 		wantKind(t, nested(who["rome"], "Oslo"), core.Denied, "append_to on shop does not reach this record")
-		wantKind(t, nested(who["from"], "Rome"), core.Denied, "you lack append_to on shop")
+		wantKind(t, nested(who["from"], "Bari"), core.Denied, "you lack append_to on shop")
 	})
 }
