@@ -27,7 +27,7 @@ type column struct {
 // the guard holds: elsewhere the column must seem empty, to filters, sorting and aggregates too.
 //
 // Several roles add up: a column is visible in a row when one of the grants that reach the row leaves it in.
-// A calculated column is as secret as the most secret stored column that it reads, of whatever table; the rows of other tables
+// A calculated column is as secret as the most secret column that it reads, of whatever table; the rows of other tables
 // are no part of the guard. One of the definer's rights is as secret as it is called.
 func (d *Decision) Column(name string) (visible bool, guard *rules.Expr) {
 	if c, ok := d.columns[name]; ok {

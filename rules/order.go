@@ -73,14 +73,14 @@ func (v *visitor) visit(of calculated) error {
 	return nil
 }
 
-// ReadsOf returns the columns that e reads, of its record and of others, with what the formulas which it reads do in place of
-// them: see [Set.Reads].
+// ReadsOf returns the columns that e reads, of its record and of others, and what the formulas of those among them read that
+// are calculated: see [Set.Reads].
 func (s *Set) ReadsOf(e *Expr) []Read {
 	all := map[string]Read{}
 	for _, r := range e.Reads {
+		all[r.String()] = r
 		c, _ := s.tables[r.Table].table.Column(r.Column)
 		if !c.Calculated() || c.Rights == core.DefinerRights {
-			all[r.String()] = r
 			continue
 		}
 		for _, inner := range s.tables[r.Table].reads[r.Column] {

@@ -119,8 +119,8 @@ func (s *Set) Formula(table, column string) (*Expr, bool) {
 }
 
 // Reads returns what the formula of the column reads, of its record and of others, directly or through other calculated
-// columns: stored columns, and calculated ones of the definer's rights, which stand for themselves. The order is always the
-// same. The slice is shared: do not change it.
+// columns, those included. What a column of the definer's rights reads is its own affair. The order is always the same. The
+// slice is shared: do not change it.
 func (s *Set) Reads(table, column string) []Read {
 	t, ok := s.tables[table]
 	if !ok {

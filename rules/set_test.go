@@ -48,7 +48,7 @@ func TestFormulas(t *testing.T) {
 	if err := s.Calculate("orders", r, core.Caller{}, nil); err != nil || r["label"] != nil {
 		t.Errorf("of a NULL: %v, %v", r, err)
 	}
-	if got := fmt.Sprint(s.Reads("orders", "label")); got != "[amount name price]" {
+	if got := fmt.Sprint(s.Reads("orders", "label")); got != "[amount gross name net price]" {
 		t.Errorf("label reads %v", got)
 	}
 	if e, ok := s.Formula("orders", "gross"); !ok || e.Columns[0] != "net" || e.Type != "decimal" {

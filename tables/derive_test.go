@@ -129,7 +129,7 @@ var reachingColumns = []reachingColumn{
 	{table: "deal", name: "far", own: []string{"client_id"}, passes: []passedStep{{"client_id", "client", []string{"region_id"}}, {"region_id", "region", []string{"rate"}}}, value: func(m *rightsModel, r core.Record) any {
 		return m.region(m.find("client", r["client_id"]))
 	}},
-	{table: "deal", name: "share", own: []string{"client_id"}, passes: []passedStep{{"client_id", "client", nil}}, over: &listed{"deal", []string{"client_id", "total", "open"}}, value: func(m *rightsModel, r core.Record) any {
+	{table: "deal", name: "share", own: []string{"client_id"}, passes: []passedStep{{"client_id", "client", []string{"volume"}}}, over: &listed{"deal", []string{"client_id", "total", "open"}}, value: func(m *rightsModel, r core.Record) any {
 		if c := m.find("client", r["client_id"]); c != nil {
 			return m.volume(c)
 		}
@@ -273,4 +273,58 @@ func sameNumber(a, b any) bool {
 		return a == nil && b == nil
 	}
 	return decimal.RequireFromString(fmt.Sprint(a)).Equal(decimal.RequireFromString(fmt.Sprint(b)))
+}
+
+// TestHiddenInBetween hides a calculated column that another one reads, and nothing of what it is calculated from: the other is
+// hidden like it, in a list too, whether it is stored or not.
+func TestHiddenInBetween(t *testing.T) {
+	each(t, func(t *testing.T, s *Store) {
+		totals(t, s)
+		number := func(name, formula string, stored bool) core.Column {
+			return core.Column{Name: name, Kind: core.Integer, Formula: formula, Stored: stored}
+		}
+		define(t, s, core.AddColumn{To: "item", Add: number("net", "price * 2", false)},
+			core.AddColumn{To: "item", Add: number("gross", "net + 1", false)},
+			core.AddColumn{To: "invoice", Add: number("nets", "item.sum(i, i.net)", false)},
+			core.AddColumn{To: "invoice", Add: number("kept", "item.sum(i, i.net)", true)})
+		ids := mustInsert(t, root(t), s, "invoice", core.Record{"name": "a"})
+		mustInsert(t, root(t), s, "item", core.Record{"price": 3, "invoice_id": string(ids[0])})
+		role(t, s, "clerk", authz.Grant{Table: "item", Privilege: authz.Read, Level: authz.Organization, Hidden: []string{"net"}},
+			authz.Grant{Table: "invoice", Privilege: authz.Read, Level: authz.Organization})
+		ctx := person(t, s, "clerk", core.RootUnit, "clerk")
+		for table, columns := range map[string][]string{"item": {"gross"}, "invoice": {"nets", "kept"}} {
+			found, err := s.Records(ctx, s.Snapshot(), Query{Table: table})
+			must(t, err)
+			for _, c := range columns {
+				if found[0][c] != nil {
+					t.Errorf("%s.%s is %v", table, c, found[0][c])
+				}
+				_, err := s.Records(ctx, s.Snapshot(), Query{Table: table, Where: Compare{Column: c, Op: IsNull, Value: false}})
+				wantKind(t, err, core.Invalid)
+			}
+		}
+		found, err := s.Records(ctx, s.Snapshot(), Query{Table: "invoice"})
+		must(t, err)
+		if found[0]["total"] != int64(3) {
+			t.Errorf("what reads nothing hidden is %v", found[0]["total"])
+		}
+	})
+}
+
+// TestStatementTooLarge asks for a query that would become more SQL than a database prepares in time.
+func TestStatementTooLarge(t *testing.T) {
+	each(t, func(t *testing.T, s *Store) {
+		totals(t, s)
+		q := Query{Table: "item"}
+		for i := range 500 {
+			q.Fields = append(q.Fields, Field{As: fmt.Sprint("c", i), Column: "price"})
+		}
+		long := slices.Repeat([]Cond{Compare{Column: "price", Op: NotEq, Value: 1}}, 60_000)
+		if _, err := s.Records(root(t), s.Snapshot(), q); err != nil {
+			t.Errorf("500 columns: %v", err)
+		}
+		q.Where = And(slices.Repeat([]Cond{Related{Relation: "invoice", Where: Related{Relation: "item", Where: Or(long)}}}, 2))
+		_, err := s.Query(root(t), s.Snapshot(), q, nil)
+		wantKind(t, err, core.Limit)
+	})
 }

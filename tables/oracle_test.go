@@ -29,6 +29,9 @@ type oracle struct {
 	rows   map[string][]core.Record // with the calculated columns
 
 	conditions map[string]*rules.Expr
+	meanings   map[string]*reachingMeaning // of calculated columns that read other records, by table and column
+	meant      map[string]meant            // of conditions of grants that do
+	known      map[string]any              // what was found out about the rows
 }
 
 func (o *oracle) table(name string) *core.Table {
@@ -63,6 +66,9 @@ func (o *oracle) reaches(g authz.Grant, r core.Record) bool {
 		return in
 	}
 	key := g.Table + " " + g.Condition
+	if m, ok := o.meant[key]; ok {
+		return m.eval(&sight{o: o, all: true}, []core.Record{r}) == true
+	}
 	e := o.conditions[key]
 	if e == nil {
 		var err error
@@ -79,13 +85,19 @@ func (o *oracle) reaches(g authz.Grant, r core.Record) bool {
 }
 
 func (o *oracle) visible(table string, r core.Record) bool {
-	return slices.ContainsFunc(o.grantsOn(table), func(g authz.Grant) bool { return o.reaches(g, r) })
+	key := fmt.Sprint("visible ", table, r["id"])
+	if known, ok := o.known[key]; ok {
+		return known.(bool)
+	}
+	visible := slices.ContainsFunc(o.grantsOn(table), func(g authz.Grant) bool { return o.reaches(g, r) })
+	o.known[key] = visible
+	return visible
 }
 
-// secrets are the columns whose visibility decides about that of the column.
+// secrets are the columns of the record whose visibility decides about that of the column.
 func (o *oracle) secrets(table, column string) []string {
 	out := []string{column}
-	if c, _ := o.table(table).Column(column); c.Formula != "" {
+	if c, _ := o.table(table).Column(column); c.Formula != "" && o.meanings[table+"."+column] == nil {
 		for _, r := range o.rules.Reads(table, column) {
 			out = append(out, r.Column)
 		}
@@ -100,31 +112,57 @@ func (o *oracle) nameable(table, column string) bool {
 			return false
 		}
 	}
-	return true
+	d := o.meanings[table+"."+column]
+	return d == nil || d.column.Rights == core.DefinerRights || !slices.ContainsFunc(d.means.reads, func(n mention) bool { return !o.nameable(n.table, n.column) })
 }
 
 // value is what the caller sees in the column of a visible record.
 func (o *oracle) value(table string, r core.Record, column string) any {
+	key := fmt.Sprint("value ", table, r["id"], column)
+	if known, ok := o.known[key]; ok {
+		return known
+	}
+	v := o.look(table, r, column)
+	o.known[key] = v
+	return v
+}
+
+func (o *oracle) look(table string, r core.Record, column string) any {
 	for _, s := range o.secrets(table, column) {
 		if !slices.ContainsFunc(o.grantsOn(table), func(g authz.Grant) bool { return !slices.Contains(g.Hidden, s) && o.reaches(g, r) }) {
 			return nil
 		}
+	}
+	if d := o.meanings[table+"."+column]; d != nil {
+		if !o.nameable(table, column) {
+			return nil
+		}
+		return o.reaching(table, r, d)
 	}
 	return r[column]
 }
 
 // related returns the visible records that the relation leads to.
 func (o *oracle) related(table string, r core.Record, rel core.Relation) []core.Record {
-	var out []core.Record
-	for _, other := range o.rows[rel.Table] {
-		if !o.visible(rel.Table, other) {
-			continue
-		}
-		if rel.Many && o.value(rel.Table, other, rel.Column) == r["id"] || !rel.Many && o.value(table, r, rel.Column) == other["id"] {
-			out = append(out, other)
-		}
+	v := &sight{o: o}
+	if rel.Many {
+		return v.list(r, rel)
 	}
-	return out
+	if to := v.follow(table, r, rel, true); to != nil {
+		return []core.Record{to}
+	}
+	return nil
+}
+
+// relation returns the relation of that name, of a lookup of several tables the one that leads to the target.
+func (o *oracle) relation(table, name, target string) core.Relation {
+	if target == "" {
+		rel, _ := o.schema.Relation(table, name)
+		return rel
+	}
+	u, _ := o.schema.Union(table, name)
+	i := slices.IndexFunc(u.Targets, func(t core.Target) bool { return t.Table == target })
+	return core.Relation{Table: target, Column: u.Column, Which: u.Which, Target: u.Targets[i].Value}
 }
 
 // truth is a value of three-valued logic.
@@ -162,7 +200,7 @@ func (o *oracle) holds(table string, r core.Record, c Cond) truth {
 	case Not:
 		return -o.holds(table, r, c.Cond)
 	case Related:
-		rel, _ := o.schema.Relation(table, c.Relation)
+		rel := o.relation(table, c.Relation, c.Target)
 		for _, other := range o.related(table, r, rel) {
 			if o.holds(rel.Table, other, c.Where) == yes {
 				return yes
@@ -382,6 +420,14 @@ func (o *oracle) object(q *Query, r core.Record) any {
 		switch {
 		case f.Text != "":
 			out[f.As] = f.Text
+		case f.Union != nil:
+			out[f.As] = nil
+			for _, sub := range f.Union {
+				if of := o.related(q.Table, r, o.relation(q.Table, f.Relation, sub.Table)); len(of) > 0 {
+					sub.Form = One
+					out[f.As] = o.answer(&sub, of)
+				}
+			}
 		case f.Query != nil:
 			rel, _ := o.schema.Relation(q.Table, f.Relation)
 			sub := *f.Query
@@ -574,7 +620,7 @@ var oracleColumns = []core.Column{
 
 const alwaysThere = 5
 
-func (m maker) schema() *core.Schema {
+func (m maker) schema() (*core.Schema, map[string]*reachingMeaning) {
 	names := []string{"alpha", "beta", "gamma", "delta"}[:2+m.IntN(3)]
 	var tables []core.Table
 	for _, name := range names {
@@ -592,13 +638,43 @@ func (m maker) schema() *core.Schema {
 				Inverse: fmt.Sprintf("from_%s%d", name, i), OnDelete: core.SetNull,
 			})
 		}
+		if m.chance(0.5) {
+			t.Columns = append(t.Columns, m.anyLookup(name, names)...)
+		}
 		tables = append(tables, t)
 	}
-	s, err := core.NewSchema(1, append(authz.Tables(), tables...)...)
-	if err != nil {
-		panic(err)
+	if m.chance(0.6) {
+		tables = append(tables, m.links(names))
 	}
-	return s
+	s := speaker{maker: m, meanings: map[string]*reachingMeaning{}}
+	_, schema := s.add(tables, func(tables []core.Table) *core.Schema {
+		schema, err := core.NewSchema(1, append(authz.Tables(), tables...)...)
+		if err != nil {
+			panic(err)
+		}
+		return schema
+	})
+	return schema, s.meanings
+}
+
+// anyLookup is a lookup of several tables, and the column that says which.
+func (m maker) anyLookup(table string, names []string) []core.Column {
+	targets := names[:1+m.IntN(len(names))]
+	of := core.Column{Name: "about_table", Kind: core.Choice, Of: "about_id"}
+	for _, name := range targets {
+		of.Options = append(of.Options, core.Option{Value: name})
+	}
+	return []core.Column{{Name: "about_id", Kind: core.AnyLookup, Targets: targets, Inverse: "said_by_" + table, OnDelete: core.SetNull}, of}
+}
+
+// links is a table that joins many with many.
+func (m maker) links(names []string) core.Table {
+	end := func(name string) core.Column {
+		return core.Column{Name: name, Kind: core.Lookup, Target: choose(m, names...), Required: true, OnDelete: core.Cascade}
+	}
+	columns := append([]core.Column{end("left_id"), end("right_id")}, oracleColumns[:alwaysThere]...)
+	return core.Table{Name: "bond", Ownership: core.OrgOwned, Columns: columns, Keys: []core.Key{{Name: pairKey, Columns: []string{"left_id", "right_id"}}},
+		Link: &core.Link{From: core.LinkEnd{Column: "left_id", Field: "rights"}, To: core.LinkEnd{Column: "right_id", Field: "lefts"}}}
 }
 
 func userTables(s *core.Schema) []*core.Table {
@@ -672,8 +748,15 @@ func (m maker) record(t *core.Table, all map[string][]core.Record) core.Record {
 			r[c.Name] = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 		case c.System:
 			r[c.Name] = string(world.other)
+		case c.Calculated() || c.Of != "": // see oracle.keep, and below
 		case m.chance(0.2) && !c.Required:
 			r[c.Name] = nil
+		case c.Kind == core.AnyLookup:
+			target := choose(m, c.Targets...)
+			r[c.Name] = m.lookup(&core.Column{Target: target}, all)
+			if of, _ := t.TargetColumn(c); r[c.Name] != nil {
+				r[of.Name] = of.Options[slices.Index(c.Targets, target)].Value
+			}
 		case c.Kind == core.Lookup:
 			r[c.Name] = m.lookup(c, all)
 		default:
@@ -696,18 +779,37 @@ func (m maker) rows(s *core.Schema) map[string][]core.Record {
 	for range 2 {
 		for _, t := range userTables(s) {
 			for range m.IntN(7) {
-				out[t.Name] = append(out[t.Name], m.record(t, out))
+				if r := m.record(t, out); linksTwo(t, r) {
+					out[t.Name] = append(out[t.Name], r)
+				}
 			}
 		}
 	}
 	return out
 }
 
-// grants returns what the roles give, all of it to read.
-func (m maker) grants(s *core.Schema, roles []string) []authz.Grant {
+// linksTwo reports whether a record has what is required of it.
+func linksTwo(t *core.Table, r core.Record) bool {
+	return t.Link == nil || r[t.Link.From.Column] != nil && r[t.Link.To.Column] != nil
+}
+
+// grants returns what the roles give, all of it to read, and what those of their conditions mean that read other records.
+func (m maker) grants(s *core.Schema, meanings map[string]*reachingMeaning, roles []string) ([]authz.Grant, map[string]meant) {
 	var out []authz.Grant
+	means := map[string]meant{}
+	speak := speaker{maker: m, schema: s, meanings: meanings}
 	for _, t := range userTables(s) {
-		conditions := []string{"", "", "n > 1", `s == "a" || s == "b"`, "b", "!b || n < 3", "d >= 1.0 // dear", `day > date("2024-02-27")`, `s in ["a", "ab"] && n != 2`, "isNull(to0_id)", "version == 1 && n > 0"}
+		conditions := []string{"", "", "n > 1", `s == "a" || s == "b"`, "b", "!b || n < 3", "d >= 1.0 // dear", `day > date("2024-02-27")`, `s in ["a", "ab"] && n != 2`, "version == 1 && n > 0"}
+		if _, ok := t.Column("to0_id"); ok {
+			conditions = append(conditions, "isNull(to0_id)")
+		}
+		for range 3 {
+			x := speak.term(core.Boolean, &spot{table: t.Name}, 2)
+			if _, err := rules.Compile(s, t, x.text, rules.Options{}); err == nil { // and not too large
+				conditions = append(conditions, x.text)
+				means[t.Name+" "+x.text] = x
+			}
+		}
 		for _, c := range t.Columns {
 			switch c.Name {
 			case "big", "mine":
@@ -734,7 +836,7 @@ func (m maker) grants(s *core.Schema, roles []string) []authz.Grant {
 			out = append(out, g)
 		}
 	}
-	return out
+	return out, means
 }
 
 // data is the grants as the policy is made of them.
@@ -772,13 +874,26 @@ func (a asker) columns(table string, ok func(c *core.Column) bool) []*core.Colum
 
 // relations returns the relations of the table that the caller may name.
 func (a asker) relations(table string, many bool) []core.Relation {
-	return slices.DeleteFunc(a.o.schema.Relations(table), func(r core.Relation) bool {
+	all := a.o.schema.Relations(table)
+	if many {
+		all = append(all, a.o.schema.Links(table)...)
+	}
+	return slices.DeleteFunc(all, func(r core.Relation) bool {
 		child := table
 		if r.Many {
 			child = r.Table
 		}
-		return r.Many != many || len(a.o.grantsOn(r.Table)) == 0 || !a.o.nameable(child, r.Column)
+		if r.Through != "" {
+			child = r.Through
+		}
+		return r.Many != many || len(a.o.grantsOn(r.Table)) == 0 || !a.o.nameable(child, r.Column) || r.Which != "" && !a.o.nameable(child, r.Which) ||
+			r.Through != "" && !a.o.nameable(child, r.Near)
 	})
+}
+
+// unions returns the lookups of several tables that the caller may name.
+func (a asker) unions(table string) []core.Union {
+	return slices.DeleteFunc(a.o.schema.Unions(table), func(u core.Union) bool { return !a.o.nameable(table, u.Column) || !a.o.nameable(table, u.Which) })
 }
 
 func ordered(c *core.Column) bool { return c.Kind.Info().Ordered || c.Kind == core.Boolean }
@@ -791,6 +906,11 @@ func (a asker) cond(table string, depth int) Cond {
 		return Or{a.cond(table, depth-1), a.cond(table, depth-1)}
 	case depth > 0 && n < 5:
 		return Not{a.cond(table, depth-1)}
+	case depth > 0 && n < 6 && len(a.unions(table)) > 0:
+		u := choose(a.maker, a.unions(table)...)
+		if to := choose(a.maker, u.Targets...).Table; len(a.o.grantsOn(to)) > 0 {
+			return Related{Relation: u.Name, Target: to, Where: a.cond(to, depth-1)}
+		}
 	case depth > 0 && n < 8:
 		if all := append(a.relations(table, true), a.relations(table, false)...); len(all) > 0 {
 			rel := choose(a.maker, all...)
@@ -853,7 +973,7 @@ func (a asker) operand(table string, c *core.Column) any {
 			return v
 		}
 	}
-	if c.System || c.Kind == core.Lookup {
+	if c.System || c.Kind == core.Lookup || c.Kind == core.AnyLookup {
 		if c.Kind == core.Integer {
 			return int64(1)
 		}
@@ -929,6 +1049,15 @@ func (a asker) fields(table string, depth int) []Field {
 			q = &Query{Table: rel.Table, Fields: a.fields(rel.Table, depth-1)}
 		}
 		out = append(out, Field{As: "r_" + rel.Name, Relation: rel.Name, Query: q})
+	}
+	for _, u := range subset(a.maker, a.unions(table), 0.6) {
+		f := Field{As: "u_" + u.Name, Relation: u.Name, Union: []Query{}}
+		for _, to := range u.Targets {
+			if len(a.o.grantsOn(to.Table)) > 0 { // what is asked of others is never looked at
+				f.Union = append(f.Union, Query{Table: to.Table, Fields: a.fields(to.Table, depth-1)})
+			}
+		}
+		out = append(out, f)
 	}
 	return out
 }

@@ -86,10 +86,14 @@ func (p *planner) print(d db.Dialect, q *Query) (*db.Builder, *db.Shape, error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	b := db.New(d)
+	b := db.New(d).AtMost(maxStatement)
 	sel.answer(b)
 	return b, sel.shape, b.Err()
 }
+
+// maxStatement is how many bytes of SQL one query may become, where calculated columns are written into each other with what
+// the rights of the caller ask of each record on the way. Databases prepare much longer ones for minutes, and cannot be stopped.
+const maxStatement = 1 << 20
 
 // Records answers a list query as records in the Go forms of their kinds. Fields must be columns; without fields, all
 // columns that the caller may see are read.

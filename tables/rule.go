@@ -134,6 +134,9 @@ func (v *viewer) sent(column string) bool {
 	}
 	reads := v.w.tx.snap.Rules.Reads(v.w.table.Name, column)
 	for _, r := range reads {
+		if c, _ := v.w.table.Column(r.Column); len(r.Path) == 0 && c.Calculated() && readers(c) {
+			continue // what it reads follows
+		}
 		if value, ok := v.given[r.Column]; len(r.Path) > 0 || !ok || !equal(value, v.next[r.Column]) {
 			return false
 		}

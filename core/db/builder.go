@@ -14,6 +14,7 @@ type Builder struct {
 	text []byte
 	args []any
 	once bool
+	most int // bytes of text; 0 for any number
 	err  error
 }
 
@@ -28,6 +29,16 @@ func (b *Builder) Write(text ...string) *Builder {
 	for _, t := range text {
 		b.text = append(b.text, t...)
 	}
+	if b.most > 0 && len(b.text) > b.most {
+		b.Fail(core.E("db.Write", core.Limit, "the request is too complex for the database"))
+		b.text = b.text[:0]
+	}
+	return b
+}
+
+// AtMost has the statement fail with [core.Limit] when its text has more than n bytes.
+func (b *Builder) AtMost(n int) *Builder {
+	b.most = n
 	return b
 }
 

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"modernc.org/sqlite"
@@ -47,8 +48,15 @@ func (Dialect) Classify(err error) error {
 	if strings.Contains(e.Error(), "integer overflow") || strings.Contains(e.Error(), errFloatOverflow.Error()) {
 		return core.E(op, core.Invalid, "a sum is too large for its kind", err)
 	}
+	if slices.ContainsFunc(tooComplex, func(text string) bool { return strings.Contains(e.Error(), text) }) {
+		return core.E(op, core.Limit, "the request is too complex for the database", err)
+	}
 	return core.E(op, err)
 }
+
+// tooComplex is how SQLite says that a statement passes one of its limits: https://sqlite.org/limits.html. That of nested
+// subqueries counts all tables of a statement with a recursive query in it.
+var tooComplex = []string{"nested too deep", "Expression tree is too large", "parser stack overflow", "tables in a join", "too many SQL variables", "too many terms in", "too many columns in"}
 
 // violated returns the columns that a message such as "UNIQUE constraint failed: t.a, t.b (2067)" names.
 func violated(msg string) []string {
