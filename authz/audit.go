@@ -83,7 +83,7 @@ func (d *Data) facts() map[factKey]any {
 		out[factKey{"_team_member", m.ID}] = map[string]any{"team": m.TeamID, "user": m.UserID}
 	}
 	for _, r := range d.Roles {
-		out[factKey{"_role", r.ID}] = map[string]any{"name": r.Name, "doc": r.Doc}
+		out[factKey{"_role", r.ID}] = map[string]any{"name": r.Name, "doc": r.Doc, "tests": r.Tests}
 	}
 	for i := range d.Rules {
 		r := &d.Rules[i]

@@ -12,12 +12,13 @@ import (
 	"colonnade/rules"
 )
 
-// Moved is a grant that follows tables and columns to their new names.
+// Moved is a grant that follows tables and columns to their new names, or are the tests of a role that do.
 type Moved struct {
 	Role   string
 	Table  string // as it was called
 	Before Rule
-	After  *Rule // nil when nothing is left that it could be about
+	After  *Rule  // nil when nothing is left that it could be about
+	Tests  string // of the role, when it is about them
 }
 
 // Follow returns the data with the names that tables and columns have after the moves, and the rules that differ. d stays
@@ -39,7 +40,41 @@ func (d *Data) Follow(m core.Moves, from, to *core.Schema) (*Data, []Moved, erro
 			next.Rules = append(next.Rules, *after)
 		}
 	}
+	next.Roles = slices.Clone(d.Roles)
+	for i := range next.Roles {
+		role := &next.Roles[i]
+		was := role.Tests
+		if err := role.followTests(m, from, to); err != nil {
+			return nil, nil, core.E("authz.Follow", err)
+		}
+		if role.Tests != was {
+			moved = append(moved, Moved{Role: role.Name, Tests: role.Tests})
+		}
+	}
 	return &next, moved, nil
+}
+
+// followTests gives the tests the names after the moves.
+func (r *Role) followTests(m core.Moves, from, to *core.Schema) error {
+	tests, err := r.RoleTests()
+	if err != nil {
+		return err
+	}
+	next := tests[:0]
+	for _, t := range tests {
+		t, ok, err := t.follow(m, from, to)
+		if err != nil {
+			return err
+		}
+		if ok {
+			next = append(next, t)
+		}
+	}
+	text, err := EncodeTests(next)
+	if err == nil && len(tests) > 0 {
+		r.Tests = text
+	}
+	return err
 }
 
 // follow returns the rule after the moves; nil when nothing is left of it.
@@ -73,7 +108,13 @@ func (r *Rule) follow(m core.Moves, from, to *core.Schema) (*Rule, Grant, error)
 // SaveMoved writes what [Data.Follow] has changed.
 func SaveMoved(tx *gorm.DB, moved []Moved) error {
 	for _, m := range moved {
-		if err := tx.Where("id = ?", m.Before.ID).Delete(&Rule{}).Error; err != nil {
+		var err error
+		if m.Tests == "" {
+			err = tx.Where("id = ?", m.Before.ID).Delete(&Rule{}).Error
+		} else {
+			err = tx.Model(&Role{}).Where("name = ?", m.Role).Update("tests", m.Tests).Error
+		}
+		if err != nil {
 			return err
 		}
 	}

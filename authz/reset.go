@@ -7,7 +7,7 @@ func KeepAdministrator(tx *gorm.DB, change func() error) error {
 	return keepAdministrator(tx, "authz.KeepAdministrator", change)
 }
 
-// ResetRole takes from a role what it grants and includes, and gives it another description. Who holds it still does.
+// ResetRole takes from a role what it grants and includes, with its tests, and gives it another description. Who holds it still does.
 func ResetRole(tx *gorm.DB, name, doc string) error {
 	const op = "authz.ResetRole"
 	if err := needRole(tx, op, name); err != nil {
@@ -19,5 +19,18 @@ func ResetRole(tx *gorm.DB, name, doc string) error {
 			return err
 		}
 	}
-	return tx.Model(&Role{}).Where("name = ?", name).Update("doc", doc).Error
+	return tx.Model(&Role{}).Where("name = ?", name).Updates(map[string]any{"doc": doc, "tests": noTests}).Error
+}
+
+// SetTests gives the role its tests.
+func SetTests(tx *gorm.DB, name string, tests []RoleTest) error {
+	const op = "authz.SetTests"
+	if err := needRole(tx, op, name); err != nil {
+		return err
+	}
+	text, err := EncodeTests(tests)
+	if err != nil {
+		return err
+	}
+	return tx.Model(&Role{}).Where("name = ?", name).Update("tests", text).Error
 }

@@ -54,9 +54,10 @@ type Member struct {
 
 // Role is a named set of rights.
 type Role struct {
-	ID   core.ID `gorm:"primaryKey"`
-	Name string
-	Doc  string
+	ID    core.ID `gorm:"primaryKey"`
+	Name  string
+	Doc   string
+	Tests string // a JSON list of [RoleTest]
 }
 
 // Rule is a rule of casbin: p grants something to a role, g gives a role to a user, a team or another role.

@@ -99,15 +99,19 @@ func (t *tableSet) testReads() map[string]*core.Column {
 	}
 	out := map[string]*core.Column{}
 	for _, n := range t.needsOf(of, map[*Expr]bool{}) {
-		c := n.Column()
-		if n.node.Kind() == ast.IdentKind {
-			if p, ok := n.e.vars[n.node.AsIdent()]; ok {
-				c = p.column.Unlimited()
-			}
-		}
-		out[n.String()] = c
+		out[n.String()] = n.given()
 	}
 	return out
+}
+
+// given returns a column that takes the value of n as somebody says it.
+func (n *Need) given() *core.Column {
+	if n.node.Kind() == ast.IdentKind {
+		if p, ok := n.e.vars[n.node.AsIdent()]; ok {
+			return p.column.Unlimited()
+		}
+	}
+	return n.Column()
 }
 
 // ask is the [Ask] of a test.

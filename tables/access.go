@@ -33,6 +33,22 @@ var grantInput = []core.Column{
 	{Name: "hidden", Kind: core.Text, List: true, Doc: "Columns that the grant leaves out."},
 }
 
+// roleTestInput describes a test of a role.
+var roleTestInput = []core.Column{
+	required(text("name", "What it shows.")),
+	required(text("table", "The table of the record.")),
+	text("owner", "Who the record belongs to: me, team (one of mine) or other, which it is when left out."),
+	text("unit", "The business unit that it belongs to: mine, below or other, which it is when left out."),
+	{Name: "record", Kind: core.JSON, Doc: "Its values."},
+	{Name: "given", Kind: core.Object, List: true, Doc: "What conditions read of other records, since there are none.", Fields: []core.Column{
+		required(text("read", "As the condition writes it, such as customer.region.")), {Name: "value", Kind: core.JSON, Doc: "What it is."},
+	}},
+	{Name: "may", Kind: core.Text, List: true, Doc: "Privileges that a holder of the role has on the record, and"},
+	{Name: "may_not", Kind: core.Text, List: true, Doc: "those that he has not."},
+	{Name: "shows", Kind: core.Text, List: true, Doc: "Columns that he may read of it, and"},
+	{Name: "hides", Kind: core.Text, List: true, Doc: "those that he may not."},
+}
+
 var actionsInput = core.Column{Name: "actions", Kind: core.Text, List: true, Doc: "Rights that are about no table: define_tables, manage_access, manage_flows, run_flows, import_data, allow_duplicates, manage_models, manage_currencies, purge_records, verify_history."}
 
 // action wraps what changes the policy; run gets GORM over the transaction.

@@ -2,6 +2,7 @@ package tables
 
 import (
 	"context"
+	"fmt"
 
 	"gorm.io/gorm"
 
@@ -67,6 +68,7 @@ func (a access) putRole() core.Action {
 		{Name: "grants", Kind: core.Object, List: true, Fields: grantInput, Doc: "What its holders may do with which rows and columns."},
 		actionsInput,
 		{Name: "inherits", Kind: core.Text, List: true, Doc: "Roles whose rights it includes."},
+		{Name: "tests", Kind: core.Object, List: true, Fields: roleTestInput, Doc: "Examples of what it gives and does not give. A change of rights or tables that breaks one is refused."},
 	}
 	example := core.Record{"name": "support", "grants": []any{map[string]any{"table": "product", "privileges": []any{"read"}, "hidden": []any{"price"}}}}
 	return a.action("put_role", "Creates or replaces a role with everything that it grants.", input, roleOutput, example, func(ctx context.Context, tx *Tx, g *gorm.DB, c core.Call) (core.Record, error) {
@@ -85,6 +87,8 @@ type roleSpec struct {
 	Grants   []grantSpec `json:"grants"`
 	Actions  []string    `json:"actions"`
 	Inherits []string    `json:"inherits"`
+
+	Tests []authz.RoleTest `json:"tests"`
 }
 
 // putSpec creates or replaces a role. What it hid of columns that are dropped it hides of them when they come back.
@@ -123,6 +127,18 @@ func (a access) putSpec(ctx context.Context, tx *Tx, g *gorm.DB, spec roleSpec) 
 			if err := authz.InheritRole(g, spec.Name, from); err != nil {
 				return err
 			}
+		}
+		for _, t := range spec.Tests {
+			if t.Empty() {
+				return core.E("tables.put_role", core.Invalid, fmt.Sprintf("the test %q expects nothing: say what one may, may_not, or what it shows or hides", t.Name))
+			}
+		}
+		rest, err := tx.snap.access.WaitingTests(spec.Name)
+		if err != nil {
+			return err
+		}
+		if err := authz.SetTests(g, spec.Name, append(spec.Tests, rest...)); err != nil {
+			return err
 		}
 		return authz.SaveMoved(g, tx.snap.access.WaitingGrants(spec.Name))
 	})

@@ -21,6 +21,8 @@ type roleFile struct {
 	Inherits []string    `json:"inherits,omitempty"`
 	Actions  []string    `json:"actions,omitempty"`
 	Grants   []grantSpec `json:"grants,omitempty"`
+
+	Tests []authz.RoleTest `json:"tests,omitempty"`
 }
 
 func readRole(f File) (r roleFile, err error) {
@@ -94,6 +96,17 @@ func rolesOf(s *core.Schema, d *authz.Data) (map[string]roleFile, error) {
 			}
 		}
 		r.Grants = grantSpecs(onTables)
+		var err error
+		if r.Tests, err = role.RoleTests(); err != nil {
+			return nil, core.E("tables.rolesOf", err)
+		}
+		tests := r.Tests
+		r.Tests = nil
+		for _, t := range tests {
+			if t, ok := t.Present(); ok {
+				r.Tests = append(r.Tests, t)
+			}
+		}
 		if err := r.tidy(s); err != nil {
 			return nil, core.E("tables.rolesOf", err)
 		}
@@ -169,5 +182,5 @@ func (b *codeFiles) otherRoles(n *Snapshot) (out []roleFile, isNew map[string]bo
 
 // putFile makes the role that of the file.
 func (a access) putFile(ctx context.Context, tx *Tx, g *gorm.DB, r roleFile) error {
-	return a.putSpec(ctx, tx, g, roleSpec{Name: r.Role, Doc: r.Doc, Grants: r.Grants, Actions: r.Actions, Inherits: r.Inherits})
+	return a.putSpec(ctx, tx, g, roleSpec{Name: r.Role, Doc: r.Doc, Grants: r.Grants, Actions: r.Actions, Inherits: r.Inherits, Tests: r.Tests})
 }

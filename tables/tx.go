@@ -240,7 +240,7 @@ func (tx *Tx) Flush(ctx context.Context) error { return core.E("tables.Flush", t
 func (tx *Tx) AfterCommit(f func()) { tx.db.AfterCommit(f) }
 
 // ChangePolicy runs f, which writes users, roles, grants, the base currency or exchange rates, and compiles the policy that
-// results. A policy that does not compile refuses the change.
+// results. A policy that does not compile, or breaks a test of a role, refuses the change.
 func (tx *Tx) ChangePolicy(ctx context.Context, f func() error) error {
 	const op = "tables.ChangePolicy"
 	if err := tx.mayDefine(); err != nil {
@@ -267,7 +267,10 @@ func (tx *Tx) ChangePolicy(ctx context.Context, f func() error) error {
 	if err := tx.auditRights(ctx, tx.snap, next); err != nil {
 		return tx.keep(core.E(op, err))
 	}
-	return core.E(op, tx.keep(tx.adopt(next)))
+	if err := tx.adopt(next); err != nil {
+		return core.E(op, tx.keep(err))
+	}
+	return core.E(op, tx.keep(next.Policy.Test(core.CallerFrom(ctx), access)))
 }
 
 func (tx *Tx) mayDefine() error {
