@@ -94,7 +94,8 @@ func (in *interpreter) perform(ctx context.Context, st *step, m *mark, last bool
 	if a.Alone {
 		err = in.alone(ctx, a, call, m, done)
 	} else {
-		err = in.s.store.Tx(ctx, tables.TxOptions{Define: a.Define}, func(ctx context.Context, tx *tables.Tx) error {
+		err = in.s.store.Tx(ctx, tables.TxOptions{Define: a.Define, Again: true}, func(ctx context.Context, tx *tables.Tx) error {
+			m.status, m.output = "", nil
 			result, err := in.s.protect(ctx, a, call)
 			if err != nil {
 				return err

@@ -37,7 +37,7 @@ func (e *Engine) mutation(ctx context.Context, a *api, snap *tables.Snapshot, op
 	}
 	var res Response
 	var blamed *step
-	o := tables.TxOptions{Later: true, Define: slices.ContainsFunc(steps, func(s *step) bool { return s.define })}
+	o := tables.TxOptions{Later: true, Again: true, Define: slices.ContainsFunc(steps, func(s *step) bool { return s.define })}
 	err = e.store.Tx(ctx, o, func(ctx context.Context, tx *tables.Tx) error {
 		if tx.Snapshot().Schema != snap.Schema {
 			return errMoved

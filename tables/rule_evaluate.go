@@ -63,7 +63,7 @@ func (s *Store) EvaluateRules(ctx context.Context, snap *Snapshot, in Evaluate) 
 // write itself is refused.
 func (e *evaluation) try(ctx context.Context) (*rules.Log, error) {
 	log := &rules.Log{}
-	err := e.tx.store.Tx(ctx, TxOptions{}, func(ctx context.Context, tx *Tx) error {
+	err := e.tx.store.Tx(ctx, TxOptions{Again: true}, func(ctx context.Context, tx *Tx) error {
 		tx.advice, log.Rules = log, nil
 		defer func() { tx.advice = nil }()
 		err := tx.Savepoint(ctx, func() (err error) {
@@ -80,7 +80,7 @@ func (e *evaluation) try(ctx context.Context) (*rules.Log, error) {
 		if !errors.Is(err, errTried) {
 			log.Rules = nil
 		}
-		if core.KindOf(err) == core.Internal && !errors.Is(err, errTried) {
+		if errors.Is(err, db.ErrClash) || core.KindOf(err) == core.Internal && !errors.Is(err, errTried) {
 			return err
 		}
 		return nil

@@ -3,6 +3,7 @@ package tables
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"strconv"
 	"time"
 
@@ -43,13 +44,25 @@ type TxOptions struct {
 	Define bool
 
 	// Later lets checks and writes travel with what comes after them, so that they may fail later, the commit at the latest;
-	// and f may be called again. What it did is undone then.
+	// and f may be called again, as with Again.
 	Later bool
+
+	// Again has f called again, a few times, when the unit has clashed with that of another writer: [db.ErrClash]. What it did is
+	// undone then, and what it keeps in memory it must begin anew. A unit of work without it is one that reads what is there once, such
+	// as the body of a request, or one that is made again anyhow, by a sweep or a job.
+	Again bool
 }
 
 // maxMoved is how often a unit of work begins anew because the schema or the policy has just changed. The last time it
 // takes what it finds, while nobody else can change it.
 const maxMoved = 3
+
+// maxClashes is how often a unit of work begins anew because others were in its way. The pause before is random, up to clashPause
+// the first time and twice as long each time, so that those who have clashed do not meet again.
+const (
+	maxClashes = 4
+	clashPause = 10 * time.Millisecond
+)
 
 // Tx runs f in a unit of work, or in the one that ctx carries already, so that actions compose. f gets a context that
 // carries it: calls of the store with that context take part, and f must not use another.
@@ -61,18 +74,23 @@ func (s *Store) Tx(ctx context.Context, o TxOptions, f func(context.Context, *Tx
 	if outer := s.txFrom(ctx); outer != nil {
 		return outer.keep(f(ctx, outer))
 	}
-	for try := 1; ; try++ {
+	for moved, clashed := 1, 0; ; {
 		tx := &Tx{store: s, begun: s.Snapshot(), define: o.Define}
 		tx.snap = tx.begun
-		err := s.db.Tx(ctx, db.TxOptions{Alone: o.Define, Later: o.Later && !o.Define && try < maxMoved}, func(d *db.Tx) error {
+		err := s.db.Tx(ctx, db.TxOptions{Alone: o.Define, Later: o.Later && !o.Define && moved < maxMoved}, func(d *db.Tx) error {
 			tx.db = d
-			return tx.run(ctx, try == maxMoved, f)
+			return tx.run(ctx, moved == maxMoved, f)
 		})
 		if errors.Is(err, errMoved) {
 			err = s.Load(ctx)
 			if err == nil {
+				moved++
 				continue
 			}
+		}
+		if o.Again && clashed < maxClashes && errors.Is(err, db.ErrClash) && pause(ctx, clashPause<<clashed) {
+			clashed++
+			continue
 		}
 		if err != nil && len(tx.accesses) > 0 { // what was read was read
 			if failed := s.writeAccesses(context.WithoutCancel(ctx), tx.accesses); failed != nil {
@@ -87,6 +105,18 @@ func (s *Store) Tx(ctx context.Context, o TxOptions, f func(context.Context, *Tx
 			s.db.Notify(ctx, "schema")
 		}
 		return nil
+	}
+}
+
+// pause waits for up to the time, and reports whether it did: not when ctx has ended before.
+func pause(ctx context.Context, most time.Duration) bool {
+	t := time.NewTimer(rand.N(most)) //nolint:gosec // no secret
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

@@ -59,7 +59,7 @@ func (s *Service) importCSV() core.Action {
 				}
 			}
 			var report *Report
-			err = s.store.Tx(ctx, tables.TxOptions{}, func(ctx context.Context, _ *tables.Tx) (err error) {
+			err = s.store.Tx(ctx, tables.TxOptions{Again: true}, func(ctx context.Context, _ *tables.Tx) (err error) {
 				report, err = s.Import(ctx, in, strings.NewReader(c.Text("csv")))
 				return err
 			})
@@ -136,7 +136,7 @@ func (s *Service) Undo(ctx context.Context, id core.ID) (*UndoResult, error) {
 	for token := b.Token; ; {
 		last := out.Last
 		var done tables.Undone
-		err := s.store.Tx(core.WithCaller(ctx, caller), tables.TxOptions{}, func(ctx context.Context, tx *tables.Tx) (err error) {
+		err := s.store.Tx(core.WithCaller(ctx, caller), tables.TxOptions{Again: true}, func(ctx context.Context, tx *tables.Tx) (err error) {
 			if done, err = tx.UndoImport(ctx, b.Table, b.ID, last, undoPart); err != nil {
 				return err
 			}

@@ -254,7 +254,8 @@ type failure struct {
 	cells []format.Cell
 }
 
-// whole imports everything in one unit of work, or nothing.
+// whole imports everything in one unit of work, or nothing. The unit is not done again when it clashes with another: it reads the
+// file as it comes, and what was read is not kept.
 func (im *importing) whole(ctx context.Context) error {
 	err := im.store.Tx(ctx, tables.TxOptions{}, func(ctx context.Context, tx *tables.Tx) error {
 		if err := tx.DB().Gorm(ctx).Create(im.batch).Error; err != nil {
@@ -270,9 +271,11 @@ func (im *importing) whole(ctx context.Context) error {
 			if last = c.err != nil; last && !errors.Is(c.err, io.EOF) {
 				return c.err
 			}
-			if err := im.write(ctx, tx, w, c); err != nil {
+			failed, err := im.write(ctx, tx, w, c)
+			if err != nil {
 				return err
 			}
+			im.report.add(failed)
 			if !im.r.Skip && len(im.report.failures) >= maxShown {
 				break // it fails, and this is enough to see why
 			}
@@ -347,12 +350,14 @@ func (im *importing) commitParts(ctx context.Context, parts <-chan *chunk) error
 // commitPart writes a part and how far the batch has come, both or neither.
 func (im *importing) commitPart(ctx context.Context, c *chunk) error {
 	before := *im.batch
-	err := im.store.Tx(ctx, tables.TxOptions{}, func(ctx context.Context, tx *tables.Tx) error {
+	var failed []failure
+	err := im.store.Tx(ctx, tables.TxOptions{Again: true}, func(ctx context.Context, tx *tables.Tx) error {
+		*im.batch = before
 		w, err := tx.Importer(ctx, im.how)
-		if err != nil {
-			return err
+		if err == nil {
+			failed, err = im.write(ctx, tx, w, c)
 		}
-		if err := im.write(ctx, tx, w, c); err != nil {
+		if err != nil {
 			return err
 		}
 		if errors.Is(c.err, io.EOF) {
@@ -362,17 +367,19 @@ func (im *importing) commitPart(ctx context.Context, c *chunk) error {
 	})
 	if err != nil {
 		*im.batch = before
-	}
-	return err
-}
-
-// write writes a part in the unit of work, with the rows that it refuses.
-func (im *importing) write(ctx context.Context, tx *tables.Tx, w *tables.Importer, c *chunk) error {
-	res, err := w.Write(ctx, c.rows)
-	if err != nil {
 		return err
 	}
-	failed := slices.Clone(c.bad)
+	im.report.add(failed)
+	return nil
+}
+
+// write writes a part in the unit of work, with the rows that it refuses, and returns these.
+func (im *importing) write(ctx context.Context, tx *tables.Tx, w *tables.Importer, c *chunk) (failed []failure, err error) {
+	res, err := w.Write(ctx, c.rows)
+	if err != nil {
+		return nil, err
+	}
+	failed = slices.Clone(c.bad)
 	for _, f := range res.Failed {
 		failed = append(failed, failure{c.rows[f.Row].Line, f.Err, c.cells[f.Row]})
 	}
@@ -385,22 +392,21 @@ func (im *importing) write(ctx context.Context, tx *tables.Tx, w *tables.Importe
 	b.Duplicates += int64(res.Like)
 	b.Refused += int64(len(failed))
 	b.Bytes, b.Digest = c.bytes, c.digest
-	im.report.add(failed)
 	if len(failed) == 0 || !im.r.Skip || im.r.Plan {
-		return nil
+		return failed, nil
 	}
 	rows := make([]refused, len(failed))
 	for i, f := range failed {
 		cells, err := json.Marshal(texts(f.cells))
 		if err != nil {
-			return core.E("transfer.write", err)
+			return nil, core.E("transfer.write", err)
 		}
 		rows[i] = refused{ID: core.NewID(), BatchID: b.ID, Line: int64(f.line), Kind: string(f.err.Kind), Message: f.err.Public(), Cells: string(cells), OwnerID: b.OwnerID, UnitID: b.UnitID}
 		if f.err.Column != "" {
 			rows[i].ColumnName = &f.err.Column
 		}
 	}
-	return core.E("transfer.write", tx.DB().Gorm(ctx).CreateInBatches(rows, 200).Error)
+	return failed, core.E("transfer.write", tx.DB().Gorm(ctx).CreateInBatches(rows, 200).Error)
 }
 
 func (im *importing) finish(status string, err error) {

@@ -32,9 +32,11 @@ func (im *importing) plan(ctx context.Context) error {
 				return err
 			}
 			again = p.split(c, w)
-			if err := im.write(ctx, tx, w, c); err != nil {
+			failed, err := im.write(ctx, tx, w, c)
+			if err != nil {
 				return err
 			}
+			im.report.add(failed)
 			return errPlanned
 		})
 		if err != nil && !errors.Is(err, errPlanned) {

@@ -2,11 +2,17 @@ package db
 
 import (
 	"context"
+	"errors"
 
 	"gorm.io/gorm"
 
 	"colonnade/core"
 )
+
+// ErrClash is in the error of a transaction that the database has given up so that another can go on: they waited for each other, or
+// what one has read the other has changed. Nothing of it remains, and the same again may do well. SQLite has one writer, so that none
+// clash there; that a process of another kind holds its file for longer than we wait is no clash.
+var ErrClash = errors.New("the transaction has clashed with another")
 
 // TxOptions of a transaction; the zero value works.
 type TxOptions struct {

@@ -168,8 +168,9 @@ func (p *plugin) runRecords(ctx context.Context, c core.Call) (core.Record, erro
 	if len(ids) > maxRecords {
 		return nil, core.E(op, core.Limit, core.At{Column: "ids"}, fmt.Sprintf("at most %d records at a time", maxRecords))
 	}
-	out := core.Record{"classified": int64(0), "abstained": int64(0), "version": m.Version()}
-	err = p.store.Tx(ctx, tables.TxOptions{}, func(ctx context.Context, tx *tables.Tx) error {
+	var out core.Record
+	err = p.store.Tx(ctx, tables.TxOptions{Again: true}, func(ctx context.Context, tx *tables.Tx) error {
+		out = core.Record{"classified": int64(0), "abstained": int64(0), "version": m.Version()}
 		for part := range slices.Chunk(ids, tables.MaxLimit) {
 			if err := p.classify(ctx, tx, m, c, part, out); err != nil {
 				return err

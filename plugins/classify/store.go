@@ -109,7 +109,7 @@ func (s *models) save(ctx context.Context, name, table string, settings map[stri
 	if err != nil {
 		return row, err
 	}
-	err = s.store.Tx(ctx, tables.TxOptions{}, func(ctx context.Context, tx *tables.Tx) error {
+	err = s.store.Tx(ctx, tables.TxOptions{Again: true}, func(ctx context.Context, tx *tables.Tx) error {
 		g := tx.DB().Gorm(ctx).Table(modelTable)
 		last, err := newestRow(tx.DB().Gorm(ctx), name, "id", "number", "version")
 		if err != nil {

@@ -117,7 +117,8 @@ func enrich(ctx context.Context, store *tables.Store, c core.Call) (n int64, err
 			}
 		}
 	}
-	err = store.Tx(ctx, tables.TxOptions{}, func(ctx context.Context, tx *tables.Tx) error {
+	err = store.Tx(ctx, tables.TxOptions{Again: true}, func(ctx context.Context, tx *tables.Tx) error {
+		n = 0
 		for part := range slices.Chunk(ids, tables.MaxLimit) {
 			q.Where = tables.Compare{Column: "id", Op: tables.In, Value: part}
 			found, err := store.Records(ctx, tx.Snapshot(), q)

@@ -109,19 +109,23 @@ func (p *publisher) write(ctx context.Context, part []GoldenRecord, before map[R
 			cross = append(cross, core.Record{p.job.link(): g.ID, "source_table": m.Source, "source_id": m.ID})
 		}
 	}
-	return p.store.Tx(ctx, tables.TxOptions{}, func(ctx context.Context, tx *tables.Tx) error {
-		res, err := tx.Insert(ctx, tables.Insert{Table: p.job.Golden.Table, Rows: golden, OnConflict: p.merge(p.job.Golden.Table+"_pkey", golden)})
+	var res tables.Result
+	err := p.store.Tx(ctx, tables.TxOptions{Again: true}, func(ctx context.Context, tx *tables.Tx) (err error) {
+		res, err = tx.Insert(ctx, tables.Insert{Table: p.job.Golden.Table, Rows: golden, OnConflict: p.merge(p.job.Golden.Table+"_pkey", golden)})
 		if err != nil {
 			return err
 		}
-		p.created += res.Inserted
-		p.updated += res.Changed
 		if _, err := tx.Insert(ctx, tables.Insert{Table: p.job.Golden.Crosswalk, Rows: cross, OnConflict: &tables.OnConflict{Key: "source", Update: []string{p.job.link()}}}); err != nil {
 			return err
 		}
 		_, err = tx.Insert(ctx, tables.Insert{Table: p.job.Golden.Lineage, Rows: lineage, OnConflict: &tables.OnConflict{Key: p.job.link(), Update: []string{"fields"}}})
 		return err
 	})
+	if err == nil {
+		p.created += res.Inserted
+		p.updated += res.Changed
+	}
+	return err
 }
 
 // merge takes over every column that the rows have but the key.
@@ -184,7 +188,8 @@ func (p *publisher) sweep(ctx context.Context, before map[Ref]*crossRow, golden 
 	}
 	slices.Sort(rows)
 	slices.Sort(records)
-	return p.store.Tx(ctx, tables.TxOptions{}, func(ctx context.Context, tx *tables.Tx) error {
+	return p.store.Tx(ctx, tables.TxOptions{Again: true}, func(ctx context.Context, tx *tables.Tx) error {
+		p.removed = 0
 		for part := range slices.Chunk(rows, batch) {
 			if _, err := tx.Delete(ctx, tables.Remove{Table: p.job.Golden.Crosswalk, Where: tables.ByID(part...)}); err != nil {
 				return err

@@ -3,6 +3,7 @@ package postgres
 import (
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -48,7 +49,7 @@ func classify(op string, pg *pgconn.PgError, err error) error {
 	case "42P07":
 		return core.E(op, core.Exists, "the database has a table or index of this name that is not Colonnade's: choose another name", err)
 	case "40001", "40P01":
-		return core.E(op, core.Conflict, "another change came first: try again", err)
+		return core.E(op, core.Conflict, "another change came first: try again", fmt.Errorf("%w: %w", db.ErrClash, err))
 	case "55P03":
 		return core.E(op, core.Unavailable, "another change holds the table: try again", err)
 	case "57014":
