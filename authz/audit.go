@@ -85,6 +85,13 @@ func (d *Data) facts() map[factKey]any {
 	for _, r := range d.Roles {
 		out[factKey{"_role", r.ID}] = map[string]any{"name": r.Name, "doc": r.Doc, "tests": r.Tests}
 	}
+	for _, l := range d.Limits {
+		role := core.ID("")
+		if l.RoleID != nil {
+			role = *l.RoleID
+		}
+		out[factKey{"_query_limit", l.ID}] = map[string]any{"role": role, "name": l.Name, "value": l.Value}
+	}
 	for i := range d.Rules {
 		r := &d.Rules[i]
 		out[factKey{"_policy", r.ID}] = append([]string{r.Ptype}, r.values()...)

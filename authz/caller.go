@@ -225,6 +225,9 @@ func (p *Policy) CheckRole(c core.Caller, role string) error {
 		if j == p.admin {
 			return core.E(op, core.Denied, fmt.Sprintf("role %q: only an administrator can make administrators", role))
 		}
+		if err := p.CheckLimits(c, p.limits[j]); err != nil {
+			return core.E(op, err, fmt.Sprintf("role %q: %s", role, core.AsError(err).Msg))
+		}
 		for _, action := range slices.Sorted(maps.Keys(p.actions[j])) {
 			if p.May(c, action) != nil {
 				return core.E(op, core.Denied, fmt.Sprintf("role %q: it holds the right to %s, which you do not hold", role, action))

@@ -26,12 +26,13 @@ type Data struct {
 	Members []Member
 	Roles   []Role
 	Rules   []Rule
+	Limits  []QueryLimit
 }
 
 // Load reads the data of a policy. Within a transaction the parts fit together.
 func Load(ctx context.Context, g *gorm.DB) (*Data, error) {
 	d := &Data{}
-	for _, to := range []any{&d.Units, &d.Users, &d.Teams, &d.Members, &d.Roles, &d.Rules} {
+	for _, to := range []any{&d.Units, &d.Users, &d.Teams, &d.Members, &d.Roles, &d.Rules, &d.Limits} {
 		if err := g.WithContext(ctx).Order("id").Find(to).Error; err != nil {
 			return nil, err // the transaction classifies it
 		}
@@ -49,6 +50,9 @@ type Policy struct {
 	admin   int
 	tables  map[string]*tablePolicy
 	actions []map[string]bool // by role
+
+	everybody core.Limits   // who signed in
+	limits    []core.Limits // by role
 
 	users     map[core.ID]*User
 	teamsByID map[core.ID]*Team
@@ -108,6 +112,7 @@ func NewPolicy(s *core.Schema, set *rules.Set, d *Data) (*Policy, error) {
 	if err := p.addRoles(d); err != nil {
 		return nil, core.E(op, err)
 	}
+	p.addLimits(d)
 	for i := range d.Rules {
 		if err := p.addRule(&d.Rules[i]); err != nil {
 			return nil, core.E(op, err)
@@ -341,6 +346,7 @@ type roleSet struct {
 	roles     []int // inherited ones included
 	admin     bool
 	actions   map[string]bool
+	limits    core.Limits
 	decisions []atomic.Pointer[[privileges]atomic.Pointer[outcome]] // by table
 }
 
@@ -393,6 +399,7 @@ func (p *Policy) addRoleSet(key string) *roleSet {
 	for _, i := range s.roles {
 		maps.Copy(s.actions, p.actions[i])
 	}
+	s.limits = p.limitsOf(s)
 	next := map[string]*roleSet{}
 	if len(old) < maxRoleSets {
 		next = maps.Clone(old)

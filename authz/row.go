@@ -154,5 +154,8 @@ func Tables() []core.Table {
 			lookup("team_id", "_team", "members"), lookup("user_id", "_user", "memberships")),
 		table("_role", "Role", "Named sets of rights.",
 			name, core.Column{Name: "doc", Kind: core.LongText}),
+		table("_query_limit", "Query limit", "How much one request may ask for: of who holds the role, or of everybody.",
+			core.Column{Name: "role_id", Kind: core.Lookup, Target: "_role", Inverse: "limits"}, name,
+			core.Column{Name: "value", Kind: core.Integer, Required: true}),
 	}
 }

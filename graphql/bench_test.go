@@ -25,7 +25,7 @@ func BenchmarkGuard(b *testing.B) {
 	a := w.api(w.store.Snapshot())
 	for _, c := range []struct{ name, query, variables string }{{"W1", w1, v1}, {"W2", w2, v2}, {"W3", w3, ""}} {
 		run := func(b *testing.B) {
-			doc, errs := a.parse(c.query, defaultLimits, reader{})
+			doc, errs := a.parse(c.query, core.UserLimits, reader{})
 			if errs != nil {
 				b.Fatal(errs)
 			}
@@ -34,7 +34,7 @@ func BenchmarkGuard(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			if _, err := w.plan(ctx, a, w.store.Snapshot(), op, vars, defaultLimits); err != nil {
+			if _, err := w.plan(ctx, a, w.store.Snapshot(), op, vars, core.UserLimits); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -125,13 +125,13 @@ func BenchmarkBuild(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			doc, errs := a.parse(introspectionQuery, defaultLimits, reader{})
+			doc, errs := a.parse(introspectionQuery, core.UserLimits, reader{})
 			if errs != nil {
 				b.Fatal(errs)
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				c := &compiler{api: a, limits: defaultLimits}
+				c := &compiler{api: a, limits: core.UserLimits}
 				steps, err := c.compile(doc.Operations[0], func(f *selected) (*step, error) { return c.compileRead(nil, f) })
 				if err != nil {
 					b.Fatal(err)

@@ -12,15 +12,13 @@ import (
 func (e *Engine) Where(ctx context.Context, table string, raw []byte) (tables.Cond, error) {
 	const op = "graphql.Where"
 	at := core.At{Table: table, Column: "where"}
-	a := e.api(e.store.Snapshot())
+	snap, caller := e.store.Snapshot(), core.CallerFrom(ctx)
+	a := e.api(snap)
 	root := a.query[table]
-	if root == nil || root.rows == nil {
+	if root == nil || root.rows == nil || !snap.Policy.Sees(caller, table) {
 		return nil, core.E(op, core.NotFound, core.At{Table: table}, "there is no such table")
 	}
-	c := &compiler{api: a, limits: e.o.Limits}
-	if core.CallerFrom(ctx).Anonymous() {
-		c.limits = e.o.Anonymous
-	}
+	c := &compiler{api: a, limits: snap.Policy.Limits(caller)}
 	v, err := decodeJSON(raw)
 	if err == nil {
 		v, err = a.fromJSON(root.rows.where, v)

@@ -11,6 +11,8 @@ import (
 	"github.com/vektah/gqlparser/v2/parser"
 	vcore "github.com/vektah/gqlparser/v2/validator/core"
 	"github.com/vektah/gqlparser/v2/validator/rules"
+
+	"colonnade/core"
 )
 
 // document is a document that is valid against the types of its api.
@@ -44,9 +46,9 @@ const suggestUpTo = 3
 
 // parse returns the document of a text. What is wrong with it is one error or more, never more than maxErrors. A
 // stranger learns no name from it that he does not know.
-func (a *api) parse(text string, l Limits, who reader) (*document, []wireError) {
+func (a *api) parse(text string, l core.Limits, who reader) (*document, []wireError) {
 	if d, ok := a.documents.get(text); ok && (who.sees == nil || !slices.ContainsFunc(d.tables, func(t string) bool { return !who.sees(t) })) {
-		if msg := l.check(d.size); msg != "" {
+		if msg := d.size.check(l); msg != "" {
 			return nil, []wireError{limitError(msg)}
 		}
 		if who.stranger && !onlyTypename(d.QueryDocument) {
@@ -65,8 +67,8 @@ func (a *api) parse(text string, l Limits, who reader) (*document, []wireError) 
 	if len(doc.Operations) == 0 {
 		return nil, []wireError{{Message: "the document has no operation", Extensions: extensions{Code: "parse-failed", Kind: invalid}}}
 	}
-	if measure(doc, &s); l.check(s) != "" {
-		return nil, []wireError{limitError(l.check(s))}
+	if measure(doc, &s); s.check(l) != "" {
+		return nil, []wireError{limitError(s.check(l))}
 	}
 	if who.stranger && !onlyTypename(doc) {
 		return nil, []wireError{signIn()}

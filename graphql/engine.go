@@ -20,8 +20,6 @@ import (
 // Options of an [Engine]; the zero value works.
 type Options struct {
 	Log       *slog.Logger                 // slog.Default when nil
-	Limits    Limits                       // for who signed in
-	Anonymous Limits                       // for who did not
 	Timeout   time.Duration                // of one request; 30 s when 0
 	RequestID func(context.Context) string // names a request in the log and in the answer to an internal error; a new id when nil
 	Dev       bool                         // internal errors are shown in full
@@ -92,8 +90,6 @@ func New(store *tables.Store, actions []core.Action, o Options) *Engine {
 	if o.RequestID == nil {
 		o.RequestID = func(context.Context) string { return string(core.NewID()) }
 	}
-	o.Limits = o.Limits.or(defaultLimits)
-	o.Anonymous = o.Anonymous.or(anonymousLimits)
 	e := &Engine{store: store, actions: actions, o: o}
 	e.api = tables.Derive(store, e.derive)
 	e.plans = tables.Derive(store, func(*tables.Snapshot) (*cache[planKey, *plan], error) {
@@ -158,10 +154,9 @@ func (e *Engine) do(ctx context.Context, r Request, readOnly bool) (Response, er
 	}
 	a := e.api(snap)
 	caller := core.CallerFrom(ctx)
-	limits := e.o.Limits
-	if caller.Anonymous() {
-		limits = e.o.Anonymous
-	}
+	limits := snap.Policy.Limits(caller)
+	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(limits.Seconds)*time.Second, tooLate(limits.Seconds))
+	defer cancel()
 	who := readerOf(snap, caller)
 	doc, errs := a.parse(r.Query, limits, who)
 	if errs != nil {
@@ -202,7 +197,7 @@ func readerOf(snap *tables.Snapshot, caller core.Caller) reader {
 }
 
 // introspect answers a request for types, which has one answer as long as the schema stays.
-func (e *Engine) introspect(ctx context.Context, a *api, snap *tables.Snapshot, op *operation, r Request, l Limits) (Response, error) {
+func (e *Engine) introspect(ctx context.Context, a *api, snap *tables.Snapshot, op *operation, r Request, l core.Limits) (Response, error) {
 	key := r.Query + "\x00" + r.OperationName + "\x00" + string(r.Variables)
 	if body, ok := a.introspections.get(key); ok {
 		return Response{Body: body, Kind: OK}, nil

@@ -65,6 +65,9 @@ var levels = map[core.ErrKind]slog.Level{
 // no field is to blame.
 func (e *Engine) executionError(ctx context.Context, s *step, err error) wireError {
 	in := core.AsError(err)
+	if late, ok := context.Cause(ctx).(tooLate); ok && in.Kind == core.Unavailable { //nolint:errorlint // it is the cause itself
+		in = core.AsError(core.E("graphql.executionError", core.Limit, late.Error(), err))
+	}
 	out := wireError{Message: in.Public(), Extensions: extensions{Code: codes[in.Kind], Kind: in.Kind, At: in.At}}
 	if s != nil {
 		out.Path = []any{s.key}

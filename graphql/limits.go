@@ -5,53 +5,17 @@ import (
 
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"colonnade/core"
 	"colonnade/tables"
 )
 
-// Limits bound what one request may ask for. A zero field stands for the default.
-type Limits struct {
-	Bytes      int // of the document
-	Tokens     int // of the document; at most 2,000
-	Nesting    int // of brackets of all kinds
-	Directives int
-	Aliases    int
-	Depth      int // of fields; relations in a row in a condition
-	Nodes      int // fields, when the fragments are written out
-	Roots      int // fields of the operation itself
-	Terms      int // of conditions and sort orders
-	Rows       int // that the limits of the lists allow for, multiplied where lists are nested
-}
-
-var (
-	defaultLimits   = Limits{Bytes: 64 << 10, Tokens: 1000, Nesting: 40, Directives: 50, Aliases: 100, Depth: 12, Nodes: 500, Roots: 20, Terms: 1000, Rows: 100_000}
-	anonymousLimits = Limits{Bytes: 8 << 10, Tokens: 200, Nesting: 20, Directives: 10, Aliases: 15, Depth: 5, Nodes: 100, Roots: 5, Terms: 50, Rows: 1000}
-)
-
 const (
-	maxTokens             = 2000
 	maxIntrospectionDepth = 20       // of fields: what tools send has 15
 	maxIntrospectionBytes = 60 << 20 // of an answer
 	maxVariablesNesting   = 220      // of brackets in the variables: a JSON value has up to 200
 	maxErrors             = 50       // after which validation stops
 	maxWord               = 200      // bytes of a name or a number
 )
-
-// or returns l with the fields of d where l has none.
-func (l Limits) or(d Limits) Limits {
-	for _, f := range []struct {
-		to   *int
-		from int
-	}{
-		{&l.Bytes, d.Bytes}, {&l.Tokens, d.Tokens}, {&l.Nesting, d.Nesting}, {&l.Directives, d.Directives}, {&l.Aliases, d.Aliases},
-		{&l.Depth, d.Depth}, {&l.Nodes, d.Nodes}, {&l.Roots, d.Roots}, {&l.Terms, d.Terms}, {&l.Rows, d.Rows},
-	} {
-		if *f.to <= 0 {
-			*f.to = f.from
-		}
-	}
-	l.Tokens = min(l.Tokens, maxTokens)
-	return l
-}
 
 // size is what was measured of a document.
 type size struct {
@@ -60,8 +24,8 @@ type size struct {
 	introspection                               int // the depth under __schema and __type
 }
 
-// check says what of a document is too much; "" when nothing is.
-func (l Limits) check(s size) string {
+// check says what of a document is more than l allows; "" when nothing is.
+func (s size) check(l core.Limits) string {
 	for _, c := range []struct {
 		what      string
 		have, max int
@@ -71,7 +35,7 @@ func (l Limits) check(s size) string {
 		{"fields, fragments written out", s.nodes, l.Nodes}, {"root fields", s.roots, l.Roots},
 	} {
 		if c.have > c.max {
-			return fmt.Sprintf("the document has more than %d %s", c.max, c.what)
+			return fmt.Sprintf("the document has more than %d %s, which is the most that you may send", c.max, c.what)
 		}
 	}
 	return ""
@@ -79,10 +43,10 @@ func (l Limits) check(s size) string {
 
 // screen measures a text, in one pass and without recursion, before a parser may see it. It stops where a limit is
 // passed. What is no GraphQL it leaves to the parser.
-func screen(text string, l Limits) (size, string) {
+func screen(text string, l core.Limits) (size, string) {
 	s := size{bytes: len(text)}
 	if s.bytes > l.Bytes {
-		return s, l.check(s)
+		return s, s.check(l)
 	}
 	open, parens := 0, 0
 	for i := 0; i < len(text); {
@@ -133,7 +97,7 @@ func screen(text string, l Limits) (size, string) {
 		}
 		s.tokens++
 		if s.tokens > l.Tokens || s.nesting > l.Nesting || s.directives > l.Directives || s.aliases > l.Aliases {
-			return s, l.check(s)
+			return s, s.check(l)
 		}
 	}
 	return s, ""
@@ -280,4 +244,11 @@ func rowsOf(q *tables.Query, around int) int {
 		total = saturate(total + rowsOf(inner, n))
 	}
 	return total
+}
+
+// tooLate says that a request has run for as long as it may.
+type tooLate int // seconds
+
+func (t tooLate) Error() string {
+	return "the request ran for " + core.Count(int64(t), "second") + ", which is the most that you may have, and was stopped: ask for less at once"
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"colonnade/core"
 	"colonnade/core/db"
 	"colonnade/core/db/dbtest"
 	"colonnade/tables"
@@ -148,7 +149,7 @@ func TestScreen(t *testing.T) {
 		`"""`:                             {bytes: 3, tokens: 1},
 		`"\`:                              {bytes: 2, tokens: 1},
 	} {
-		got, msg := screen(text, defaultLimits)
+		got, msg := screen(text, core.UserLimits)
 		if msg != "" || got != want {
 			t.Errorf("%s: %+v %q, want %+v", text, got, msg, want)
 		}
@@ -182,12 +183,5 @@ func TestRowsOf(t *testing.T) {
 		if got := rowsOf(&c.q, 1); got != c.want {
 			t.Errorf("%+v: %d, want %d", c.q, got, c.want)
 		}
-	}
-}
-
-func TestLimitsOr(t *testing.T) {
-	l := Limits{Tokens: 1 << 20, Depth: 3}.or(defaultLimits)
-	if l.Tokens != maxTokens || l.Depth != 3 || l.Rows != defaultLimits.Rows {
-		t.Errorf("%+v", l)
 	}
 }

@@ -38,7 +38,7 @@ type planKey struct {
 const maxStructure = 4 << 10
 
 // plan returns the plan of a query: that of an earlier request, when only open values differ.
-func (e *Engine) plan(ctx context.Context, a *api, snap *tables.Snapshot, op *operation, vars variables, l Limits) (*plan, error) {
+func (e *Engine) plan(ctx context.Context, a *api, snap *tables.Snapshot, op *operation, vars variables, l core.Limits) (*plan, error) {
 	caller, plans := core.CallerFrom(ctx), e.plans(snap)
 	key := planKey{op.id, caller.User, vars.structure}
 	if p, ok := plans.get(key); ok && p.caller.Alike(caller) {
@@ -71,7 +71,7 @@ func (e *Engine) plan(ctx context.Context, a *api, snap *tables.Snapshot, op *op
 }
 
 // compileQuery compiles the root fields of a query.
-func (e *Engine) compileQuery(a *api, op *operation, vars variables, l Limits) ([]*step, error) {
+func (e *Engine) compileQuery(a *api, op *operation, vars variables, l core.Limits) ([]*step, error) {
 	c := &compiler{api: a, vars: vars, limits: l}
 	steps, err := c.compile(op.OperationDefinition, func(f *selected) (*step, error) { return c.compileRead(e.store, f) })
 	if err == nil && c.rows > l.Rows {

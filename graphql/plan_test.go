@@ -18,11 +18,8 @@ import (
 func (w *world) direct(ctx context.Context, r Request) Response {
 	snap := w.store.Snapshot()
 	a := w.api(snap)
-	limits := w.o.Limits
 	caller := core.CallerFrom(ctx)
-	if caller.Anonymous() {
-		limits = w.o.Anonymous
-	}
+	limits := snap.Policy.Limits(caller)
 	doc, errs := a.parse(r.Query, limits, readerOf(snap, caller))
 	if errs != nil {
 		return refused(errs...)
@@ -43,7 +40,7 @@ func (w *world) direct(ctx context.Context, r Request) Response {
 func (w *world) kept(t testing.TB, ctx context.Context, r Request) bool {
 	t.Helper()
 	snap := w.store.Snapshot()
-	doc, errs := w.api(snap).parse(r.Query, w.o.Limits, reader{})
+	doc, errs := w.api(snap).parse(r.Query, core.UserLimits, reader{})
 	if errs != nil {
 		t.Fatal(errs)
 	}

@@ -38,7 +38,7 @@ type scope struct {
 type runFunc func(ctx context.Context, in scope, dst []byte) ([]byte, error)
 
 // query answers a query operation: each root field is one statement, in the order of the document.
-func (e *Engine) query(ctx context.Context, a *api, snap *tables.Snapshot, op *operation, vars variables, l Limits) Response {
+func (e *Engine) query(ctx context.Context, a *api, snap *tables.Snapshot, op *operation, vars variables, l core.Limits) Response {
 	p, err := e.plan(ctx, a, snap, op, vars, l)
 	if err != nil {
 		return refused(requestError(err))

@@ -6,6 +6,8 @@ import (
 	"strconv"
 
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"colonnade/core"
 )
 
 const typename = "__typename"
@@ -14,7 +16,7 @@ const typename = "__typename"
 type compiler struct {
 	api    *api
 	vars   variables
-	limits Limits
+	limits core.Limits
 	rows   int // that the queries so far may touch
 	terms  int // of the conditions and sort orders so far
 	steps  int // relations that the condition being compiled has followed

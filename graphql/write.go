@@ -16,7 +16,7 @@ import (
 var errMoved = errors.New("the schema has changed")
 
 // mutation answers a mutation operation: its root fields run in order in one unit of work.
-func (e *Engine) mutation(ctx context.Context, a *api, snap *tables.Snapshot, op *ast.OperationDefinition, vars variables, l Limits, r Request) (Response, error) {
+func (e *Engine) mutation(ctx context.Context, a *api, snap *tables.Snapshot, op *ast.OperationDefinition, vars variables, l core.Limits, r Request) (Response, error) {
 	c := &compiler{api: a, vars: vars, limits: l}
 	steps, err := c.compile(op, func(f *selected) (*step, error) { return c.compileWrite(e.store, f) })
 	if err == nil && c.rows > l.Rows {

@@ -13,7 +13,7 @@ import (
 func (s *Store) AccessActions(l *authz.Logins) []core.Action {
 	a := access{s, l}
 	return append([]core.Action{
-		a.putRole(), a.dropRole(), a.grant(), a.revoke(), a.assignRole(), a.unassignRole(),
+		a.putRole(), a.dropRole(), a.grant(), a.revoke(), a.assignRole(), a.unassignRole(), a.setLimits(),
 		a.createUser(), a.disableUser(), a.createUnit(), a.createTeam(), a.addMember(), a.removeMember(),
 		a.createKey(l), a.listKeys(l), a.revokeKey(l),
 	}, a.codeActions()...)

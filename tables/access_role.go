@@ -68,6 +68,7 @@ func (a access) putRole() core.Action {
 		{Name: "grants", Kind: core.Object, List: true, Fields: grantInput, Doc: "What its holders may do with which rows and columns."},
 		actionsInput,
 		{Name: "inherits", Kind: core.Text, List: true, Doc: "Roles whose rights it includes."},
+		limitsInput("What one request of its holders may ask for at most, where that is more than everybody may: see set_limits."),
 		{Name: "tests", Kind: core.Object, List: true, Fields: roleTestInput, Doc: "Examples of what it gives and does not give. A change of rights or tables that breaks one is refused."},
 	}
 	example := core.Record{"name": "support", "grants": []any{map[string]any{"table": "product", "privileges": []any{"read"}, "hidden": []any{"price"}}}}
@@ -87,6 +88,7 @@ type roleSpec struct {
 	Grants   []grantSpec `json:"grants"`
 	Actions  []string    `json:"actions"`
 	Inherits []string    `json:"inherits"`
+	Limits   core.Limits `json:"limits"`
 
 	Tests []authz.RoleTest `json:"tests"`
 }
@@ -127,6 +129,9 @@ func (a access) putSpec(ctx context.Context, tx *Tx, g *gorm.DB, spec roleSpec) 
 			if err := authz.InheritRole(g, spec.Name, from); err != nil {
 				return err
 			}
+		}
+		if err := a.allow(ctx, tx, g, spec.Name, spec.Limits); err != nil {
+			return err
 		}
 		for _, t := range spec.Tests {
 			if t.Empty() {

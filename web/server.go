@@ -41,7 +41,7 @@ type Options struct {
 	Users     Rate // of each user
 	Strangers Rate // of each address from which nobody has signed in
 
-	Timeout      time.Duration // of one request, 10 s when 0
+	Timeout      time.Duration // of one request, 30 s when 0; GraphQL has limits of its own
 	ReadTimeout  time.Duration // to receive one request, 15 s when 0
 	WriteTimeout time.Duration // to send one answer, 30 s when 0
 	IdleTimeout  time.Duration // of a connection between two requests, 2 min when 0
@@ -121,7 +121,7 @@ func (o Options) complete() Options {
 	if o.Ping == nil {
 		o.Ping = func(context.Context) error { return nil }
 	}
-	o.Timeout = positive(o.Timeout, 10*time.Second)
+	o.Timeout = positive(o.Timeout, 30*time.Second)
 	o.ReadTimeout = positive(o.ReadTimeout, 15*time.Second)
 	o.WriteTimeout = positive(o.WriteTimeout, 30*time.Second)
 	o.IdleTimeout = positive(o.IdleTimeout, 2*time.Minute)
