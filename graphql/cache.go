@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// How much the caches of one schema hold, roughly; that of plans is of one snapshot.
+// How much the caches of one schema hold, roughly; those of plans and of introspections are of one snapshot.
 const (
 	documentCacheBytes      = 32 << 20
 	introspectionCacheBytes = 64 << 20

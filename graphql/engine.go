@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -33,6 +35,8 @@ type Engine struct {
 	api     func(*tables.Snapshot) *api
 	plans   func(*tables.Snapshot) *cache[planKey, *plan]
 	last    atomic.Pointer[api]
+
+	introspections func(*tables.Snapshot) *cache[string, []byte]
 }
 
 // Request is one GraphQL request, as it came in JSON.
@@ -94,6 +98,9 @@ func New(store *tables.Store, actions []core.Action, o Options) *Engine {
 	e.api = tables.Derive(store, e.derive)
 	e.plans = tables.Derive(store, func(*tables.Snapshot) (*cache[planKey, *plan], error) {
 		return newCache[planKey, *plan](planCacheBytes), nil
+	})
+	e.introspections = tables.Derive(store, func(*tables.Snapshot) (*cache[string, []byte], error) {
+		return newCache[string, []byte](introspectionCacheBytes), nil
 	})
 	return e
 }
@@ -196,10 +203,17 @@ func readerOf(snap *tables.Snapshot, caller core.Caller) reader {
 	return r
 }
 
-// introspect answers a request for types, which has one answer as long as the schema stays.
+// introspect answers a request for types, which has one answer for who holds the same roles, as long as schema and policy
+// stay.
 func (e *Engine) introspect(ctx context.Context, a *api, snap *tables.Snapshot, op *operation, r Request, l core.Limits) (Response, error) {
-	key := r.Query + "\x00" + r.OperationName + "\x00" + string(r.Variables)
-	if body, ok := a.introspections.get(key); ok {
+	caller := core.CallerFrom(ctx)
+	parts := append([]string{strconv.FormatBool(caller.IsSystem()), r.OperationName, string(r.Variables), r.Query}, caller.Roles...)
+	var key strings.Builder
+	for _, part := range parts {
+		fmt.Fprintf(&key, "%d:%s", len(part), part) // with its length, so that no two lists are one key
+	}
+	kept := e.introspections(snap)
+	if body, ok := kept.get(key.String()); ok {
 		return Response{Body: body, Kind: OK}, nil
 	}
 	vars, err := a.coerceVariables(op, r.Variables)
@@ -208,7 +222,7 @@ func (e *Engine) introspect(ctx context.Context, a *api, snap *tables.Snapshot, 
 	}
 	res := e.query(ctx, a, snap, op, vars, l)
 	if res.Kind == OK {
-		a.introspections.put(key, res.Body, len(key)+cap(res.Body))
+		kept.put(key.String(), res.Body, key.Len()+cap(res.Body))
 	}
 	return res, nil
 }

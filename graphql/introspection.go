@@ -43,11 +43,11 @@ func (c *compiler) compileIntrospection(f *selected) (*step, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &introspection{schema: c.api.ast}
 	s := newStep(f)
 	s.once = true // it holds on to the schema
 	if f.name == "__schema" {
-		s.run = func(_ context.Context, _ scope, dst []byte) ([]byte, error) {
+		s.run = func(ctx context.Context, in scope, dst []byte) ([]byte, error) {
+			w := c.api.describe(ctx, in)
 			return w.finish(len(dst), w.describeSchema(dst, inner))
 		}
 		return s, nil
@@ -57,8 +57,9 @@ func (c *compiler) compileIntrospection(f *selected) (*step, error) {
 	if err != nil {
 		return nil, inField(f, within(".name", err))
 	}
-	s.run = func(_ context.Context, _ scope, dst []byte) ([]byte, error) {
-		if _, ok := c.api.ast.Types[name.(string)]; !ok {
+	s.run = func(ctx context.Context, in scope, dst []byte) ([]byte, error) {
+		w := c.api.describe(ctx, in)
+		if !w.visible.shows(name.(string)) {
 			return append(dst, "null"...), nil
 		}
 		return w.finish(len(dst), w.describeType(dst, inner, ast.NamedType(name.(string), nil)))
@@ -68,10 +69,15 @@ func (c *compiler) compileIntrospection(f *selected) (*step, error) {
 
 var nameType = required(scalars["String"].Scalar)
 
-// introspection writes a description of the types.
+// introspection writes a description of the types, as far as a caller can use them.
 type introspection struct {
-	schema *ast.Schema
-	full   bool // the answer is too large, and what follows is left out
+	schema  *ast.Schema
+	visible *visible
+	full    bool // the answer is too large, and what follows is left out
+}
+
+func (a *api) describe(ctx context.Context, in scope) *introspection {
+	return &introspection{schema: a.ast, visible: a.visibleTo(in.snap, core.CallerFrom(ctx))}
 }
 
 func (w *introspection) finish(start int, b []byte) ([]byte, error) {
@@ -136,7 +142,8 @@ func (w *introspection) describeSchema(b []byte, wishes []wish) []byte {
 		case "description":
 			return orNull(b, w.schema.Description)
 		case "types":
-			return listJSON(w, b, slices.Sorted(maps.Keys(w.schema.Types)), func(b []byte, name string) []byte {
+			names := slices.DeleteFunc(slices.Sorted(maps.Keys(w.schema.Types)), func(name string) bool { return !w.visible.shows(name) })
+			return listJSON(w, b, names, func(b []byte, name string) []byte {
 				return w.describeType(b, want.inner, ast.NamedType(name, nil))
 			})
 		case "directives":
@@ -193,16 +200,15 @@ func (w *introspection) describeNamed(b []byte, wishes []wish, d *ast.Definition
 		}
 		switch {
 		case want.name == "fields" && d.Kind == ast.Object:
-			visible := slices.DeleteFunc(slices.Clone(d.Fields), func(f *ast.FieldDefinition) bool { return strings.HasPrefix(f.Name, "__") })
-			return listJSON(w, b, visible, func(b []byte, f *ast.FieldDefinition) []byte { return w.describeField(b, want.inner, f) })
+			return listJSON(w, b, w.visible.fields(d), func(b []byte, f *ast.FieldDefinition) []byte { return w.describeField(b, want.inner, f) })
 		case want.name == "possibleTypes" && d.Kind == ast.Union:
-			return listJSON(w, b, d.Types, func(b []byte, name string) []byte { return w.describeNamed(b, want.inner, w.schema.Types[name]) })
+			return listJSON(w, b, w.visible.members(d), func(b []byte, name string) []byte { return w.describeNamed(b, want.inner, w.schema.Types[name]) })
 		case want.name == "interfaces" && d.Kind == ast.Object:
 			return append(b, "[]"...)
 		case want.name == "enumValues" && d.Kind == ast.Enum:
 			return listJSON(w, b, d.EnumValues, func(b []byte, v *ast.EnumValueDefinition) []byte { return w.describeEnumValue(b, want.inner, v) })
 		case want.name == "inputFields" && d.Kind == ast.InputObject:
-			return listJSON(w, b, d.Fields, func(b []byte, f *ast.FieldDefinition) []byte {
+			return listJSON(w, b, w.visible.fields(d), func(b []byte, f *ast.FieldDefinition) []byte {
 				return w.describeInput(b, want.inner, f.Name, f.Description, f.Type, f.DefaultValue)
 			})
 		case want.name == "isOneOf" && d.Kind == ast.InputObject:
@@ -229,7 +235,7 @@ func (w *introspection) describeField(b []byte, wishes []wish, f *ast.FieldDefin
 }
 
 func (w *introspection) describeArguments(b []byte, want *wish, args ast.ArgumentDefinitionList) []byte {
-	return listJSON(w, b, args, func(b []byte, a *ast.ArgumentDefinition) []byte {
+	return listJSON(w, b, w.visible.arguments(args), func(b []byte, a *ast.ArgumentDefinition) []byte {
 		return w.describeInput(b, want.inner, a.Name, a.Description, a.Type, a.DefaultValue)
 	})
 }

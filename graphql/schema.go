@@ -23,9 +23,8 @@ type api struct {
 	needs    map[*gql.InputObject][]*gql.InputObjectField
 	tables   map[string]string // by type, of the types that are a table's own
 
-	documents      *cache[string, *document]
-	introspections *cache[string, []byte]
-	operations     atomic.Uint64 // how many were numbered
+	documents  *cache[string, *document]
+	operations atomic.Uint64 // how many were numbered
 }
 
 // root is a field of query_root or mutation_root.
@@ -118,7 +117,7 @@ func build(s *core.Schema, actions []core.Action) (*api, error) {
 	}
 	return &api{
 		schema: s, types: types, ast: astSchema(&types), needs: needs(&types), tables: b.typesOfTables(), query: b.queryRoots, mutation: b.mutationRoots,
-		documents: newCache[string, *document](documentCacheBytes), introspections: newCache[string, []byte](introspectionCacheBytes),
+		documents: newCache[string, *document](documentCacheBytes),
 	}, nil
 }
 

@@ -27,7 +27,7 @@ func (r reader) told(err error) error {
 // veil marks the names in a document that lead to tables of which the reader may not know. Validation finds no such name, and
 // so answers as for one that is not there, whatever else is said about it. It reports whether there was one.
 //
-// What a name leads to is known by its type; the tables of types are in api.tables.
+// What a name leads to is known by its type, the tables of which are in api.tables, or because it is a root field of a table.
 func (a *api) veil(doc *ast.QueryDocument, sees func(table string) bool) bool {
 	v := veiler{api: a, sees: sees}
 	for _, op := range doc.Operations {
@@ -90,17 +90,7 @@ func (v *veiler) selection(set ast.SelectionSet, of *ast.Definition) {
 	for _, s := range set {
 		switch s := s.(type) {
 		case *ast.Field:
-			if of == nil {
-				continue
-			}
-			if f := of.Fields.ForName(s.Name); f != nil && !v.hide(&s.Name, f.Type.Name()) {
-				for _, arg := range s.Arguments {
-					if d := f.Arguments.ForName(arg.Name); d != nil {
-						v.value(arg.Value, d.Type)
-					}
-				}
-				v.selection(s.SelectionSet, v.api.ast.Types[f.Type.Name()])
-			}
+			v.selection(s.SelectionSet, v.field(s, of))
 		case *ast.InlineFragment:
 			if s.TypeCondition != "" {
 				v.condition(&s.TypeCondition)
@@ -109,6 +99,43 @@ func (v *veiler) selection(set ast.SelectionSet, of *ast.Definition) {
 			v.selection(s.SelectionSet, of)
 		}
 	}
+}
+
+// field hides what may not be known of a field of the type, and returns the type that it leads to: nil when nothing is
+// known of that, in which names of types may still stand.
+func (v *veiler) field(s *ast.Field, of *ast.Definition) *ast.Definition {
+	if of == nil {
+		return nil
+	}
+	f := of.Fields.ForName(s.Name)
+	if f == nil {
+		return nil
+	}
+	if r := v.api.rootField(of, s.Name); r != nil && r.rows != nil && !v.sees(r.rows.table.Name) {
+		s.Name += mark
+		v.found = true
+		return nil
+	}
+	if v.hide(&s.Name, f.Type.Name()) {
+		return nil
+	}
+	for _, arg := range s.Arguments {
+		if d := f.Arguments.ForName(arg.Name); d != nil {
+			v.value(arg.Value, d.Type)
+		}
+	}
+	return v.api.ast.Types[f.Type.Name()]
+}
+
+// rootField returns the root field of that name when the type is that of queries or of mutations.
+func (a *api) rootField(of *ast.Definition, name string) *root {
+	switch of {
+	case a.ast.Query:
+		return a.query[name]
+	case a.ast.Mutation:
+		return a.mutation[name]
+	}
+	return nil
 }
 
 func (v *veiler) value(value *ast.Value, typ *ast.Type) {
