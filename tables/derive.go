@@ -44,6 +44,8 @@ func (r *formulaRow) Column(b *db.Builder, c *core.Column) {
 			return
 		}
 		named.write(b)
+	case r.kept(c) && c.Calculated() && r.node.past != nil && !r.p.at.IsZero():
+		r.wasKept(b, c)
 	case r.kept(c):
 		r.column(b, c)
 	default:

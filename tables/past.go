@@ -36,7 +36,7 @@ func pastAt(t *core.Table, at time.Time) *past {
 	return &past{source: func(b *db.Builder) {
 		b.Write("SELECT ")
 		writeVersion(b, t, "h.record_id")
-		b.Write(` FROM "_history" AS h WHERE h.table_name = `).Arg(t.SQL()).Write(" AND h.data IS NOT NULL AND h.at <= ").Value(moment, at).
+		b.Write(`, h.data AS _data FROM "_history" AS h WHERE h.table_name = `).Arg(t.SQL()).Write(" AND h.data IS NOT NULL AND h.at <= ").Value(moment, at).
 			Write(` AND NOT EXISTS (SELECT 1 FROM "_history" AS l WHERE l.record_id = h.record_id AND l.table_name = h.table_name AND l.version > h.version AND l.at <= `).
 			Value(moment, at).Write(")")
 	}}
@@ -65,8 +65,22 @@ AND NOT EXISTS (SELECT 1 FROM "_history" AS l WHERE l.record_id = d.record_id AN
 	}}
 }
 
-// nowHolds writes that the expression holds for the record of n as it is now, or as it last was.
+// wasKept writes the value of a stored calculated column in a version: what the formula makes of the records of then, where the
+// column was not stored yet.
+func (r *formulaRow) wasKept(b *db.Builder, c *core.Column) {
+	b.Write("CASE WHEN ").Name(r.node.alias, "_data").Write(" -> ").Literal(c.SQL()).Write(" IS NOT NULL THEN ")
+	r.column(b, c)
+	b.Write(" ELSE ")
+	r.formula(b, c)
+	b.Write(" END")
+}
+
+// nowHolds writes that the expression holds for the record of n as it is now, or as it last was, with other records as they
+// are now.
 func (n *node) nowHolds(b *db.Builder, e *rules.Expr) {
+	at := n.p.at
+	n.p.at = time.Time{}
+	defer func() { n.p.at = at }()
 	now := &node{p: n.p, table: n.table, may: n.may, alias: n.alias + "n"}
 	gone := &node{p: n.p, table: n.table, may: n.may, alias: n.alias + "n", past: pastDeleted(n.table)}
 	b.Write("(")

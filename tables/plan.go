@@ -147,10 +147,11 @@ func (n *node) resolve(name string) (ref, error) {
 // derived returns the condition under which the caller may see the value of a column as far as it depends on other records,
 // nil for none. A version of a record by itself says nothing of others.
 func (n *node) derived(c *core.Column) (writeFunc, error) {
-	if !c.Calculated() || !n.p.snap.Rules.Reaches(n.table.Name, c.Name) || n.p.snap.ShowsStored(n.p.caller, n.table, c) {
+	asOf := n.past != nil && !n.p.at.IsZero()
+	if !c.Calculated() || !n.p.snap.Rules.Reaches(n.table.Name, c.Name) || n.p.snap.ShowsStored(n.p.caller, n.table, c) && !asOf {
 		return nil, nil
 	}
-	if n.past != nil && n.p.at.IsZero() {
+	if n.past != nil && !asOf {
 		return func(b *db.Builder) { b.Write("FALSE") }, nil
 	}
 	for _, r := range n.p.snap.Rules.Reads(n.table.Name, c.Name) {
