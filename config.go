@@ -20,6 +20,7 @@ import (
 	"colonnade/core/egress"
 	"colonnade/files"
 	"colonnade/tables"
+	"colonnade/web"
 )
 
 // config is everything that an operator sets. A flag comes before its environment variable.
@@ -29,6 +30,7 @@ type config struct {
 	Addr        string        // COLONNADE_ADDR
 	Hosts       string        // COLONNADE_HOSTS: names that the server is reached by, separated by commas
 	Proxies     string        // COLONNADE_PROXIES: networks of trusted proxies, separated by commas
+	Origins     string        // COLONNADE_ORIGINS: origins of pages elsewhere that may call the API, separated by commas
 	Private     string        // COLONNADE_EGRESS_PRIVATE: networks inside that may be called on behalf of users, separated by commas
 	Ports       string        // COLONNADE_EGRESS_PORTS: ports that may be called besides 80, 443 and 8443, separated by commas
 	Rate        int64         // COLONNADE_RATE_USER: requests a minute of each user; 0 for any number
@@ -58,6 +60,7 @@ func (c *config) flags(name string, out io.Writer) *flag.FlagSet {
 	f.StringVar(&c.Addr, "addr", env("COLONNADE_ADDR", "127.0.0.1:8080"), "address to listen on; port 0 takes a free one (COLONNADE_ADDR)")
 	f.StringVar(&c.Hosts, "hosts", env("COLONNADE_HOSTS", ""), "names that the server is reached by, separated by commas (COLONNADE_HOSTS)")
 	f.StringVar(&c.Proxies, "proxies", env("COLONNADE_PROXIES", ""), "networks of proxies to trust, such as 10.0.0.0/8, separated by commas (COLONNADE_PROXIES)")
+	f.StringVar(&c.Origins, "origins", env("COLONNADE_ORIGINS", ""), "origins of pages elsewhere that may call the API with a token, such as https://app.example.com, separated by commas (COLONNADE_ORIGINS)")
 	f.StringVar(&c.Private, "egress-private", env("COLONNADE_EGRESS_PRIVATE", ""), "networks beyond the public Internet that may be called on behalf of users, such as 10.1.0.0/16, separated by commas (COLONNADE_EGRESS_PRIVATE)")
 	f.StringVar(&c.Ports, "egress-ports", env("COLONNADE_EGRESS_PORTS", ""), "ports that may be called besides 80, 443 and 8443, separated by commas (COLONNADE_EGRESS_PORTS)")
 	f.Int64Var(&c.Rate, "rate-user", number("COLONNADE_RATE_USER", 600), "requests a minute of each user; 0 for any number, as with --dev (COLONNADE_RATE_USER)")
@@ -171,6 +174,11 @@ func (c *config) parse(f *flag.FlagSet, args []string) error {
 	}
 	if err := c.rates(f); err != nil {
 		return err
+	}
+	for _, origin := range split(c.Origins) {
+		if err := web.CheckOrigin(origin); err != nil {
+			return core.E(op, err, "--origins: "+core.AsError(err).Msg)
+		}
 	}
 	if _, err := c.egress(); err != nil {
 		return err

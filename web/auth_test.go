@@ -98,7 +98,7 @@ func TestTokens(t *testing.T) {
 }
 
 // A-32: a page of another site has the browser of ann send what it can.
-func TestForgedRequests(t *testing.T) {
+func TestAttackA32Forgery(t *testing.T) {
 	t.Parallel()
 	w := withAnn(t, Options{}, nil)
 	const mutation = `{"query":"mutation{create_role(name:\"forged\"){id}}"}`
@@ -169,7 +169,7 @@ func TestCookieBehindProxy(t *testing.T) {
 }
 
 // A-26: who is slowed down is not for the client to choose.
-func TestThrottleKey(t *testing.T) {
+func TestAttackA26Login(t *testing.T) {
 	t.Parallel()
 	w := withAnn(t, Options{}, nil).anonymous()
 	statuses := map[int]int{}
@@ -211,7 +211,7 @@ func TestPeer(t *testing.T) {
 }
 
 // A-25.
-func TestOwnPath(t *testing.T) {
+func TestAttackA25Redirects(t *testing.T) {
 	t.Parallel()
 	for _, good := range []string{"/", "/graphiql", "/graphiql?query=%7Ba%7D", "/a/b#c", "/a?next=https://evil.example"} {
 		if got := ownPath(good); got != good {

@@ -38,6 +38,8 @@ type Options struct {
 	Hosts   []string       // names that the server is reached by, besides localhost; with Public and without names, any
 	Proxies []netip.Prefix // whose X-Forwarded-For and X-Forwarded-Proto are believed
 
+	Origins []string // of pages elsewhere that may call the API with a token, such as https://app.example.com: see [CheckOrigin]
+
 	Users     Rate // of each user
 	Strangers Rate // of each address from which nobody has signed in
 
@@ -54,13 +56,14 @@ const maxConnections = 10_000
 
 // Server is the HTTP server.
 type Server struct {
-	o      Options
-	do     func(context.Context, graphql.Request, bool) graphql.Response
-	app    *fiber.App
-	hosts  map[string]bool // nil for any
-	site   *site
-	base   context.Context // of every request; ends when a stop can wait no longer
-	cancel context.CancelFunc
+	o       Options
+	do      func(context.Context, graphql.Request, bool) graphql.Response
+	app     *fiber.App
+	hosts   map[string]bool // nil for any
+	origins map[string]bool
+	site    *site
+	base    context.Context // of every request; ends when a stop can wait no longer
+	cancel  context.CancelFunc
 
 	users, strangers *gate
 	proxied          sync.Once // whether it was told that a proxy is not trusted
@@ -78,6 +81,10 @@ type Server struct {
 func New(o Options) *Server {
 	o = o.complete()
 	s := &Server{o: o, do: o.Engine.Do, site: newSite(), closing: make(chan struct{}), users: newGate(o.Users), strangers: newGate(o.Strangers)}
+	s.origins = map[string]bool{}
+	for _, origin := range o.Origins {
+		s.origins[origin] = true
+	}
 	s.base, s.cancel = context.WithCancel(context.Background())
 	if !o.Public || len(o.Hosts) > 0 {
 		s.hosts = map[string]bool{"localhost": true, "127.0.0.1": true, "::1": true}
@@ -101,7 +108,7 @@ func New(o Options) *Server {
 		ErrorHandler:                 s.answerError,
 	})
 	s.app.Server().HeaderReceived = s.received
-	s.app.Use(s.frame, s.guard)
+	s.app.Use(s.frame, s.guard, s.cors)
 	for _, r := range s.routes() {
 		s.app.Add(r.method, r.path, s.admit(r))
 		if r.method == fiber.MethodGet {

@@ -22,6 +22,7 @@ import (
 	"colonnade/core"
 	"colonnade/core/db"
 	"colonnade/core/db/sqlite"
+	"colonnade/files"
 	"colonnade/graphql"
 	"colonnade/tables"
 	"colonnade/transfer"
@@ -65,6 +66,12 @@ func newWorld(t testing.TB, o Options, change func(*Server)) *world {
 	must(t, w.store.Load(t.Context()))
 	o.Logins, o.Reload = w.logins, w.store.Load
 	o.Data = transfer.New(w.store, transfer.Options{Log: o.Log})
+	disk, err := files.OpenDisk(filepath.Join(t.TempDir(), "files"))
+	must(t, err)
+	t.Cleanup(func() { must(t, disk.Close()) })
+	o.Files, err = files.New(w.store, files.Options{Contents: disk, Cache: filepath.Join(t.TempDir(), "thumbnails"), Log: o.Log})
+	must(t, err)
+	t.Cleanup(func() { must(t, o.Files.Close()) })
 	o.Policy = func() *authz.Policy { return w.store.Snapshot().Policy }
 	w.s = New(o)
 	if change != nil {
