@@ -78,3 +78,29 @@ func BenchmarkNewSet(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkApply runs the five rules of a table over a record, with what a writer without limits pays: at most 2.5 microseconds for
+// each rule.
+func BenchmarkApply(b *testing.B) {
+	table := orders
+	table.Rules = []core.Rule{
+		{Name: "a", When: benchSource, Do: []core.Deed{{Do: "set", Column: "name", Value: "name + '!'"}}},
+		{Name: "b", When: "amount > 10 && price * amount > 1000", Do: []core.Deed{{Do: "fail", Column: "amount", Message: "{amount} is too much"}}},
+		{Name: "c", When: "state == 'done'", Do: []core.Deed{{Do: "lock", Column: "price"}}, Else: []core.Deed{{Do: "default", Column: "closed_by", Value: "caller.user"}}},
+		{Name: "d", Do: []core.Deed{{Do: "require", Column: "state"}}},
+		{Name: "e", When: "changed(price) && price < old.price * 0.5", Do: []core.Deed{{Do: "fail", Message: "{price} is less than half of {old.price}"}}},
+	}
+	s, err := NewSet(schema(b, table))
+	if err != nil {
+		b.Fatal(err)
+	}
+	w := &Write{Op: core.Update, Caller: core.Caller{User: "0190a3c1-7c1e-7a3e-9d0b-0c5f8e6f1a01"}, Old: benchRecord, Now: time.Date(2024, 6, 1, 0, 0, 0, 0, time.UTC)}
+	b.ReportAllocs()
+	for b.Loop() {
+		w.Record = benchRecord.Clone()
+		if err := s.Apply("orders", w); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(table.Rules)), "ns/rule")
+}

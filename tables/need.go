@@ -114,42 +114,78 @@ func (a *alteration) ask(c core.Caller) rules.Ask {
 
 // foresee asks at once for what the rows of an insert will need, as far as it can be told from what they hold.
 func (w *writer) foresee(u *upsert, rows []core.Record) error {
-	if creates := w.needs(core.Create); len(creates) > 0 {
+	creates := slices.Concat(w.needs(core.Create), w.guardNeeds(core.Create, rows))
+	if len(creates) > 0 {
 		next := make([]core.Record, 0, len(rows))
 		for i, r := range rows {
 			if u == nil || u.existing[i] == nil {
 				next = append(next, w.expected(creates, r, nil))
 			}
 		}
-		creates = slices.DeleteFunc(slices.Clone(creates), func(n *rules.Need) bool { return slices.Contains(n.Columns, "id") }) // nothing leads to it yet
+		creates = slices.DeleteFunc(creates, func(n *rules.Need) bool { return slices.Contains(n.Columns, "id") }) // nothing leads to it yet
 		if err := w.tx.Foresee(w.caller, creates, next, nil); err != nil {
 			return err
 		}
 	}
-	if u == nil || len(w.needs(core.Update)) == 0 {
+	if u == nil || len(u.Update) == 0 {
 		return nil
 	}
-	needs := w.needs(core.Update)
-	var next, old []core.Record
+	var values, old []core.Record
 	for i, r := range rows {
 		if was := u.existing[i]; was != nil {
-			next, old = append(next, w.expected(needs, r, was)), append(old, was)
+			taken := core.Record{}
+			for _, name := range u.Update {
+				if v, ok := r[name]; ok {
+					taken[name] = v
+				}
+			}
+			values, old = append(values, taken), append(old, was)
 		}
 	}
-	return w.tx.Foresee(w.caller, needs, next, old)
+	return w.foreseeUpdates(values, old)
 }
 
 // foreseeChanges is foresee for records that all get the same values.
 func (w *writer) foreseeChanges(values core.Record, old []core.Record) error {
-	needs := w.needs(core.Update)
+	return w.foreseeUpdates(slices.Repeat([]core.Record{values}, len(old)), old)
+}
+
+// foreseeUpdates is foresee for records that get values, in the same order.
+func (w *writer) foreseeUpdates(values, old []core.Record) error {
+	guards := w.guardNeeds(core.Update, values)
+	needs := slices.Concat(w.needs(core.Update), guards)
 	if len(needs) == 0 || len(old) == 0 {
 		return nil
 	}
 	next := make([]core.Record, len(old))
 	for i, was := range old {
-		next[i] = w.expected(needs, values, was)
+		next[i] = w.expected(needs, values[i], was)
 	}
-	return w.tx.Foresee(w.caller, needs, next, old)
+	if err := w.tx.Foresee(w.caller, needs, next, old); err != nil || len(guards) == 0 {
+		return err
+	}
+	return w.tx.Foresee(w.caller, guards, old, nil) // which are asked about the record as it is, too
+}
+
+// guardNeeds returns what the conditions read of other records under which the caller may write the columns of the values.
+func (w *writer) guardNeeds(op core.Op, values []core.Record) (out []*rules.Need) {
+	may := w.may(op)
+	if may == nil || !may.Hides() {
+		return nil
+	}
+	asked := map[string]bool{}
+	for _, r := range values {
+		for name := range r {
+			if asked[name] {
+				continue
+			}
+			asked[name] = true
+			if visible, guard := may.Column(name); visible && guard != nil {
+				out = append(out, w.tx.snap.Rules.Needs(w.table.Name, guard)...)
+			}
+		}
+	}
+	return out
 }
 
 // needs returns what a write of the caller reads of other records: for defaults, rules and the rows that he may write.

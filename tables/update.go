@@ -245,6 +245,13 @@ func (tx *Tx) updateRows(ctx context.Context, table string, rows []RowUpdate, tr
 		if err != nil {
 			return Result{}, err
 		}
+		values := make([]core.Record, len(old))
+		for i, r := range old {
+			values[i] = rows[at[core.ID(r["id"].(string))]].Set
+		}
+		if err := w.foreseeUpdates(values, old); err != nil {
+			return Result{}, err
+		}
 		for _, r := range old {
 			id := core.ID(r["id"].(string))
 			place := item(len(rows), at[id])
