@@ -2,6 +2,7 @@ package tables
 
 import (
 	"context"
+	"slices"
 
 	"gorm.io/gorm"
 
@@ -12,11 +13,13 @@ import (
 // AccessActions returns the actions that administer users, units, teams, roles and keys.
 func (s *Store) AccessActions(l *authz.Logins) []core.Action {
 	a := access{s, l}
-	return append([]core.Action{
-		a.putRole(), a.dropRole(), a.grant(), a.revoke(), a.assignRole(), a.unassignRole(), a.setLimits(),
-		a.createUser(), a.disableUser(), a.createUnit(), a.createTeam(), a.addMember(), a.removeMember(),
-		a.createKey(l), a.listKeys(l), a.revokeKey(l),
-	}, a.codeActions()...)
+	rights := []core.Action{
+		a.putRole(), a.dropRole(), a.grant(), a.revoke(), a.assignRole(), a.unassignRole(),
+		a.createUser(), a.disableUser(), a.moveUser(), a.createUnit(), a.moveUnit(), a.renameUnit(), a.createTeam(), a.addMember(), a.removeMember(),
+	}
+	return slices.Concat(rights, []core.Action{
+		a.previewAccess(rights), a.compareRoles(), a.setLimits(), a.createKey(l), a.listKeys(l), a.revokeKey(l),
+	}, a.codeActions())
 }
 
 // access makes actions that change the policy.

@@ -155,21 +155,6 @@ func (a access) disableUser() core.Action {
 	})
 }
 
-func (a access) createUnit() core.Action {
-	input := []core.Column{required(text("name", "The name.")), text("parent", "The name or id of the unit above; the root when left out.")}
-	return a.action("create_unit", "Creates a business unit.", input, idOutput, core.Record{"name": "West"}, func(ctx context.Context, tx *Tx, g *gorm.DB, c core.Call) (core.Record, error) {
-		parent, err := tx.unit(c.Text("parent"))
-		if err != nil {
-			return nil, err
-		}
-		if err := tx.snap.Policy.CheckUnit(core.CallerFrom(ctx), parent); err != nil {
-			return nil, err
-		}
-		id, err := authz.CreateUnit(g, c.Text("name"), parent)
-		return core.Record{"id": string(id)}, err
-	})
-}
-
 func (a access) createTeam() core.Action {
 	input := []core.Column{required(text("name", "The name.")), text("unit", "The name or id of the business unit; the root when left out.")}
 	return a.action("create_team", "Creates a team, which can own records and hold roles.", input, idOutput, core.Record{"name": "Night shift"}, func(ctx context.Context, tx *Tx, g *gorm.DB, c core.Call) (core.Record, error) {

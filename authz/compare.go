@@ -1,0 +1,69 @@
+package authz
+
+import (
+	"slices"
+
+	"colonnade/core"
+)
+
+// Compare returns what each of two roles grants that the other does not, with what they include.
+func (p *Policy) Compare(a, b string) (onlyA, onlyB []Grant, err error) {
+	const op = "authz.Compare"
+	of := func(role string) ([]Grant, error) {
+		i, err := p.role(role)
+		if err != nil {
+			return nil, err
+		}
+		return p.grantsOf(i), nil
+	}
+	ga, err := of(a)
+	if err != nil {
+		return nil, nil, core.E(op, err)
+	}
+	gb, err := of(b)
+	if err != nil {
+		return nil, nil, core.E(op, err)
+	}
+	return without(ga, gb), without(gb, ga), nil
+}
+
+// without returns the grants of a that b does not have. Which role they come from makes no difference.
+func without(a, b []Grant) (out []Grant) {
+	same := func(x, y Grant) bool {
+		x.Role, y.Role = "", ""
+		return slices.Equal(x.rule(), y.rule())
+	}
+	for _, g := range a {
+		if !slices.ContainsFunc(b, func(o Grant) bool { return same(g, o) }) && !slices.ContainsFunc(out, func(o Grant) bool { return same(g, o) }) {
+			out = append(out, g)
+		}
+	}
+	return out
+}
+
+// grantsOf returns everything that the role grants, with what it includes, in the order of actions, tables and privileges.
+func (p *Policy) grantsOf(role int) (out []Grant) {
+	if slices.Contains(p.implied[role], p.admin) {
+		return []Grant{{Role: Administrator, Action: anyTable}}
+	}
+	for _, a := range Actions {
+		for _, i := range p.implied[role] {
+			if p.actions[i][a.Name] {
+				out = append(out, Grant{Role: p.names[i], Action: a.Name})
+			}
+		}
+	}
+	for _, t := range p.schema.Tables() {
+		tp := p.tables[t.Name]
+		for j := range Privileges {
+			for _, i := range p.implied[role] {
+				if of := tp.grants[i]; of != nil {
+					for _, h := range of[j] {
+						out = append(out, h.Grant)
+					}
+				}
+			}
+		}
+	}
+	return out
+}
