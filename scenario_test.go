@@ -67,7 +67,12 @@ func eachDatabase(t *testing.T, f func(t *testing.T, c *config)) {
 
 func newScenario(t *testing.T, c *config) *scenario {
 	t.Helper()
-	a, err := newApp(t.Context(), c, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})))
+	return newScenarioLog(t, c, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})))
+}
+
+func newScenarioLog(t *testing.T, c *config, log *slog.Logger) *scenario {
+	t.Helper()
+	a, err := newApp(t.Context(), c, log)
 	if err != nil {
 		t.Fatal(err)
 	}
