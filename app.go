@@ -39,6 +39,7 @@ type app struct {
 
 	actions []core.Action // everything callable
 
+	heads      func(context.Context) // writes signed heads; nil for nowhere
 	stopWatch  context.CancelFunc
 	background sync.WaitGroup
 }
@@ -61,9 +62,14 @@ func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error)
 	if a.egress, err = c.egress(); err != nil {
 		return err
 	}
+	keys, err := c.secretKeys()
+	if err != nil {
+		return err
+	}
 	a.store = tables.New(a.db, tables.Options{
 		Builtin: builtin(),
 		Wake:    func() { a.flows.Wake() },
+		Keys:    keys,
 		Log:     log,
 
 		KeepDropped: c.Keep,
@@ -71,12 +77,14 @@ func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error)
 
 		KeepAccesses: c.Accesses,
 	})
+	if c.Heads != "" {
+		if keys == nil {
+			return core.E("main.wire", core.Invalid, "--heads needs --secrets-key, with which the key that signs is sealed: colonnade secrets new-key makes one")
+		}
+		a.heads = func(ctx context.Context) { writeHeads(ctx, a.store, c.Heads, log) }
+	}
 	a.logins = authz.NewLogins(a.db, authz.LoginOptions{Log: log, Change: a.store.ChangeAccess})
 
-	keys, err := c.secretKeys()
-	if err != nil {
-		return err
-	}
 	a.identity = identity.New(a.store, a.logins, identity.Options{Keys: keys, Log: log})
 
 	actions := append(a.store.Actions(), a.store.AccessActions(a.logins)...)
@@ -141,6 +149,9 @@ func (a *app) start(ctx context.Context, addr string) error {
 	a.background.Go(func() { a.store.Watch(watching) })
 	a.background.Go(func() { a.store.Sweep(watching) })
 	a.background.Go(func() { a.files.Sweep(watching) })
+	if a.heads != nil {
+		a.background.Go(func() { a.heads(watching) })
+	}
 	if err := a.flows.Start(ctx); err != nil {
 		return err
 	}

@@ -40,6 +40,7 @@ type config struct {
 	Keep        time.Duration // COLONNADE_KEEP_DROPPED: how long what was dropped can be brought back
 	Events      time.Duration // COLONNADE_KEEP_EVENTS: how long events are kept; 0 for good
 	Accesses    time.Duration // COLONNADE_KEEP_ACCESSES: how long entries of the access log are kept; 0 for good
+	Heads       string        // COLONNADE_HEADS: a file that signed heads of the history are added to; none when empty
 	Files       string        // COLONNADE_FILES: the folder of the contents of files; the folder files in that of the database when empty
 	MaxFile     int64         // COLONNADE_MAX_FILE: of one upload, in megabytes; 100 when 0
 	KeepUploads time.Duration // COLONNADE_KEEP_UPLOADS: how long a file waits for a record that names it; a day when 0
@@ -69,6 +70,7 @@ func (c *config) flags(name string, out io.Writer) *flag.FlagSet {
 	f.BoolVar(&c.Public, "public", env("COLONNADE_PUBLIC", "") == "1", "may listen beyond the loopback address (COLONNADE_PUBLIC=1)")
 	f.DurationVar(&c.Keep, "keep-dropped", duration("COLONNADE_KEEP_DROPPED", tables.KeepDropped), "how long dropped tables and columns can be brought back (COLONNADE_KEEP_DROPPED)")
 	f.DurationVar(&c.Accesses, "keep-accesses", duration("COLONNADE_KEEP_ACCESSES", 0), "how long entries of the access log are kept; 0 for good (COLONNADE_KEEP_ACCESSES)")
+	f.StringVar(&c.Heads, "heads", env("COLONNADE_HEADS", ""), "file that a signed head of the history is added to, every hour; it needs a key for secrets (COLONNADE_HEADS)")
 	f.DurationVar(&c.Events, "keep-events", duration("COLONNADE_KEEP_EVENTS", tables.KeepEvents), "how long events are kept, and so cursors of changes are good; 0 for good (COLONNADE_KEEP_EVENTS)")
 	f.Int64Var(&c.MaxFile, "max-file", number("COLONNADE_MAX_FILE", files.MaxSize>>20), "largest upload, in megabytes (COLONNADE_MAX_FILE)")
 	f.DurationVar(&c.KeepUploads, "keep-uploads", duration("COLONNADE_KEEP_UPLOADS", files.KeepUploads), "how long a file waits for a record that names it (COLONNADE_KEEP_UPLOADS)")

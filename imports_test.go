@@ -26,7 +26,7 @@ var arrows = map[string]string{
 	"core/secret":      "core core/db",
 	"rules":            "core core/db core/formula",
 	"authz":            "core core/db rules",
-	"tables":           "core core/db core/normal core/search rules authz",
+	"tables":           "core core/db core/secret core/normal core/search rules authz",
 	"identity":         "core core/db core/secret authz tables",
 	"flows":            "core core/db rules tables",
 	"plugins/*":        "core core/db core/normal rules tables",

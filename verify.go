@@ -18,6 +18,8 @@ type verifying struct {
 	tables.Verify
 	out   io.Writer
 	shown time.Time
+
+	signed, signer string
 }
 
 // names collects an option that may be given several times.
@@ -43,9 +45,18 @@ func runVerify(ctx context.Context, args []string, out io.Writer) error {
 	named := placeFlags(f)
 	f.StringVar(&v.Table, "table", "", "look only at the records of this table")
 	f.Var(names{&v.Heads}, "head", "a head that was noted: it must be that of a seal; may be given several times")
+	f.StringVar(&v.signed, "signed", "", "a file of signed heads, as sign_head and serve --heads make them, one in a line: each must be that of a seal")
+	f.StringVar(&v.signer, "signer", "", "the public key that must have signed them; that of the first when left out")
 	f.StringVar(&v.Since, "since", "", "a head that was noted: look only at what was sealed since")
 	if err := operation(f, args, out, 0, "colonnade verify [options]\n\nA server may run meanwhile"); err != nil {
 		return err
+	}
+	if v.signed != "" {
+		heads, signer, err := readHeads(v.signed, v.signer)
+		if err != nil {
+			return err
+		}
+		v.Heads, v.signer = append(v.Heads, heads...), signer
 	}
 	return named().using(ctx, db.Options{ReadOnly: true}, func(ctx context.Context, c *copying) error { return v.run(ctx, c.store) })
 }
@@ -75,6 +86,9 @@ func (v *verifying) run(ctx context.Context, store *tables.Store) error {
 		found.Erased, found.Unsealed, core.Count(int(found.Records), "record"), time.Since(begun).Seconds())
 	if found.Head != "" {
 		say(v.out, "The head is %s (seal %d, %s). Keep it elsewhere, and give it with --head next time\n", found.Head, found.Seal, found.At.Format(time.RFC3339))
+	}
+	if v.signed != "" && found.Count == 0 {
+		say(v.out, "The heads of %s are signed by %s, and are those of seals\n", v.signed, v.signer)
 	}
 	if found.Count > 0 {
 		return core.E("main.verify", core.Failed, fmt.Sprintf("the history is not what was sealed: %s", core.Count(int(found.Count), "problem")))

@@ -14,6 +14,7 @@ import (
 	"colonnade/authz"
 	"colonnade/core"
 	"colonnade/core/db"
+	"colonnade/core/secret"
 	"colonnade/rules"
 )
 
@@ -61,6 +62,9 @@ type Options struct {
 	// may; [MaxBlocked] when 0.
 	MaxBlocked int
 
+	// Keys seal what the tables keep secret; nil for none, which refuses what needs one.
+	Keys *secret.Keyring
+
 	Wake func()       // called after a commit that wrote events; never blocks
 	Log  *slog.Logger // slog.Default when nil
 }
@@ -70,6 +74,8 @@ type Store struct {
 	db     *db.DB
 	o      Options
 	derive []func(*Snapshot) (any, error)
+
+	secrets *secret.Store
 
 	followers   []Follower
 	definitions map[string]Definitions // by folder
@@ -104,7 +110,7 @@ func New(d *db.DB, o Options) *Store {
 		o.Log = slog.Default()
 	}
 	o.Builtin = slices.Concat(authz.Tables(), builtinTables(), o.Builtin)
-	s := &Store{db: d, o: o, filling: make(chan struct{}, 1)}
+	s := &Store{db: d, o: o, secrets: secret.New(d, o.Keys), filling: make(chan struct{}, 1)}
 	s.Define(currencyFile{})
 	return s
 }
