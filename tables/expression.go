@@ -194,6 +194,7 @@ func (s *Store) Dependents(ctx context.Context, table, column string) ([]Dependa
 	for _, other := range snap.Schema.Tables() {
 		out = append(out, reaching(snap.Schema, other, t, column)...)
 	}
+	out = append(out, snap.conditions(core.CallerFrom(ctx), t, column)...)
 	for i := range out {
 		out[i].Effect = ""
 	}
@@ -201,6 +202,29 @@ func (s *Store) Dependents(ctx context.Context, table, column string) ([]Dependa
 		return strings.Compare(a.Table+"."+a.Kind+"."+a.Name, b.Table+"."+b.Kind+"."+b.Name)
 	})
 	return slices.CompactFunc(out, func(a, b Dependant) bool { return a.Table == b.Table && a.Kind == b.Kind && a.Name == b.Name }), nil
+}
+
+// conditions returns the roles with a condition, on whatever table, that reads the column of t or passes it. Who may not manage roles
+// does not learn which they are.
+func (n *Snapshot) conditions(c core.Caller, t *core.Table, column string) (out []Dependant) {
+	hidden := n.Policy.May(c, "manage_access") != nil
+	for role, grants := range n.access.Grants() {
+		for _, g := range grants {
+			of, err := n.Schema.Table(g.Table)
+			if err != nil || g.Condition == "" {
+				continue
+			}
+			e, err := rules.Compile(n.Schema, of, g.Condition, rules.Options{})
+			if err != nil || !slices.ContainsFunc(e.Reads, func(r rules.Read) bool { return passes(r, t, column) }) {
+				continue
+			}
+			if hidden {
+				role = "a role"
+			}
+			out = append(out, Dependant{Kind: "role", Name: role, Table: of.Name, Column: column})
+		}
+	}
+	return out
 }
 
 // reaching returns the expressions of a table that read a column of t.
