@@ -10,12 +10,10 @@ import (
 	defaultrolemanager "github.com/casbin/casbin/v2/rbac/default-role-manager"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
-
-	"colonnade/core"
 )
 
-// casbinModel is the policy. A request is about a user, the unit in which the user works, a table (or "*") and a
-// privilege (or an action). A role is held in a domain: a unit with the ones below it, or everywhere.
+// casbinModel is the policy. A request is about a user, a domain, a table (or "*") and a privilege (or an action). The domain
+// of an assignment says where a role counts from, not whether it is held: see placed.
 const casbinModel = `
 [request_definition]
 r = sub, dom, obj, act
@@ -32,9 +30,9 @@ m = g(r.sub, "role:administrator", r.dom) || r.obj == p.obj && r.act == p.act &&
 // maxRoleDepth bounds how long a chain of roles casbin follows; inherit refuses longer ones.
 const maxRoleDepth = 32
 
-// newEnforcer returns an enforcer over the rules of the adapter. within reports whether a unit is the other one or
-// below it; nil when the rules know no units.
-func newEnforcer(a persist.Adapter, within func(unit, of core.ID) bool, filter any) (*casbin.Enforcer, error) {
+// newEnforcer returns an enforcer over the rules of the adapter. in reports whether an assignment with the domain is one of those
+// that a request is about; nil when all are.
+func newEnforcer(a persist.Adapter, in func(requested, domain string) bool, filter any) (*casbin.Enforcer, error) {
 	m, err := model.NewModelFromString(casbinModel)
 	if err != nil {
 		return nil, err
@@ -44,8 +42,8 @@ func newEnforcer(a persist.Adapter, within func(unit, of core.ID) bool, filter a
 		return nil, err
 	}
 	e.SetRoleManager(defaultrolemanager.NewRoleManager(maxRoleDepth + 2)) // a user, a team, then roles
-	e.AddNamedDomainMatchingFunc("g", "unit", func(unit, domain string) bool {
-		return domain == everywhere || within != nil && unit != everywhere && within(core.ID(unit), core.ID(domain))
+	e.AddNamedDomainMatchingFunc("g", "domain", func(requested, domain string) bool {
+		return in == nil || domain == everywhere || in(requested, domain)
 	})
 	e.SetAdapter(a)
 	if filter != nil {

@@ -77,7 +77,7 @@ func (d *Data) facts() map[factKey]any {
 		out[factKey{"_user", u.ID}] = map[string]any{"unit": u.UnitID, "disabled": u.Disabled}
 	}
 	for _, t := range d.Teams {
-		out[factKey{"_team", t.ID}] = map[string]any{"name": t.Name, "unit": t.UnitID}
+		out[factKey{"_team", t.ID}] = map[string]any{"name": t.Name, "unit": t.UnitID, "unit_default": t.UnitDefault}
 	}
 	for _, m := range d.Members {
 		out[factKey{"_team_member", m.ID}] = map[string]any{"team": m.TeamID, "user": m.UserID}

@@ -25,31 +25,11 @@ func (p *Policy) Caller(user core.ID, cause core.Cause) (core.Caller, error) {
 	if u.Disabled {
 		return core.Caller{}, core.E(op, core.Unknown, "the account is disabled: ask an administrator")
 	}
-	c := core.Caller{User: user, Name: u.Name, Unit: u.UnitID, Below: p.Below(u.UnitID), Teams: slices.Clip(p.teams[user]), Roles: p.rolesOf(u)}
+	c := core.Caller{User: user, Name: u.Name, Unit: u.UnitID, Below: p.Below(u.UnitID), Teams: slices.Clip(p.teams[user])}
+	c.Roles, c.Bases = p.rolesOf(u)
 	p.callers.Store(user, c)
 	c.Cause = cause
 	return c, nil
-}
-
-// rolesOf returns the names of the roles that the user holds: directly, through a team, and inherited.
-func (p *Policy) rolesOf(u *User) []string {
-	var out []string
-	add := func(subject string) {
-		for _, a := range p.assigned[subject] {
-			if a.unit != "" && !p.within(u.UnitID, a.unit) {
-				continue
-			}
-			for _, i := range p.implied[a.role] {
-				out = append(out, p.names[i])
-			}
-		}
-	}
-	add(ofUser(u.ID))
-	for _, t := range p.teams[u.ID] {
-		add(ofTeam(t))
-	}
-	slices.Sort(out)
-	return slices.Clip(slices.Compact(out))
 }
 
 // Below returns the unit and every unit under it. The slice is shared: do not change it.
@@ -106,10 +86,15 @@ func (p *Policy) CheckGrant(c core.Caller, g Grant) error {
 		}
 		return core.E(op, err)
 	}
-	return p.mayGive(c, h)
+	var units []core.ID
+	if role, ok := p.roles[g.Role]; ok {
+		units = p.holders(role)
+	}
+	return p.mayGive(c, h, units)
 }
 
-func (p *Policy) mayGive(c core.Caller, h *held) error {
+// mayGive returns an error when the grant gives more than c holds, to holders for whom it counts from the units.
+func (p *Policy) mayGive(c core.Caller, h *held, units []core.ID) error {
 	const op = "authz.CheckGrant"
 	if h.Action != "" {
 		if p.May(c, h.Action) != nil {
@@ -121,15 +106,18 @@ func (p *Policy) mayGive(c core.Caller, h *held) error {
 		return nil
 	}
 	t := p.tables[h.Table]
-	give := term{h.Level, h.Condition}
 	mine := t.held(p.roleSet(c), h.Privilege)
 	if len(mine) == 0 {
 		return core.E(op, core.Denied, core.At{Table: h.Table}, h.String()+": you cannot give a privilege that you do not hold")
 	}
 	leak := "" // a column that the grant would give away
-	narrower := false
+	narrower, elsewhere := false, false
 	for _, m := range mine {
-		if !give.within(term{m.Level, m.Condition}) {
+		if m.Level < h.Level || m.Condition != "" && m.Condition != h.Condition {
+			continue
+		}
+		if !p.spans(c, m, h.Level, units) {
+			elsewhere = true
 			continue
 		}
 		if name := firstMissing(m.hidden, h.hidden); name != "" {
@@ -146,6 +134,9 @@ func (p *Policy) mayGive(c core.Caller, h *held) error {
 	}
 	if leak != "" {
 		return core.E(op, core.Denied, core.At{Table: h.Table, Column: leak}, h.String()+": you do not hold this column: hide it in the grant")
+	}
+	if elsewhere {
+		return core.E(op, core.Denied, core.At{Table: h.Table}, h.String()+": it would hold in a unit in which you do not hold it: choose a lower level, or another unit or role")
 	}
 	return core.E(op, core.Denied, core.At{Table: h.Table}, h.String()+": the grant reaches more rows than you do: choose a lower level, or your own condition")
 }
@@ -221,23 +212,55 @@ func (p *Policy) CheckRole(c core.Caller, role string) error {
 	if c.IsSystem() || p.roleSet(c).admin || slices.Contains(p.roleSet(c).roles, i) {
 		return nil
 	}
-	for _, j := range p.implied[i] {
+	return core.E(op, p.checkRole(c, i, nil))
+}
+
+// CheckAssign is [Policy.CheckRole] for a holder for whom the role counts from the unit: c holds what it grants there too.
+func (p *Policy) CheckAssign(c core.Caller, role string, unit core.ID) error {
+	const op = "authz.CheckAssign"
+	i, err := p.role(role)
+	if err != nil {
+		return core.E(op, err)
+	}
+	if c.IsSystem() || p.roleSet(c).admin {
+		return nil
+	}
+	return core.E(op, p.checkRole(c, i, []core.ID{unit}))
+}
+
+// CheckInclude returns an error when c must not have the role include another one: c may not hand that out to all who hold the
+// role. The role may be one that the policy does not know yet.
+func (p *Policy) CheckInclude(c core.Caller, role, from string) error {
+	if err := p.CheckRole(c, from); err != nil {
+		return err
+	}
+	i, ok := p.roles[role]
+	if !ok || c.IsSystem() || p.roleSet(c).admin {
+		return nil
+	}
+	return core.E("authz.CheckInclude", p.checkRole(c, p.roles[from], p.holders(i)))
+}
+
+// checkRole checks what the role grants, and those that it includes, for who counts from the units.
+func (p *Policy) checkRole(c core.Caller, role int, units []core.ID) error {
+	const op = "authz.checkRole"
+	for _, j := range p.implied[role] {
 		if j == p.admin {
-			return core.E(op, core.Denied, fmt.Sprintf("role %q: only an administrator can make administrators", role))
+			return core.E(op, core.Denied, fmt.Sprintf("role %q: only an administrator can make administrators", p.names[role]))
 		}
 		if err := p.CheckLimits(c, p.limits[j]); err != nil {
 			return core.E(op, err, fmt.Sprintf("role %q: %s", role, core.AsError(err).Msg))
 		}
 		for _, action := range slices.Sorted(maps.Keys(p.actions[j])) {
 			if p.May(c, action) != nil {
-				return core.E(op, core.Denied, fmt.Sprintf("role %q: it holds the right to %s, which you do not hold", role, action))
+				return core.E(op, core.Denied, fmt.Sprintf("role %q: it holds the right to %s, which you do not hold", p.names[role], action))
 			}
 		}
 		for _, name := range slices.Sorted(maps.Keys(p.tables)) {
 			if of := p.tables[name].grants[j]; of != nil {
 				for _, grants := range of {
 					for _, h := range grants {
-						if err := p.mayGive(c, h); err != nil {
+						if err := p.mayGive(c, h, units); err != nil {
 							return core.E(op, err)
 						}
 					}
@@ -259,8 +282,8 @@ func (p *Policy) CheckUser(c core.Caller, user core.ID) error {
 	if err := p.CheckUnit(c, u.UnitID); err != nil {
 		return core.E(op, err)
 	}
-	for _, a := range p.assigned[ofUser(user)] { // those that do not apply at present too
-		if err := p.CheckRole(c, p.names[a.role]); err != nil {
+	for _, a := range p.assigned[ofUser(user)] {
+		if err := p.CheckAssign(c, p.names[a.role], a.at(u.UnitID)); err != nil {
 			return core.E(op, err)
 		}
 	}
@@ -309,7 +332,7 @@ func (p *Policy) CheckTeam(c core.Caller, team core.ID) error {
 		return core.E(op, err)
 	}
 	for _, a := range p.assigned[ofTeam(team)] {
-		if err := p.CheckRole(c, p.names[a.role]); err != nil {
+		if err := p.CheckAssign(c, p.names[a.role], a.at(t.UnitID)); err != nil {
 			return core.E(op, err)
 		}
 	}

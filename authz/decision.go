@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -128,11 +129,13 @@ func (p *Policy) Explain(c core.Caller, table string, priv Privilege) []Grant {
 	return out
 }
 
-func (t *tablePolicy) held(s *roleSet, priv Privilege) []*held {
-	var out []*held
+func (t *tablePolicy) held(s *roleSet, priv Privilege) []holding {
+	var out []holding
 	for _, role := range s.roles {
 		if of := t.grants[role]; of != nil {
-			out = append(out, of[priv.index()]...)
+			for _, h := range of[priv.index()] {
+				out = append(out, holding{h, s.basis[role]})
+			}
 		}
 	}
 	return out
@@ -149,11 +152,11 @@ func (p *Policy) decide(s *roleSet, t *tablePolicy, priv Privilege) (*Decision, 
 	d := &Decision{table: t.Table, columns: map[string]column{}}
 	rows := union(grants)
 	var err error
-	if d.Rows, err = p.reach(t.Table, []terms{rows}); err != nil {
+	if d.Rows, err = p.reach(s, t.Table, []terms{rows}); err != nil {
 		return nil, err
 	}
 	shown := func(name string) terms {
-		return union(slices.DeleteFunc(slices.Clone(grants), func(h *held) bool { return h.hidden[name] }))
+		return union(slices.DeleteFunc(slices.Clone(grants), func(h holding) bool { return h.hidden[name] }))
 	}
 	for i := range t.Columns {
 		name := t.Columns[i].Name
@@ -173,7 +176,7 @@ func (p *Policy) decide(s *roleSet, t *tablePolicy, priv Privilege) (*Decision, 
 			continue
 		}
 		needs = slices.DeleteFunc(needs, func(n terms) bool { return slices.Equal(n, rows) })
-		guard, err := p.reach(t.Table, needs)
+		guard, err := p.reach(s, t.Table, needs)
 		if err != nil {
 			return nil, err
 		}
@@ -203,29 +206,31 @@ func (p *Policy) sees(s *roleSet, table string, columns ...string) bool {
 	}
 	grants := t.held(s, Read)
 	return !slices.ContainsFunc(append(columns, "id"), func(name string) bool {
-		return !slices.ContainsFunc(grants, func(h *held) bool { return !h.hidden[name] })
+		return !slices.ContainsFunc(grants, func(h holding) bool { return !h.hidden[name] })
 	})
 }
 
 // term is what one grant says about rows.
 type term struct {
 	level     Level
+	basis     int // that the level counts from; 0 too where it counts from nothing
 	condition string
 }
 
 // terms are alternatives, sorted, none within another.
 type terms []term
 
-func union(grants []*held) terms {
+func union(grants []holding) terms {
 	var out terms
 	for _, h := range grants {
-		out = append(out, term{h.Level, h.Condition})
+		t := term{h.Level, h.basis, h.Condition}
+		if t.level == Organization {
+			t.basis = 0
+		}
+		out = append(out, t)
 	}
 	slices.SortFunc(out, func(a, b term) int {
-		if a.level != b.level {
-			return int(b.level - a.level)
-		}
-		return strings.Compare(a.condition, b.condition) // none first
+		return cmp.Or(int(b.level-a.level), a.basis-b.basis, strings.Compare(a.condition, b.condition)) // no condition first
 	})
 	kept := out[:0]
 	for _, t := range out {
@@ -238,7 +243,7 @@ func union(grants []*held) terms {
 
 // within reports whether wide reaches every row that t reaches.
 func (t term) within(wide term) bool {
-	return t.level <= wide.level && (wide.condition == "" || wide.condition == t.condition)
+	return t.level <= wide.level && (t.basis == wide.basis || wide.level == Organization) && (wide.condition == "" || wide.condition == t.condition)
 }
 
 // source returns the terms as one expression, "" for every row. Each condition ends with a line of its own: it may end
@@ -246,9 +251,9 @@ func (t term) within(wide term) bool {
 func (ts terms) source() string {
 	var parts []string
 	for i := 0; i < len(ts); {
-		level := ts[i].level.source()
+		level := ts[i].level.source(ts[i].basis)
 		var conditions []string
-		for from := i; i < len(ts) && ts[i].level == ts[from].level; i++ {
+		for from := i; i < len(ts) && ts[i].level == ts[from].level && ts[i].basis == ts[from].basis; i++ {
 			conditions = append(conditions, ts[i].condition)
 		}
 		switch {
@@ -275,11 +280,11 @@ func anyOf(parts []string) string {
 }
 
 // reach compiles the rows that all of the unions reach; nil for every row.
-func (p *Policy) reach(t *core.Table, all []terms) (*rules.Expr, error) {
+func (p *Policy) reach(s *roleSet, t *core.Table, all []terms) (*rules.Expr, error) {
 	var parts []string
 	for _, ts := range all {
-		if s := ts.source(); s != "" && !slices.Contains(parts, s) {
-			parts = append(parts, s)
+		if src := ts.source(); src != "" && !slices.Contains(parts, src) {
+			parts = append(parts, src)
 		}
 	}
 	if len(parts) == 0 {
@@ -289,7 +294,7 @@ func (p *Policy) reach(t *core.Table, all []terms) (*rules.Expr, error) {
 	if len(parts) > 1 {
 		source = "(" + strings.Join(parts, "\n) && (") + "\n)"
 	}
-	x, err := p.compile(t, source)
+	x, err := p.compileFor(t, source, s.bases)
 	if err != nil { // each condition compiles by itself, so that together they are too much
 		return nil, core.E("authz.Decide", core.Denied, core.At{Table: t.Name}, "the conditions of your roles on this table are too long together: ask an administrator to shorten them", err)
 	}

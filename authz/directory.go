@@ -17,12 +17,13 @@ import (
 // Whoever calls them publishes the policy that follows, calls [Logins.Forget] after the commit, and checks before who
 // may do it, since nobody gives what they do not hold:
 //
-//	CreateUser, CreateUnit, CreateTeam   CheckUnit of the unit or the parent
+//	CreateUser                           CheckUnit of the unit, CheckTeam of its default team
+//	CreateUnit, CreateTeam               CheckUnit of the unit or the parent
 //	RenameUser, DisableUser, SetPassword CheckUser
-//	MoveUser, MoveUnit                   CheckUser or CheckUnit of what is moved, CheckUnit of where it goes
+//	MoveUser, MoveUnit                   CheckUser or CheckUnit of what is moved, CheckUnit of where it goes and CheckTeam of its default team
 //	AddMember, RemoveMember              CheckTeam and CheckUser
-//	AssignRole, UnassignRole             CheckRole, and CheckUser or CheckTeam
-//	InheritRole, DisinheritRole          CheckRole of both roles
+//	AssignRole, UnassignRole             CheckAssign, and CheckUser or CheckTeam
+//	InheritRole, DisinheritRole          CheckRole of the role, CheckInclude of both
 //	PutGrant, DropGrant                  CheckGrant, and CheckRole of the role
 //	DropRole                             CheckRole
 
@@ -63,7 +64,26 @@ func CreateUnit(tx *gorm.DB, name string, parent core.ID) (core.ID, error) {
 		return "", err
 	}
 	u := BusinessUnit{ID: core.NewID(), Name: name, ParentID: &parent}
-	return u.ID, tx.Create(&u).Error
+	if err := tx.Create(&u).Error; err != nil {
+		return "", err
+	}
+	team, err := defaultTeamName(tx, u.ID, name)
+	if err != nil {
+		return "", err
+	}
+	return u.ID, tx.Create(&Team{ID: u.ID, Name: team, UnitID: u.ID, UnitDefault: true}).Error
+}
+
+// defaultTeamName returns the name of the team of all users of a unit: that of the unit, if no other team has it.
+func defaultTeamName(tx *gorm.DB, unit core.ID, name string) (string, error) {
+	var n int64
+	if err := tx.Model(&Team{}).Where("name = ? AND id <> ?", name, unit).Count(&n).Error; err != nil {
+		return "", err
+	}
+	if n > 0 {
+		return name + " " + string(unit), nil
+	}
+	return name, nil
 }
 
 // MoveUnit puts a unit, with all that is below it, under another parent. The root stays where it is.
@@ -105,6 +125,13 @@ func RenameUnit(tx *gorm.DB, id core.ID, name string) error {
 	}
 	var u BusinessUnit
 	if err := need(tx, op, &u, id, "unit"); err != nil {
+		return err
+	}
+	team, err := defaultTeamName(tx, id, name)
+	if err != nil {
+		return err
+	}
+	if err := tx.Model(&Team{}).Where("id = ?", id).Update("name", team).Error; err != nil {
 		return err
 	}
 	return tx.Model(&u).Update("name", name).Error
@@ -217,7 +244,7 @@ func RenameUser(tx *gorm.DB, id core.ID, name, email string) error {
 	return changeUser(tx, op, id, map[string]any{"name": name, "email": email})
 }
 
-// MoveUser has the user work in another unit. Roles that are held in a unit only may end by that.
+// MoveUser has the user work in another unit. Roles that count from no unit of their own count from there from now on.
 func MoveUser(tx *gorm.DB, id, unit core.ID) error {
 	const op = "authz.MoveUser"
 	if err := need(tx, op, &BusinessUnit{}, unit, "unit"); err != nil {
@@ -284,8 +311,12 @@ func CreateTeam(tx *gorm.DB, name string, unit core.ID) (core.ID, error) {
 // AddMember puts the user in the team. To be in it already is no error.
 func AddMember(tx *gorm.DB, team, user core.ID) error {
 	const op = "authz.AddMember"
-	if err := need(tx, op, &Team{}, team, "team"); err != nil {
+	var t Team
+	if err := need(tx, op, &t, team, "team"); err != nil {
 		return err
+	}
+	if t.UnitDefault {
+		return core.E(op, core.Invalid, core.At{Table: "_team"}, "the members of this team are the users of its unit: choose another team")
 	}
 	if err := need(tx, op, &User{}, user, "user"); err != nil {
 		return err
@@ -331,7 +362,7 @@ func keepAdministrator(tx *gorm.DB, op string, change func() error) error {
 	return nil
 }
 
-// administrators counts the users who can sign in and hold the role everywhere.
+// administrators counts the users who can sign in and hold the role.
 func administrators(tx *gorm.DB) (int64, error) {
 	var graph []Rule
 	if err := tx.Where("ptype = 'g' AND v0 LIKE 'role:%'").Find(&graph).Error; err != nil {
@@ -347,8 +378,10 @@ func administrators(tx *gorm.DB) (int64, error) {
 	}
 	var n int64
 	err := tx.Raw(`SELECT count(*) FROM "_user" u WHERE NOT u.disabled AND (
-		EXISTS (SELECT 1 FROM "_policy" p WHERE p.ptype = 'g' AND p.v0 = 'user:' || CAST(u.id AS TEXT) AND p.v1 IN ? AND p.v2 = ?) OR
+		EXISTS (SELECT 1 FROM "_policy" p WHERE p.ptype = 'g' AND p.v0 = 'user:' || CAST(u.id AS TEXT) AND p.v1 IN ?) OR
 		EXISTS (SELECT 1 FROM "_team_member" m JOIN "_policy" p ON p.ptype = 'g' AND p.v0 = 'team:' || CAST(m.team_id AS TEXT)
-			WHERE m.user_id = u.id AND p.v1 IN ? AND p.v2 = ?))`, include, everywhere, include, everywhere).Scan(&n).Error
+			WHERE m.user_id = u.id AND p.v1 IN ?) OR
+		EXISTS (SELECT 1 FROM "_team" t JOIN "_policy" p ON p.ptype = 'g' AND p.v0 = 'team:' || CAST(t.id AS TEXT)
+			WHERE t.unit_default AND t.unit_id = u.unit_id AND p.v1 IN ?))`, include, include, include).Scan(&n).Error
 	return n, err
 }

@@ -146,11 +146,11 @@ func TestCaller(t *testing.T) {
 				t.Errorf("%+v, want unit %s, %d below, %d teams, roles %s", got, unit, below, teams, roles)
 			}
 		}
-		wants(c.ann, c.sales, 2, 0, "[clerk manager]")
-		wants(c.bob, c.west, 1, 1, "[clerk]")      // through the team, which holds it in sales and below
-		wants(c.cid, c.support, 1, 1, "[auditor]") // not in sales
+		wants(c.ann, c.sales, 2, 1, "[clerk manager]") // the team of the unit
+		wants(c.bob, c.west, 1, 2, "[clerk]")          // through the other team
+		wants(c.cid, c.support, 1, 2, "[auditor clerk]")
 		must(t, change(t, d, func(tx *gorm.DB) error { return MoveUser(tx, c.cid, c.west) }))
-		wants(c.cid, c.west, 1, 1, "[clerk]")
+		wants(c.cid, c.west, 1, 2, "[auditor clerk]")
 
 		must(t, change(t, d, func(tx *gorm.DB) error { return DisableUser(tx, c.ann, true) }))
 		_, err := policyOf(t, d).Caller(c.ann, core.Cause{})

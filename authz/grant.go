@@ -35,8 +35,32 @@ func (g Grant) String() string {
 // anyTable is what a rule of casbin has for a table when it grants an action; no table is called so.
 const anyTable = "*"
 
-// everywhere is the domain of a role that is held in every unit.
+// everywhere is the domain of a role that counts from the unit of its holder.
 const everywhere = "*"
+
+// apartDomain ends the domain of a role that a team holds for its own records only.
+const apartDomain = "/team"
+
+// placed returns the domain in which casbin keeps where a role counts from.
+func placed(unit core.ID, apart bool) string {
+	domain := everywhere
+	if unit != "" {
+		domain = string(unit)
+	}
+	if apart {
+		domain += apartDomain
+	}
+	return domain
+}
+
+// placeOf is the reverse of placed.
+func placeOf(domain string) (unit core.ID, apart bool) {
+	domain, apart = strings.CutSuffix(domain, apartDomain)
+	if domain == everywhere {
+		return "", apart
+	}
+	return core.ID(domain), apart
+}
 
 func ofRole(name string) string     { return "role:" + name }
 func ofUser(id core.ID) string      { return "user:" + string(id) }

@@ -46,17 +46,3 @@ func (l *Level) UnmarshalText(b []byte) (err error) {
 	*l, err = ParseLevel(string(b))
 	return err
 }
-
-// source returns the level as an expression over a user-owned table, "" for every row.
-func (l Level) source() string {
-	const own = "owner_id == caller.user || owner_id in caller.teams"
-	switch l {
-	case Own:
-		return own
-	case Unit:
-		return own + " || unit_id == caller.unit"
-	case UnitBelow:
-		return own + " || unit_id in caller.below"
-	}
-	return ""
-}

@@ -21,6 +21,14 @@ func (p *Policy) CheckOwner(table string, owner core.ID) error {
 	return nil
 }
 
+// CheckPlace returns an error when there is no such unit in which a record of the table could be.
+func (p *Policy) CheckPlace(table string, unit core.ID) error {
+	if t, ok := p.teamsByID[unit]; ok && t.UnitDefault { // each unit has one
+		return nil
+	}
+	return core.E("authz.CheckPlace", core.Invalid, core.At{Table: table, Column: "unit_id"}, fmt.Sprintf("there is no unit %s", unit))
+}
+
 // owner returns a user, or a team, as a caller with the roles that it holds.
 func (p *Policy) owner(id core.ID) (core.Caller, error) {
 	const op = "authz.owner"
@@ -33,7 +41,7 @@ func (p *Policy) owner(id core.ID) (core.Caller, error) {
 	if _, ok := p.teamsByID[id]; !ok {
 		return core.Caller{}, core.E(op, core.Invalid, fmt.Sprintf("there is no user or team %s", id))
 	}
-	c := core.Caller{User: id, Teams: []core.ID{id}}
+	c := core.Caller{User: id, Teams: []core.ID{id}} // where its roles count from does not tell whether it holds any
 	for _, a := range p.assigned[ofTeam(id)] {
 		for _, i := range p.implied[a.role] {
 			c.Roles = append(c.Roles, p.names[i])

@@ -69,8 +69,9 @@ type Policy struct {
 }
 
 type assigned struct {
-	role int
-	unit core.ID // "" for everywhere
+	role  int
+	unit  core.ID // that it counts from; "" for that of the holder
+	apart bool    // of a team: own are the records of the team only
 }
 
 // tablePolicy is what the roles hold on one table.
@@ -89,7 +90,10 @@ type held struct {
 	hidden map[string]bool
 }
 
-type exprKey struct{ table, source string }
+type exprKey struct {
+	table, source string
+	bases         int
+}
 
 // NewPolicy compiles the data. It refuses all of it when a grant names a table, a column or a role that is not there,
 // or has a condition that is no condition.
@@ -137,8 +141,14 @@ func (p *Policy) addDirectory(d *Data) {
 	for _, m := range d.Members {
 		p.teams[m.UserID] = append(p.teams[m.UserID], m.TeamID)
 	}
-	for _, teams := range p.teams {
+	for _, u := range d.Users {
+		if t := p.teamsByID[u.UnitID]; t != nil && t.UnitDefault {
+			p.teams[u.ID] = append(p.teams[u.ID], t.ID)
+		}
+	}
+	for id, teams := range p.teams {
 		slices.Sort(teams)
+		p.teams[id] = slices.Compact(teams)
 	}
 }
 
@@ -203,11 +213,8 @@ func (p *Policy) addRule(r *Rule) error {
 		if err != nil {
 			return err
 		}
-		unit := core.ID(r.V2)
-		if unit == everywhere {
-			unit = ""
-		}
-		p.assigned[r.V0] = append(p.assigned[r.V0], assigned{role, unit})
+		unit, apart := placeOf(r.V2)
+		p.assigned[r.V0] = append(p.assigned[r.V0], assigned{role, unit, apart})
 		return nil
 	}
 	g, err := grantOf(r.values())
@@ -329,11 +336,16 @@ func (p *Policy) compileOnce(t *core.Table, source string) (*rules.Expr, error) 
 
 // compile returns the expression over the table; each is compiled once and kept.
 func (p *Policy) compile(t *core.Table, source string) (*rules.Expr, error) {
-	key := exprKey{t.Name, source}
+	return p.compileFor(t, source, 0)
+}
+
+// compileFor is compile for callers with so many bases, which the expression may name.
+func (p *Policy) compileFor(t *core.Table, source string, bases int) (*rules.Expr, error) {
+	key := exprKey{t.Name, source, bases}
 	if x, ok := p.exprs.Load(key); ok {
 		return x.(*rules.Expr), nil
 	}
-	x, err := p.compileOnce(t, source)
+	x, err := rules.Compile(p.schema, t, source, rules.Options{Bases: bases})
 	if err != nil {
 		return nil, err
 	}
@@ -341,9 +353,11 @@ func (p *Policy) compile(t *core.Table, source string) (*rules.Expr, error) {
 	return first.(*rules.Expr), nil
 }
 
-// roleSet is what callers with the same roles share.
+// roleSet is what callers with the same roles share, whose roles fall apart into bases in the same way.
 type roleSet struct {
-	roles     []int // inherited ones included
+	roles     []int       // inherited ones included
+	basis     map[int]int // by role: see holding; none for 0
+	bases     int
 	admin     bool
 	actions   map[string]bool
 	limits    core.Limits
@@ -360,40 +374,69 @@ const maxRoleSets = 4096
 
 // roleSet returns the role set of c. It allocates nothing when one was asked for before.
 func (p *Policy) roleSet(c core.Caller) *roleSet {
-	var bits [128]byte
+	var bits [256]byte
+	n := (len(p.names) + 7) / 8
 	key := bits[:]
-	if n := (len(p.names) + 7) / 8; n <= len(bits) {
-		key = key[:n]
+	if size := n * (1 + len(c.Bases)); size <= len(bits) {
+		key = key[:size]
 	} else {
-		key = make([]byte, n)
+		key = make([]byte, size)
 	}
-	for _, name := range c.Roles {
-		if i, ok := p.roles[name]; ok {
-			key[i/8] |= 1 << (i % 8)
+	p.mark(key[:n], c.Roles)
+	for i := range c.Bases {
+		of := key[n*(i+1) : n*(i+2)]
+		p.mark(of, c.Bases[i].Roles)
+		for j := range of { // what is held elsewhere is not held here
+			key[j] &^= of[j]
 		}
 	}
 	if s, ok := (*p.sets.Load())[string(key)]; ok {
 		return s
 	}
-	return p.addRoleSet(string(key))
+	return p.addRoleSet(string(key), len(c.Bases))
 }
 
-func (p *Policy) addRoleSet(key string) *roleSet {
+// mark sets the bits of the roles.
+func (p *Policy) mark(bits []byte, names []string) {
+	for _, name := range names {
+		if i, ok := p.roles[name]; ok {
+			bits[i/8] |= 1 << (i % 8)
+		}
+	}
+}
+
+func (p *Policy) addRoleSet(key string, bases int) *roleSet {
 	p.adding.Lock()
 	defer p.adding.Unlock()
 	old := *p.sets.Load()
 	if s, ok := old[key]; ok {
 		return s
 	}
-	s := &roleSet{actions: map[string]bool{}, decisions: make([]atomic.Pointer[[privileges]atomic.Pointer[outcome]], len(p.tables))}
-	all := map[int]bool{}
-	for i := range p.names {
-		if key[i/8]&(1<<(i%8)) != 0 {
-			for _, j := range p.implied[i] {
-				all[j] = true
+	s := &roleSet{actions: map[string]bool{}, basis: map[int]int{}, bases: bases, decisions: make([]atomic.Pointer[[privileges]atomic.Pointer[outcome]], len(p.tables))}
+	n := (len(p.names) + 7) / 8
+	all, named := map[int]bool{}, map[int]bool{}
+	each := func(do func(role, basis int)) {
+		for basis := range bases + 1 {
+			for i := range p.names {
+				if key[n*basis+i/8]&(1<<(i%8)) != 0 {
+					do(i, basis)
+				}
 			}
 		}
 	}
+	each(func(role, basis int) {
+		named[role] = true
+		if basis > 0 {
+			s.basis[role] = basis
+		}
+	})
+	each(func(role, basis int) {
+		for _, j := range p.implied[role] {
+			if all[j] = true; !named[j] && basis > 0 {
+				s.basis[j] = basis
+			}
+		}
+	})
 	s.roles = slices.Sorted(maps.Keys(all))
 	s.admin = all[p.admin]
 	for _, i := range s.roles {

@@ -3,6 +3,7 @@ package authz
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -149,30 +150,37 @@ func TestCasbinAgrees(t *testing.T) {
 		}
 		assign := func(who string) {
 			for range rapid.IntRange(0, 2).Draw(t, "assignments") {
-				domain := everywhere
+				var unit core.ID
 				r := role.Draw(t, "assigned")
 				if rapid.Bool().Draw(t, "in a unit") {
-					domain = string(rapid.SampledFrom(units).Draw(t, "domain"))
+					unit = rapid.SampledFrom(units).Draw(t, "domain")
 				}
-				d.Rules = append(d.Rules, newRule("g", []string{who, ofRole(r), domain}))
+				apart := strings.HasPrefix(who, "team:") && rapid.Bool().Draw(t, "apart")
+				d.Rules = append(d.Rules, newRule("g", []string{who, ofRole(r), placed(unit, apart)}))
 			}
 		}
 		for i := range 3 {
-			d.Teams = append(d.Teams, Team{ID: id(2, i)})
+			d.Teams = append(d.Teams, Team{ID: id(2, i), UnitID: rapid.SampledFrom(units).Draw(t, "unit of the team")})
 			assign(ofTeam(id(2, i)))
+		}
+		for _, u := range units {
+			d.Teams = append(d.Teams, Team{ID: u, UnitID: u, UnitDefault: true})
+		}
+		if rapid.Bool().Draw(t, "default team") {
+			assign(ofTeam(rapid.SampledFrom(units).Draw(t, "whose")))
 		}
 		for i := range 3 {
 			d.Users = append(d.Users, User{ID: id(3, i), UnitID: rapid.SampledFrom(units).Draw(t, "unit")})
 			assign(ofUser(id(3, i)))
 			if rapid.Bool().Draw(t, "in a team") {
-				d.Members = append(d.Members, Member{UserID: id(3, i), TeamID: rapid.SampledFrom(d.Teams).Draw(t, "team").ID})
+				d.Members = append(d.Members, Member{UserID: id(3, i), TeamID: rapid.SampledFrom(d.Teams[:3]).Draw(t, "team").ID})
 			}
 		}
 		p, err := NewPolicy(s, set, d)
 		if err != nil {
 			t.Fatal(err)
 		}
-		oracle, err := newEnforcer(memory{rules: d.withMembers()}, p.within, nil)
+		oracle, err := newEnforcer(memory{rules: d.explicit()}, func(requested, domain string) bool { return requested == domain }, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -182,9 +190,13 @@ func TestCasbinAgrees(t *testing.T) {
 				t.Fatal(err)
 			}
 			agree := func(obj, act string, got error) {
-				want, err := oracle.Enforce(ofUser(u.ID), string(u.UnitID), obj, act)
-				if err != nil {
-					t.Fatal(err)
+				want := false
+				for _, unit := range units { // that a role counts from one of them is enough to hold it
+					ok, err := oracle.Enforce(ofUser(u.ID), string(unit), obj, act)
+					if err != nil {
+						t.Fatal(err)
+					}
+					want = want || ok
 				}
 				if (got == nil) != want {
 					t.Fatalf("user %s in %s, %s %s: casbin says %v, the policy %v; roles %v", u.ID, u.UnitID, act, obj, want, got, c.Roles)
@@ -202,22 +214,57 @@ func TestCasbinAgrees(t *testing.T) {
 			for _, a := range Actions {
 				agree(anyTable, a.Name, p.May(c, a.Name))
 			}
-			for _, name := range append([]string{Administrator}, roles...) {
-				var got []string
-				got, err = oracle.GetImplicitRolesForUser(ofUser(u.ID), string(u.UnitID))
-				if err != nil || slices.Contains(got, ofRole(name)) != c.HasRole(name) {
-					t.Fatalf("casbin resolves %v, the policy %v: %v", got, c.Roles, err)
+			for _, unit := range units {
+				got, err := oracle.GetImplicitRolesForUser(ofUser(u.ID), string(unit))
+				for _, name := range append([]string{Administrator}, roles...) {
+					if err != nil || slices.Contains(got, ofRole(name)) != slices.Contains(from(c, name), unit) {
+						t.Fatalf("in %s casbin resolves %v, the policy %v: %v", unit, got, c, err)
+					}
 				}
 			}
 		}
 	})
 }
 
-// withMembers returns the rules and the membership of teams in casbin's form.
-func (d *Data) withMembers() []Rule {
-	out := slices.Clone(d.Rules)
+// from returns the units that a role of the caller counts from.
+func from(c core.Caller, role string) []core.ID {
+	for _, b := range c.Bases {
+		if slices.Contains(b.Roles, role) {
+			return b.Units
+		}
+	}
+	if c.HasRole(role) {
+		return []core.ID{c.Unit}
+	}
+	return nil
+}
+
+// explicit returns the rules and the membership of teams in casbin's form, with the unit that each assignment counts from.
+func (d *Data) explicit() (out []Rule) {
+	home := map[string]core.ID{}
+	for _, u := range d.Users {
+		home[ofUser(u.ID)] = u.UnitID
+	}
+	for _, t := range d.Teams {
+		home[ofTeam(t.ID)] = t.UnitID
+		for _, u := range d.Users {
+			if t.UnitDefault && u.UnitID == t.UnitID {
+				out = append(out, newRule("g", []string{ofUser(u.ID), ofTeam(t.ID), everywhere}))
+			}
+		}
+	}
 	for _, m := range d.Members {
 		out = append(out, newRule("g", []string{ofUser(m.UserID), ofTeam(m.TeamID), everywhere}))
+	}
+	for _, r := range d.Rules {
+		if unit, of := home[r.V0]; of && r.Ptype == "g" {
+			named, _ := placeOf(r.V2)
+			if named != "" {
+				unit = named
+			}
+			r = newRule("g", []string{r.V0, r.V1, string(unit)})
+		}
+		out = append(out, r)
 	}
 	return out
 }

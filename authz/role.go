@@ -69,10 +69,11 @@ func needRole(tx *gorm.DB, op, name string) error {
 
 // Assignment gives a role to a user, or to all members of a team.
 type Assignment struct {
-	User core.ID // one of the two
-	Team core.ID
-	Role string
-	Unit core.ID // the role is held while the user works in this unit or below it; everywhere when empty
+	User  core.ID // one of the two
+	Team  core.ID
+	Role  string
+	Unit  core.ID // that the levels unit and unit_and_below count from; that of the user or the team when empty
+	Apart bool    // of a team: the level own is about the records of the team only, and not about those of its members too
 }
 
 // rule checks the assignment and returns it as casbin keeps it.
@@ -83,7 +84,7 @@ func (a Assignment) rule(tx *gorm.DB, op string) ([]string, error) {
 	if err := needRole(tx, op, a.Role); err != nil {
 		return nil, err
 	}
-	who, domain := ofUser(a.User), everywhere
+	who := ofUser(a.User)
 	var err error
 	if a.User != "" {
 		err = need(tx, op, &User{}, a.User, "user")
@@ -92,17 +93,19 @@ func (a Assignment) rule(tx *gorm.DB, op string) ([]string, error) {
 		err = need(tx, op, &Team{}, a.Team, "team")
 	}
 	if err == nil && a.Unit != "" {
-		domain = string(a.Unit)
 		err = need(tx, op, &BusinessUnit{}, a.Unit, "unit")
 	}
-	return []string{who, ofRole(a.Role), domain}, err
+	if err == nil && a.Apart && a.Team == "" {
+		err = core.E(op, core.Invalid, "only a team holds a role for its own records: leave out inherit, or name a team")
+	}
+	return []string{who, ofRole(a.Role), placed(a.Unit, a.Apart)}, err
 }
 
 // AssignRole gives the role. To hold it already is no error.
 func AssignRole(tx *gorm.DB, a Assignment) error {
 	const op = "authz.AssignRole"
 	if a.Role == Administrator && a.Unit != "" {
-		return core.E(op, core.Invalid, "an administrator is one everywhere: leave out the unit")
+		return core.E(op, core.Invalid, "an administrator reaches everything: leave out the unit")
 	}
 	rule, err := a.rule(tx, op)
 	if err != nil {
@@ -110,6 +113,10 @@ func AssignRole(tx *gorm.DB, a Assignment) error {
 	}
 	e, err := newEnforcer(&adapter{tx: tx}, nil, Rule{Ptype: "g", V0: rule[0]})
 	if err != nil {
+		return err
+	}
+	other := []string{rule[0], rule[1], placed(a.Unit, !a.Apart)}
+	if _, err := e.RemoveGroupingPolicy(other); err != nil { // of two answers to what is own, the last one holds
 		return err
 	}
 	_, err = e.AddGroupingPolicy(rule)

@@ -40,9 +40,10 @@ type account struct {
 
 // Team owns records together. Its roles are those of its members too.
 type Team struct {
-	ID     core.ID `gorm:"primaryKey"`
-	Name   string
-	UnitID core.ID
+	ID          core.ID `gorm:"primaryKey"`
+	Name        string
+	UnitID      core.ID
+	UnitDefault bool // all users of the unit are its members; its id is that of the unit
 }
 
 // Member says that a user is in a team.
@@ -66,7 +67,7 @@ type Rule struct {
 	Ptype string
 	V0    string // p, g: who, such as "role:sales" or "user:0190..."
 	V1    string // p: table, or "*" for an action; g: the role
-	V2    string // p: privilege or action; g: the unit in which the role is held, "*" for everywhere
+	V2    string // p: privilege or action; g: the unit that the role counts from, "*" for that of its holder; see placed
 	V3    string // p: level
 	V4    string // p: condition
 	V5    string // p: hidden columns, a JSON list
@@ -149,7 +150,8 @@ func Tables() []core.Table {
 			core.Column{Name: "created_at", Kind: core.Timestamp, Required: true},
 			core.Column{Name: "changed_at", Kind: core.Timestamp, Required: true}),
 		table("_team", "Team", "Groups of users that own records and hold roles together.",
-			name, lookup("unit_id", "_unit", "teams")),
+			name, lookup("unit_id", "_unit", "teams"),
+			core.Column{Name: "unit_default", Kind: core.Boolean, Required: true, Doc: "Whether it is the team of all users of its unit, who are its members without saying so."}),
 		table("_team_member", "Team member", "Who is in which team.",
 			lookup("team_id", "_team", "members"), lookup("user_id", "_user", "memberships")),
 		table("_role", "Role", "Named sets of rights.",

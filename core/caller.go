@@ -15,6 +15,7 @@ type Caller struct {
 	Below  []ID     // Unit and every unit under it
 	Teams  []ID     // the teams of User
 	Roles  []string // every role held directly or through a team, inherited ones included
+	Bases  []Basis  // where roles are held that do not count from Unit and Teams
 	Behalf ID       // the user who really sits at the keyboard, when somebody acts on behalf of User
 	Cause  Cause    // why the caller acts
 	Scope  *Scope   // what is left of the rights, when that is less than the roles give; nil for all of them
@@ -26,6 +27,14 @@ type Caller struct {
 type Login struct {
 	Kind string // session, key, token
 	ID   ID     // of the session or the key
+}
+
+// Basis is what some roles of a caller count from, in place of his own unit and teams.
+type Basis struct {
+	Roles  []string // of those of the caller; a role is in one basis at most
+	Owners []ID     // whose records are his own
+	Units  []ID
+	Below  []ID // Units, and every unit under them
 }
 
 // Cause says what made a change happen, so that history can tell and loops can end.
@@ -60,7 +69,11 @@ func (c Caller) HasRole(role string) bool { return slices.Contains(c.Roles, role
 // what name may differ.
 func (c Caller) Alike(o Caller) bool {
 	return c.system == o.system && c.User == o.User && c.Unit == o.Unit && c.Scope.alike(o.Scope) &&
-		same(c.Below, o.Below) && same(c.Teams, o.Teams) && same(c.Roles, o.Roles)
+		same(c.Below, o.Below) && same(c.Teams, o.Teams) && same(c.Roles, o.Roles) && slices.EqualFunc(c.Bases, o.Bases, Basis.alike)
+}
+
+func (s Basis) alike(o Basis) bool {
+	return same(s.Roles, o.Roles) && same(s.Owners, o.Owners) && same(s.Units, o.Units) && same(s.Below, o.Below)
 }
 
 // same compares two lists, which are mostly one.

@@ -121,7 +121,7 @@ func (b *builder) nestInserts(r *rows) {
 
 // writable reports whether the API has the column as an input.
 func writable(c *core.Column) bool {
-	return !c.Calculated() && c.Kind != core.Autonumber && !c.Kept() && (!c.System || c.Name == "id" || c.Name == "owner_id")
+	return !c.Calculated() && c.Kind != core.Autonumber && !c.Kept() && (!c.System || c.Name == "id" || c.Name == "owner_id" || c.Name == "unit_id")
 }
 
 // declareWrites declares the mutations of a table.

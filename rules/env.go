@@ -97,7 +97,7 @@ func tableEnv(s *core.Schema, t *core.Table, o Options) (language, error) {
 	if o.Old {
 		vars = append(vars, ruleWords(o)...)
 	}
-	env, err := base.Extend(vars...)
+	env, err := base.Extend(append(vars, basisVariables(o.Bases)...)...)
 	return language{env, s}, err
 }
 

@@ -18,6 +18,8 @@ type Options struct {
 
 	// Unchanged says, with Old, that the record before the change is the record itself: such an expression can be printed.
 	Unchanged bool
+
+	Bases int // how many bases of the caller may be named: see [BasisList]
 }
 
 // Expr is a checked expression over the records of one table. It is safe for concurrent use.
@@ -66,7 +68,7 @@ func compile(env language, t *core.Table, source string, o Options) (_ *Expr, er
 		return nil, core.E(op, core.Invalid, at, "the expression is empty")
 	}
 	e := &Expr{Source: source, table: t, overloads: map[int64]*Overload{}, constants: map[int64]func() (cel.Program, error){}}
-	if err := e.check(env.Env, &names{schema: env.schema, table: t, old: o.Old}); err != nil {
+	if err := e.check(env.Env, &names{schema: env.schema, table: t, old: o.Old, bases: o.Bases}); err != nil {
 		return nil, core.E(op, at, err)
 	}
 	if err := settle(e.ast); err != nil {
@@ -201,6 +203,9 @@ func (in *row) ResolveName(name string) (any, bool) {
 		return types.Timestamp{Time: in.now()}, true
 	case todayName:
 		return types.Timestamp{Time: midnight(in.now())}, true
+	}
+	if list, ok := ofBasis(in.caller, name); ok {
+		return newIDList(list), true
 	}
 	return nil, false
 }

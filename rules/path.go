@@ -82,6 +82,7 @@ type names struct {
 	schema *core.Schema // nil where no relation is reached
 	table  *core.Table
 	old    bool    // there is a record before the change
+	bases  int     // how many there are of the caller
 	locals []local // the innermost last
 }
 

@@ -91,4 +91,6 @@ var assignInput = []core.Column{
 	required(text("role", "The role.")),
 	text("user", "The e-mail address or id of a user; or"),
 	text("team", "the name or id of a team."),
+	text("unit", "The name or id of the unit that the levels unit and unit_and_below count from; that of the user or the team when left out."),
+	text("inherit", "Of a team: member (the default), the level own is about the records of its members and their teams too; or team, about those of the team only."),
 }

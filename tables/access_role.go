@@ -123,7 +123,7 @@ func (a access) putSpec(ctx context.Context, tx *Tx, g *gorm.DB, spec roleSpec) 
 			}
 		}
 		for _, from := range spec.Inherits {
-			if err := tx.snap.Policy.CheckRole(core.CallerFrom(ctx), from); err != nil {
+			if err := tx.snap.Policy.CheckInclude(core.CallerFrom(ctx), spec.Name, from); err != nil {
 				return err
 			}
 			if err := authz.InheritRole(g, spec.Name, from); err != nil {

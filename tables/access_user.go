@@ -1,6 +1,7 @@
 package tables
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -13,31 +14,52 @@ import (
 
 func (a access) assign(name, doc string, do func(*gorm.DB, authz.Assignment) error) core.Action {
 	return a.action(name, doc, assignInput, roleOutput, core.Record{"role": "support", "user": "ann@example.com"}, func(ctx context.Context, tx *Tx, g *gorm.DB, c core.Call) (core.Record, error) {
-		if err := tx.snap.Policy.CheckRole(core.CallerFrom(ctx), c.Text("role")); err != nil {
+		caller := core.CallerFrom(ctx)
+		if err := tx.snap.Policy.CheckRole(caller, c.Text("role")); err != nil { // before a word about who there is
 			return nil, err
 		}
-		as := authz.Assignment{Role: c.Text("role")}
-		var err error
-		switch {
-		case c.Text("user") != "" && c.Text("team") != "", c.Text("user") == "" && c.Text("team") == "":
-			return nil, core.E("tables."+name, core.Invalid, "name either a user or a team")
-		case c.Text("user") != "":
-			as.User, err = tx.user(c.Text("user"))
-		default:
-			as.Team, err = tx.team(c.Text("team"))
-		}
-		if err == nil {
-			err = tx.snap.Policy.CheckUnit(core.CallerFrom(ctx), tx.snap.owners[as.User+as.Team])
-		}
+		as, err := tx.assignment(c)
 		if err != nil {
+			return nil, core.E("tables."+name, err)
+		}
+		home := tx.snap.owners[as.User+as.Team]
+		if err := tx.snap.Policy.CheckUnit(caller, home); err != nil {
+			return nil, err
+		}
+		if err := tx.snap.Policy.CheckAssign(caller, as.Role, cmp.Or(as.Unit, home)); err != nil {
 			return nil, err
 		}
 		return core.Record{"role": as.Role}, do(g, as)
 	})
 }
 
+// assignment reads the arguments of assign_role and unassign_role.
+func (tx *Tx) assignment(c core.Call) (as authz.Assignment, err error) {
+	const op = "tables.assignment"
+	as.Role = c.Text("role")
+	switch inherit := c.Text("inherit"); inherit {
+	case "", "member":
+	case "team":
+		as.Apart = true
+	default:
+		return as, core.E(op, core.Invalid, core.At{Column: "inherit"}, fmt.Sprintf("%q is neither member nor team", inherit))
+	}
+	switch user, team := c.Text("user"), c.Text("team"); {
+	case (user == "") == (team == ""):
+		return as, core.E(op, core.Invalid, "name either a user or a team")
+	case user != "":
+		as.User, err = tx.user(user)
+	default:
+		as.Team, err = tx.team(team)
+	}
+	if err == nil && c.Text("unit") != "" {
+		as.Unit, err = tx.unit(c.Text("unit"))
+	}
+	return as, err
+}
+
 func (a access) assignRole() core.Action {
-	return a.assign("assign_role", "Gives a role to a user or a team.", authz.AssignRole)
+	return a.assign("assign_role", "Gives a role to a user or a team, to hold in his unit or in another one. Several units of one role add up.", authz.AssignRole)
 }
 
 func (a access) unassignRole() core.Action {
@@ -121,13 +143,16 @@ func (a access) newUser(ctx context.Context, tx *Tx, g *gorm.DB, c core.Call, ha
 	if err := tx.snap.Policy.CheckUnit(caller, unit); err != nil {
 		return nil, err
 	}
+	if err := tx.snap.Policy.CheckTeam(caller, unit); err != nil { // he is in the team of the unit
+		return nil, err
+	}
 	id, err := authz.CreateUser(g, authz.NewUser{Name: c.Text("name"), Email: c.Text("email"), Unit: unit, Kind: c.Text("kind"), Password: hash})
 	if err != nil {
 		return nil, err
 	}
 	roles, _ := c.In["roles"].([]any)
 	for _, r := range roles {
-		if err := tx.snap.Policy.CheckRole(caller, r.(string)); err != nil {
+		if err := tx.snap.Policy.CheckAssign(caller, r.(string), unit); err != nil {
 			return nil, err
 		}
 		if err := authz.AssignRole(g, authz.Assignment{User: id, Role: r.(string)}); err != nil {

@@ -41,17 +41,42 @@ func (w *writer) mayAssign() error {
 		return nil
 	}
 	if _, err := w.tx.snap.Policy.Decide(w.caller, w.table.Name, authz.Assign); err != nil {
-		return core.E("tables.mayAssign", core.Denied, w.at("owner_id"), "to give a record to another owner you need the privilege assign on "+w.table.Name+": leave owner_id out, or ask an administrator for it")
+		return core.E("tables.mayAssign", core.Denied, w.at("owner_id"), "to give a record to another owner or unit you need the privilege assign on "+w.table.Name+": leave them out, or ask an administrator for it")
 	}
 	return nil
 }
 
-// assigned checks that the caller may give the record to the owner that it gets, and that he can be one. It returns the record as
-// it would be if it stayed with whom it was, as which it must be in reach of the write: to leave is the purpose of giving it away.
+// follows puts a record that gets another owner into his unit, unless the change names a unit.
+func (w *writer) follows(in input, old, next core.Record) error {
+	if !w.table.Owned() || next["owner_id"] == old["owner_id"] && next["unit_id"] == old["unit_id"] {
+		return nil
+	}
+	if err := w.mayAssign(); err != nil { // before a word about who there is
+		return err
+	}
+	if in.values["unit_id"] != nil {
+		return nil
+	}
+	return w.place(next)
+}
+
+// placed reports whether the unit of the record is not simply that of its owner.
+func (w *writer) placed(before, after core.Record) bool {
+	owner, _ := after["owner_id"].(string)
+	natural, ok := w.tx.snap.owners[core.ID(owner)]
+	return (before == nil || before["unit_id"] != after["unit_id"]) && (!ok && before != nil || ok && after["unit_id"] != string(natural))
+}
+
+// assigned checks that the caller may give the record to the owner and the unit that it gets, and that they can have it. It returns
+// the record as it would be if it stayed with whom it was, as which it must be in reach of the write: to leave is the purpose of
+// giving it away. A unit other than that of the owner must be in reach of assign too.
 func (w *writer) assigned(before, after core.Record) (kept core.Record, err error) {
-	const op = "tables.assigned"
+	moved := false
+	if w.table.Owned() && !w.defined {
+		moved = w.placed(before, after)
+	}
 	switch {
-	case !w.table.Owned(), w.defined, before == nil && w.owns(after["owner_id"]):
+	case !w.table.Owned(), w.defined, before == nil && w.owns(after["owner_id"]) && !moved:
 		return after, nil
 	case before != nil && before["owner_id"] == after["owner_id"] && before["unit_id"] == after["unit_id"]:
 		return after, nil
@@ -64,22 +89,42 @@ func (w *writer) assigned(before, after core.Record) (kept core.Record, err erro
 		kept["owner_id"], kept["unit_id"] = string(w.caller.User), string(w.caller.Unit)
 		was = kept
 	}
-	may, err := w.tx.snap.Policy.Decide(w.caller, w.table.Name, authz.Assign)
-	if err != nil {
-		return nil, w.mayAssign()
+	if err := w.mayAssign(); err != nil || w.caller.IsSystem() {
+		return kept, err
 	}
-	if may.Rows != nil {
-		ok, err := w.holds(may.Rows, was)
-		if err != nil {
+	if err := w.assigns(was, "owner_id"); err != nil {
+		return nil, err
+	}
+	if moved {
+		there := maps.Clone(after)
+		there["owner_id"] = nil // whom it belongs to says nothing about the unit
+		if err := w.assigns(there, "unit_id"); err != nil {
 			return nil, err
 		}
-		if !ok {
-			return nil, core.E(op, core.Denied, w.at("owner_id"), "your privilege assign on "+w.table.Name+" does not reach this record: leave owner_id out, or ask an administrator")
+		unit, _ := after["unit_id"].(string)
+		if err := w.tx.snap.Policy.CheckPlace(w.table.Name, core.ID(unit)); err != nil {
+			return nil, err
 		}
 	}
-	if w.caller.IsSystem() {
+	if before != nil && before["owner_id"] == after["owner_id"] || w.owns(after["owner_id"]) && before == nil {
 		return kept, nil
 	}
 	owner, _ := after["owner_id"].(string)
 	return kept, w.tx.snap.Policy.CheckOwner(w.table.Name, core.ID(owner))
+}
+
+// assigns checks that the caller's assign reaches the record.
+func (w *writer) assigns(r core.Record, column string) error {
+	may, err := w.tx.snap.Policy.Decide(w.caller, w.table.Name, authz.Assign)
+	if err != nil || may.Rows == nil {
+		return err
+	}
+	ok, err := w.holds(may.Rows, r)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return core.E("tables.assigns", core.Denied, w.at(column), "your privilege assign on "+w.table.Name+" does not reach "+map[string]string{"owner_id": "this record", "unit_id": "this unit"}[column]+": leave "+column+" out, or ask an administrator")
+	}
+	return nil
 }

@@ -33,10 +33,12 @@ func TestAttackA22(t *testing.T) {
 			{Table: "product", Privilege: authz.Update, Level: authz.Organization, Condition: "stock < 5"},
 			{Table: "product", Privilege: authz.Assign, Level: authz.Organization, Condition: "stock < 3"},
 		}, grant("product", authz.Organization, nil, authz.Read, authz.Create))...)
+		role(t, s, "all", grant("product", authz.Organization, nil, authz.Read, authz.Update, authz.Assign)...)
 		role(t, s, "idle")
 		ann, lead, eve := person(t, s, "ann", west, "seller"), person(t, s, "lead", west, "lead"), person(t, s, "eve", east, "seller")
 		taker, cheap := person(t, s, "taker", west, "taker"), person(t, s, "cheap", west, "cheap")
 		user := func(ctx context.Context) string { return string(core.CallerFrom(ctx).User) }
+		wide, all := person(t, s, "wide", west), person(t, s, "all", west, "all")
 		idle, gone := person(t, s, "idle", west, "idle"), person(t, s, "gone", west, "seller")
 		var team, mute core.ID
 		administer(t, s, func(g *gorm.DB) (err error) {
@@ -49,8 +51,14 @@ func TestAttackA22(t *testing.T) {
 			if mute, err = authz.CreateTeam(g, "mute", east); err != nil {
 				return err
 			}
+			for _, unit := range []core.ID{west, east} {
+				if err := authz.AssignRole(g, authz.Assignment{User: core.CallerFrom(wide).User, Role: "lead", Unit: unit}); err != nil {
+					return err
+				}
+			}
 			return authz.AssignRole(g, authz.Assignment{Team: team, Role: "seller"})
 		})
+		wide, all = as(t, s, core.CallerFrom(wide).User), as(t, s, core.CallerFrom(all).User)
 		ann, lead, taker, cheap = as(t, s, core.CallerFrom(ann).User), as(t, s, core.CallerFrom(lead).User), as(t, s, core.CallerFrom(taker).User), as(t, s, core.CallerFrom(cheap).User)
 		const unseen = "" // nothing is changed, as if there were no such record
 		for _, c := range []struct {
@@ -72,6 +80,13 @@ func TestAttackA22(t *testing.T) {
 			{name: "to a disabled user", who: lead, of: ann, set: core.Record{"owner_id": user(gone)}, denied: []string{"disabled"}},
 			{name: "from another unit", who: lead, of: eve, set: core.Record{"owner_id": user(lead)}, none: true},
 			{name: "what one may update, and not assign", who: taker, of: eve, set: core.Record{"owner_id": user(taker)}, denied: []string{"your privilege assign on product does not reach this record"}},
+			{name: "to another unit without assign", who: ann, of: ann, set: core.Record{"unit_id": string(east)}, denied: []string{"you need the privilege assign on product"}},
+			{name: "to a unit out of reach of assign", who: lead, of: ann, set: core.Record{"unit_id": string(east)}, denied: []string{"product.unit_id", "does not reach this unit"}},
+			{name: "and one's own record", who: taker, of: taker, set: core.Record{"unit_id": string(east)}, denied: []string{"product.unit_id", "does not reach this unit"}},
+			{name: "to an own unit", who: wide, of: ann, set: core.Record{"unit_id": string(east)}},
+			{name: "to an own unit, with another owner", who: wide, of: eve, set: core.Record{"unit_id": string(east), "owner_id": user(ann)}},
+			{name: "to a unit that is not there", who: wide, of: ann, set: core.Record{"unit_id": string(core.NewID())}, denied: []string{"does not reach this unit"}},
+			{name: "a unit of a table that is not there", who: all, of: ann, set: core.Record{"unit_id": string(core.NewID())}, denied: []string{"there is no unit"}},
 			{name: "a condition, from within", who: cheap, of: ann, stock: 4, set: core.Record{"stock": 9}, denied: []string{"out of your reach to update"}},
 			{name: "a condition, from outside", who: cheap, of: ann, stock: 9, set: core.Record{"stock": 1}, none: true},
 			{name: "the condition of assign is of the record as it was", who: cheap, of: ann, stock: 4, set: core.Record{"stock": 1, "owner_id": user(eve)}, denied: []string{"does not reach this record"}},
@@ -95,7 +110,7 @@ func TestAttackA22(t *testing.T) {
 				}
 			case c.none && (err != nil || res.Affected() != 0 || !equalRecords(before, after)):
 				t.Errorf("%s: %+v %v", c.name, res, err)
-			case !c.none && (err != nil || after["owner_id"] != c.set["owner_id"] || after["unit_id"] == before["unit_id"] && c.set["owner_id"] != nil):
+			case !c.none && (err != nil || !keeps(after, c.set) || c.set["unit_id"] == nil && after["unit_id"] != string(s.Snapshot().owners[core.ID(after["owner_id"].(string))])):
 				t.Errorf("%s: %v %v", c.name, after, err)
 			}
 		}
@@ -124,6 +139,16 @@ func TestAttackA22(t *testing.T) {
 	})
 }
 
+// keeps reports whether the record has the values.
+func keeps(r, values core.Record) bool {
+	for name, v := range values {
+		if name != "stock" && !equal(r[name], v) {
+			return false
+		}
+	}
+	return true
+}
+
 // equalRecords compares all values of two records.
 func equalRecords(a, b core.Record) bool {
 	for name := range a {
@@ -132,4 +157,105 @@ func equalRecords(a, b core.Record) bool {
 		}
 	}
 	return len(a) == len(b)
+}
+
+// TestBasis is about levels that count from the units of assignments, and from the records of a team only.
+func TestBasis(t *testing.T) {
+	each(t, func(t *testing.T, s *Store) {
+		define(t, s, shop()...)
+		west := unit(t, s, "West", core.RootUnit)
+		city, east := unit(t, s, "City", west), unit(t, s, "East", core.RootUnit)
+		role(t, s, "unit", grant("product", authz.Unit, nil, authz.Read)...)
+		role(t, s, "below", grant("product", authz.UnitBelow, nil, authz.Read)...)
+		role(t, s, "own", grant("product", authz.Own, nil, authz.Read, authz.Create)...)
+		role(t, s, "sub")
+		places := map[string]core.ID{"west": west, "city": city, "east": east}
+		for _, name := range []string{"west", "city", "east"} {
+			must(t, insertIn(root(t), s, name, core.SystemID, places[name]))
+		}
+		n := 0
+		for _, c := range []struct {
+			name  string
+			give  func(user, team core.ID) []authz.Assignment
+			reads []string
+		}{
+			{"from the unit of the user", func(u, _ core.ID) []authz.Assignment { return []authz.Assignment{{User: u, Role: "unit"}} }, []string{"mine", "team", "west"}},
+			{"from another unit", func(u, _ core.ID) []authz.Assignment { return []authz.Assignment{{User: u, Role: "unit", Unit: east}} }, []string{"east", "mine", "team"}},
+			{"from two", func(u, _ core.ID) []authz.Assignment {
+				return []authz.Assignment{{User: u, Role: "unit", Unit: east}, {User: u, Role: "unit", Unit: city}}
+			}, []string{"city", "east", "mine", "team"}},
+			{"two roles, each from its unit", func(u, _ core.ID) []authz.Assignment {
+				return []authz.Assignment{{User: u, Role: "unit", Unit: east}, {User: u, Role: "below"}}
+			}, []string{"city", "east", "mine", "team", "west"}},
+			{"below another unit", func(u, _ core.ID) []authz.Assignment { return []authz.Assignment{{User: u, Role: "below", Unit: city}} }, []string{"city", "mine", "team"}},
+			{"by an included role", func(u, _ core.ID) []authz.Assignment { return []authz.Assignment{{User: u, Role: "sub", Unit: city}} }, []string{"city", "mine", "team"}},
+			{"from the unit of the team", func(_, team core.ID) []authz.Assignment { return []authz.Assignment{{Team: team, Role: "unit"}} }, []string{"east", "mine", "team"}},
+			{"of the team's default", func(_, _ core.ID) []authz.Assignment { return []authz.Assignment{{Team: west, Role: "unit"}} }, []string{"mine", "team", "west"}},
+			{"own, for the members", func(_, team core.ID) []authz.Assignment { return []authz.Assignment{{Team: team, Role: "own"}} }, []string{"mine", "team"}},
+			{"own, of the team only", func(_, team core.ID) []authz.Assignment {
+				return []authz.Assignment{{Team: team, Role: "own", Apart: true}}
+			}, []string{"team"}},
+			{"own, both ways", func(u, team core.ID) []authz.Assignment {
+				return []authz.Assignment{{Team: team, Role: "own", Apart: true}, {User: u, Role: "own"}}
+			}, []string{"mine", "team"}},
+		} {
+			n++
+			user := core.CallerFrom(person(t, s, fmt.Sprint("p", n), west)).User
+			var team core.ID
+			var given []authz.Assignment
+			administer(t, s, func(g *gorm.DB) (err error) {
+				if n == 1 {
+					if err := authz.InheritRole(g, "sub", "unit"); err != nil {
+						return err
+					}
+				}
+				if team, err = authz.CreateTeam(g, fmt.Sprint("t", n), east); err != nil {
+					return err
+				}
+				if err := authz.AddMember(g, team, user); err != nil {
+					return err
+				}
+				given = c.give(user, team)
+				for _, a := range given {
+					if err := authz.AssignRole(g, a); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			must(t, insertIn(root(t), s, "mine", user, ""))
+			must(t, insertIn(root(t), s, "team", team, ""))
+			var got []string
+			for r, err := range s.Scan(as(t, s, user), s.Snapshot(), Query{Table: "product"}) {
+				must(t, err)
+				got = append(got, r["title"].(string))
+			}
+			slices.Sort(got)
+			if !slices.Equal(got, c.reads) {
+				t.Errorf("%s: reads %v, want %v", c.name, got, c.reads)
+			}
+			administer(t, s, func(g *gorm.DB) error {
+				for _, a := range given {
+					if err := authz.UnassignRole(g, a); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			must(t, write(root(t), s, func(tx *Tx) error {
+				_, err := tx.Delete(root(t), Remove{Table: "product", Where: Compare{Column: "title", Op: In, Value: []any{"mine", "team"}}})
+				return err
+			}))
+		}
+	})
+}
+
+// insertIn makes a product of an owner in a unit.
+func insertIn(ctx context.Context, s *Store, title string, owner, unit core.ID) error {
+	r := core.Record{"title": title, "owner_id": string(owner)}
+	if unit != "" {
+		r["unit_id"] = string(unit)
+	}
+	_, err := insert(ctx, s, "product", r)
+	return err
 }

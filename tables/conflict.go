@@ -109,7 +109,7 @@ func (d *diff) moved() (*Moved, error) {
 		m.Version = d.theirs["version"].(int64)
 	}
 	for _, c := range d.w.stored {
-		if c.System && c.Name != "owner_id" {
+		if c.System && c.Name != "owner_id" && c.Name != "unit_id" {
 			continue
 		}
 		one, err := d.column(c)

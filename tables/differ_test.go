@@ -146,7 +146,8 @@ func newGame(t *testing.T, a *arena, seed uint64) *game {
 	roles := []string{"one", "two", "three"}
 	grants, means := m.grants(schema, meanings, roles)
 	held := subset(m, roles, 0.7)
-	o := &oracle{schema: schema, rules: set, caller: world.caller(held), rows: m.rows(schema), conditions: map[string]*rules.Expr{}, meanings: meanings, meant: means, known: map[string]any{}}
+	places := m.places(held)
+	o := &oracle{schema: schema, rules: set, caller: world.caller(held, places), places: places, rows: m.rows(schema), conditions: map[string]*rules.Expr{}, meanings: meanings, meant: means, known: map[string]any{}}
 	for table, rows := range o.rows {
 		for _, r := range rows {
 			o.calculate(table, r)

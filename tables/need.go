@@ -39,7 +39,7 @@ func (tx *Tx) keyOf(q *asked, c core.Caller) answerKey {
 	add(q.record, own)
 	add(q.old, old)
 	if !q.need.Fixed() {
-		v = fmt.Append(v, c.User, c.Unit, c.Roles, c.Teams, c.Below)
+		v = fmt.Append(v, c.User, c.Unit, c.Roles, c.Teams, c.Below, c.Bases)
 	}
 	return answerKey{q.need, string(v)}
 }

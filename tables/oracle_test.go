@@ -26,6 +26,7 @@ type oracle struct {
 	rules  *rules.Set
 	grants []authz.Grant // of the caller, to read
 	caller core.Caller
+	places map[string]standing      // of roles that count from elsewhere than the caller's unit
 	rows   map[string][]core.Record // with the calculated columns
 
 	conditions map[string]*rules.Expr
@@ -58,9 +59,13 @@ func (o *oracle) reaches(g authz.Grant, r core.Record) bool {
 	in := g.Level == authz.Organization
 	if !in {
 		owner, unit := core.ID(r["owner_id"].(string)), core.ID(r["unit_id"].(string))
-		in = owner == o.caller.User || slices.Contains(o.caller.Teams, owner)
-		in = in || g.Level == authz.Unit && unit == o.caller.Unit
-		in = in || g.Level == authz.UnitBelow && slices.Contains(o.caller.Below, unit)
+		from, elsewhere := o.places[g.Role]
+		if !elsewhere {
+			from = standing{units: []core.ID{o.caller.Unit}}
+		}
+		in = slices.Contains(o.caller.Teams, owner) || owner == o.caller.User && !from.apart
+		in = in || g.Level == authz.Unit && slices.Contains(from.units, unit)
+		in = in || g.Level == authz.UnitBelow && slices.ContainsFunc(from.units, func(top core.ID) bool { return unit == top || top == world.here && unit == world.below })
 	}
 	if !in || g.Condition == "" {
 		return in
@@ -728,8 +733,40 @@ type people struct {
 
 var world = people{core.NewID(), core.NewID(), core.NewID(), core.NewID(), core.NewID(), core.NewID()}
 
-func (p people) caller(roles []string) core.Caller {
-	return core.Caller{User: p.me, Unit: p.here, Below: []core.ID{p.below, p.here}, Teams: []core.ID{p.team}, Roles: roles}
+// standing is where a role counts from.
+type standing struct {
+	units []core.ID
+	apart bool // own are the records of the team only
+}
+
+// places gives some of the roles another place.
+func (m maker) places(roles []string) map[string]standing {
+	out := map[string]standing{}
+	for _, r := range roles {
+		if m.chance(0.3) {
+			out[r] = standing{subset(m, []core.ID{world.here, world.below, world.away}, 0.5), m.chance(0.3)}
+		}
+	}
+	return out
+}
+
+func (p people) caller(roles []string, places map[string]standing) core.Caller {
+	c := core.Caller{User: p.me, Unit: p.here, Below: []core.ID{p.below, p.here}, Teams: []core.ID{p.team}, Roles: roles}
+	for _, r := range roles {
+		from, ok := places[r]
+		if !ok {
+			continue
+		}
+		b := core.Basis{Roles: []string{r}, Owners: []core.ID{p.me, p.team}, Units: from.units, Below: slices.Clone(from.units)}
+		if from.apart {
+			b.Owners = []core.ID{p.team}
+		}
+		if slices.Contains(from.units, p.here) && !slices.Contains(from.units, p.below) {
+			b.Below = append(b.Below, p.below)
+		}
+		c.Bases = append(c.Bases, b)
+	}
+	return c
 }
 
 func (m maker) record(t *core.Table, all map[string][]core.Record) core.Record {

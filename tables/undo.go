@@ -198,7 +198,7 @@ func (u *undo) restore(ctx context.Context, which []int) error {
 		r := &u.did[i]
 		set := core.Record{}
 		for c := range u.table.Stored {
-			if (!c.System || c.Name == "owner_id") && !c.Kept() && !c.Calculated() && !equal(r.before[c.Name], r.after[c.Name]) {
+			if (!c.System || c.Name == "owner_id" || c.Name == "unit_id") && !c.Kept() && !c.Calculated() && !equal(r.before[c.Name], r.after[c.Name]) {
 				set[c.Name] = r.before[c.Name]
 			}
 		}

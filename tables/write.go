@@ -233,10 +233,8 @@ func (w *writer) writableSystem(op core.Op, name string) bool {
 	switch name {
 	case "id":
 		return op == core.Create
-	case "owner_id":
+	case "owner_id", "unit_id":
 		return true
-	case "unit_id":
-		return w.caller.IsSystem()
 	}
 	return w.table.Builtin
 }
@@ -321,13 +319,8 @@ func (w *writer) change(in input, old core.Record, item int) (changed bool, err 
 	for _, c := range w.derived { // for rules to see what it will be
 		delete(next, c.Name)
 	}
-	if w.table.Owned() && next["owner_id"] != old["owner_id"] {
-		if err := w.mayAssign(); err != nil { // before a word about who there is
-			return false, err
-		}
-		if err := w.place(next); err != nil {
-			return false, err
-		}
+	if err := w.follows(in, old, next); err != nil {
+		return false, err
 	}
 	if err := w.changedMoney(in, old, next); err != nil {
 		return false, err
@@ -484,8 +477,8 @@ func (w *writer) identify(r core.Record) error {
 	if r["owner_id"] == nil {
 		r["owner_id"] = user
 	}
-	if !w.owns(r["owner_id"]) {
-		if err := w.mayAssign(); err != nil {
+	if !w.owns(r["owner_id"]) || r["unit_id"] != nil {
+		if err := w.mayAssign(); err != nil { // before a word about who there is
 			return err
 		}
 	}
