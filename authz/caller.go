@@ -249,7 +249,7 @@ func (p *Policy) checkRole(c core.Caller, role int, units []core.ID) error {
 			return core.E(op, core.Denied, fmt.Sprintf("role %q: only an administrator can make administrators", p.names[role]))
 		}
 		if err := p.CheckLimits(c, p.limits[j]); err != nil {
-			return core.E(op, err, fmt.Sprintf("role %q: %s", role, core.AsError(err).Msg))
+			return core.E(op, err, fmt.Sprintf("role %q: %s", p.names[role], core.AsError(err).Msg))
 		}
 		for _, action := range slices.Sorted(maps.Keys(p.actions[j])) {
 			if p.May(c, action) != nil {

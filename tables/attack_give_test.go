@@ -15,7 +15,7 @@ import (
 func TestAttackA09(t *testing.T) {
 	each(t, func(t *testing.T, s *Store) {
 		define(t, s, shop()...)
-		actions := s.AccessActions(authz.NewLogins(s.db, s.o.Log))
+		actions := s.AccessActions(authz.NewLogins(s.db, authz.LoginOptions{Log: s.o.Log}))
 		west, east := unit(t, s, "West", core.RootUnit), unit(t, s, "East", core.RootUnit)
 		city := unit(t, s, "City", west)
 		role(t, s, "head", append(grant("product", authz.UnitBelow, []string{"cost"}, authz.Read, authz.Update),
@@ -53,7 +53,7 @@ func TestAttackA09(t *testing.T) {
 			{"assign_role", map[string]any{"role": "clerk", "user": "here@example.com", "unit": "Organization"}, "in a unit in which you do not hold it"},
 			{"assign_role", map[string]any{"role": "head", "user": "there@example.com"}, "in a unit in which you do not hold it"}, // delete is of his own unit
 			{"assign_role", map[string]any{"role": "clerk", "user": "away@example.com"}, "the unit is not yours"},
-			{"assign_role", map[string]any{"role": "powerful", "user": "here@example.com"}, "you do not hold this column"},
+			{"assign_role", map[string]any{"role": "powerful", "user": "here@example.com"}, "more rows than you do"},
 			{"assign_role", map[string]any{"role": "administrator", "user": "head@example.com"}, "only an administrator can make administrators"},
 			{"assign_role", map[string]any{"role": "clerk", "team": "westerners", "inherit": "team"}, ""},
 			{"assign_role", map[string]any{"role": "clerk", "user": "here@example.com", "inherit": "team"}, "only a team"},
@@ -70,16 +70,16 @@ func TestAttackA09(t *testing.T) {
 			{"grant", map[string]any{"role": "clerk", "actions": []any{"define_tables"}}, "you cannot give a right that you do not hold"},
 			{"put_role", map[string]any{"name": "easterner", "inherits": []any{"clerk"}}, "in a unit in which you do not hold it"},
 			{"put_role", map[string]any{"name": "new", "inherits": []any{"clerk"}}, ""},
-			{"put_role", map[string]any{"name": "new", "inherits": []any{"powerful"}}, "you do not hold this column"},
-			{"put_role", map[string]any{"name": "powerful"}, "you do not hold this column"},
-			{"drop_role", map[string]any{"name": "purger"}, "purge records"},
+			{"put_role", map[string]any{"name": "new", "inherits": []any{"powerful"}}, "more rows than you do"},
+			{"put_role", map[string]any{"name": "powerful"}, "more rows than you do"},
+			{"drop_role", map[string]any{"name": "purger"}, "purge_records, which you do not hold"},
 			{"create_user", map[string]any{"name": "N", "email": "n1@example.com", "unit": "West", "roles": []any{"clerk"}}, ""},
 			{"create_user", map[string]any{"name": "N", "email": "n2@example.com", "unit": "East"}, "the unit is not yours"},
-			{"create_user", map[string]any{"name": "N", "email": "n3@example.com", "unit": "City"}, "purge records"}, // by the team of the unit
-			{"create_user", map[string]any{"name": "N", "email": "n4@example.com", "unit": "West", "roles": []any{"powerful"}}, "you do not hold this column"},
-			{"add_member", map[string]any{"team": "City", "user": "here@example.com"}, "purge records"},
+			{"create_user", map[string]any{"name": "N", "email": "n3@example.com", "unit": "City"}, "purge_records, which you do not hold"}, // by the team of the unit
+			{"create_user", map[string]any{"name": "N", "email": "n4@example.com", "unit": "West", "roles": []any{"powerful"}}, "more rows than you do"},
+			{"add_member", map[string]any{"team": "City", "user": "here@example.com"}, "purge_records, which you do not hold"},
 			{"add_member", map[string]any{"team": "West", "user": "here@example.com"}, "the users of its unit"},
-			{"disable_user", map[string]any{"user": "boss@example.com"}, "you do not hold this column"},
+			{"disable_user", map[string]any{"user": "boss@example.com"}, "more rows than you do"},
 		} {
 			in, err := json.Marshal(c.in)
 			must(t, err)
