@@ -85,7 +85,7 @@ func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error)
 	}
 	a.logins = authz.NewLogins(a.db, authz.LoginOptions{Log: log, Change: a.store.ChangeAccess})
 
-	a.identity = identity.New(a.store, a.logins, identity.Options{Keys: keys, Log: log})
+	a.identity = identity.New(a.store, a.logins, identity.Options{Keys: keys, Log: log, SecondFactor: c.SecondFactor})
 
 	actions := append(a.store.Actions(), a.store.AccessActions(a.logins)...)
 	actions = append(actions, a.identity.Actions()...)
@@ -116,7 +116,7 @@ func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error)
 		return core.E("main.wire", core.Denied, "nobody can sign in yet: make the first administrator without --public, then start again with it")
 	}
 	a.web = web.New(web.Options{
-		Engine: a.api, Logins: a.logins, Log: log, Dev: c.Dev, Public: c.Public, Hosts: split(c.Hosts), Proxies: proxies, Origins: split(c.Origins),
+		Engine: a.api, Logins: a.logins, Identity: a.identity, Log: log, Dev: c.Dev, Public: c.Public, Hosts: split(c.Hosts), Proxies: proxies, Origins: split(c.Origins),
 		Users:     web.Rate{PerMinute: int(c.Rate), Together: int(c.Concurrency)},
 		Strangers: web.Rate{PerMinute: int(c.Anonymous), Together: int(c.Concurrency)},
 		Policy:    func() *authz.Policy { return a.store.Snapshot().Policy },

@@ -49,6 +49,8 @@ type config struct {
 	Dev         bool
 	AddrFile    string
 	KeyFile     string
+
+	SecondFactor bool // COLONNADE_SECOND_FACTOR=1: everybody who signs in must have one
 }
 
 // flags declares the options of a server on c.
@@ -75,6 +77,7 @@ func (c *config) flags(name string, out io.Writer) *flag.FlagSet {
 	f.Int64Var(&c.MaxFile, "max-file", number("COLONNADE_MAX_FILE", files.MaxSize>>20), "largest upload, in megabytes (COLONNADE_MAX_FILE)")
 	f.DurationVar(&c.KeepUploads, "keep-uploads", duration("COLONNADE_KEEP_UPLOADS", files.KeepUploads), "how long a file waits for a record that names it (COLONNADE_KEEP_UPLOADS)")
 	f.StringVar(&c.SecretsKey, "secrets-key", env("COLONNADE_SECRETS_KEY_FILE", ""), secretsKeyUsage)
+	f.BoolVar(&c.SecondFactor, "second-factor", env("COLONNADE_SECOND_FACTOR", "") == "1", "everybody who signs in must have a second factor (COLONNADE_SECOND_FACTOR=1)")
 	f.StringVar(&c.LogLevel, "log", env("COLONNADE_LOG", "warn"), "debug, info, warn or error (COLONNADE_LOG)")
 	f.BoolVar(&c.Dev, "dev", false, "for development: make an administrator and an API key when there is no user, show internal errors")
 	f.StringVar(&c.AddrFile, "addr-file", "", "write the address to this file once the server listens")

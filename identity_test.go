@@ -3,8 +3,12 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"colonnade/authz"
+	"colonnade/core/secret"
 )
 
 // people is a program over HTTP, and what its users send to it.
@@ -17,6 +21,10 @@ type people struct {
 func eachPeople(t *testing.T, f func(t *testing.T, p *people)) {
 	t.Helper()
 	eachDatabase(t, func(t *testing.T, c *config) {
+		c.SecretsKey = filepath.Join(t.TempDir(), "keys")
+		if _, err := secret.AddKey(c.SecretsKey); err != nil {
+			t.Fatal(err)
+		}
 		p := &people{newScenario(t, c), t}
 		p.must("admin", `mutation {
 			a: create_table(name: "customer", columns: [{name: "name", kind: "text"}], ownership: "user") { table }
@@ -143,7 +151,7 @@ func TestServices(t *testing.T) {
 		p.wants("lea", `mutation { list_api_keys(user: "robot@example.com") { keys { name } } }`, "robot")
 		p.wants("admin", `mutation { create_user(name: "x", email: "x@example.com", kind: "service", password: "a long enough sentence") { id } }`, "a service has no password")
 		p.wants("admin", `mutation { create_user(name: "x", email: "x@example.com", kind: "robot") { id } }`, "a user is a person or a service")
-		if _, err := p.app.logins.Login(t.Context(), "robot@example.com", "", "127.0.0.1"); err == nil {
+		if _, err := p.app.logins.Login(t.Context(), "robot@example.com", "", authz.Peer{Address: "127.0.0.1"}); err == nil {
 			t.Error("a service signs in with a password")
 		}
 	})

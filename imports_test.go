@@ -36,7 +36,7 @@ var arrows = map[string]string{
 	"transfer":         "core core/db files tables transfer/archive transfer/format",
 	"graphql":          "core tables",
 	"files":            "core tables",
-	"web":              "core authz files graphql transfer transfer/format",
+	"web":              "core authz files graphql identity transfer transfer/format",
 	"examples/coffee":  "",
 	"bench":            "core",
 }

@@ -74,7 +74,7 @@ func (d *Data) facts() map[factKey]any {
 		out[factKey{"_unit", u.ID}] = map[string]any{"name": u.Name, "parent": parent}
 	}
 	for _, u := range d.Users {
-		out[factKey{"_user", u.ID}] = map[string]any{"unit": u.UnitID, "disabled": u.Disabled}
+		out[factKey{"_user", u.ID}] = map[string]any{"unit": u.UnitID, "disabled": u.Disabled, "second_factor": u.SecondFactor}
 	}
 	for _, t := range d.Teams {
 		out[factKey{"_team", t.ID}] = map[string]any{"name": t.Name, "unit": t.UnitID, "unit_default": t.UnitDefault}
@@ -83,7 +83,7 @@ func (d *Data) facts() map[factKey]any {
 		out[factKey{"_team_member", m.ID}] = map[string]any{"team": m.TeamID, "user": m.UserID}
 	}
 	for _, r := range d.Roles {
-		out[factKey{"_role", r.ID}] = map[string]any{"name": r.Name, "doc": r.Doc, "tests": r.Tests}
+		out[factKey{"_role", r.ID}] = map[string]any{"name": r.Name, "doc": r.Doc, "tests": r.Tests, "second_factor": r.SecondFactor}
 	}
 	for _, l := range d.Limits {
 		role := core.ID("")

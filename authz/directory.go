@@ -279,6 +279,11 @@ func SetPassword(tx *gorm.DB, id core.ID, hash Hash) error {
 	return EndSessions(tx, id)
 }
 
+// SetSecondFactor notes whether a user has a second factor, without which no session of his is good from then on.
+func SetSecondFactor(tx *gorm.DB, id core.ID, has bool) error {
+	return changeUser(tx, "authz.SetSecondFactor", id, map[string]any{"second_factor": has})
+}
+
 // EndSessions signs a user out everywhere. API keys stay.
 func EndSessions(tx *gorm.DB, user core.ID) error {
 	return tx.Where("user_id = ?", user).Delete(&session{}).Error

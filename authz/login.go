@@ -49,6 +49,9 @@ type Proof struct {
 	User  core.ID
 	Login core.Login
 	Scope *core.Scope // of a key that is made for less than the user may do
+
+	Rights  string // of the user of a session, when it began: see [RightsOf]; "" before anybody noted them
+	Pending bool   // the user has a second factor, and the session is without it
 }
 
 // known is what the database said about a token.
@@ -60,20 +63,10 @@ type known struct {
 	revision uint64
 }
 
-// Session is a signed-in user.
-type Session struct {
-	Token string // for the cookie; kept nowhere else
-	User  core.ID
-	Ends  time.Time
-}
-
 const (
-	sessionIdle   = 8 * time.Hour
-	sessionLength = 7 * 24 * time.Hour
-	seenEvery     = time.Minute // how exactly the last use is recorded
-	keyUsedEvery  = time.Hour   // how exactly the last use of a key is
-	recheck       = time.Second // how soon a change by another process is seen
-	knownTokens   = 50_000
+	keyUsedEvery = time.Hour   // how exactly the last use of a key is
+	recheck      = time.Second // how soon a change by another process is seen
+	knownTokens  = 50_000
 )
 
 // NewLogins returns the logins of a database.
@@ -91,24 +84,38 @@ func NewLogins(d *db.DB, o LoginOptions) *Logins {
 	return l
 }
 
-// Login checks the password and returns a new session. addr is the address of the peer, never a header that a client
-// chose. Whether it was the e-mail or the password that was wrong is not told, in words or by the time that it takes.
-func (l *Logins) Login(ctx context.Context, email, password, addr string) (Session, error) {
+// Login checks the password and returns a new session. Whether it was the e-mail or the password that was wrong is not
+// told, in words or by the time that it takes.
+func (l *Logins) Login(ctx context.Context, email, password string, from Peer) (Session, error) {
 	const op = "authz.Login"
 	email = foldEmail(email)
-	now := l.now()
-	for _, t := range []struct {
-		*throttle
-		key string
-	}{{l.address, network(addr)}, {l.account, hashToken(email)}} {
-		if wait := t.take(t.key, now); wait > 0 {
-			return Session{}, tooMany(op, wait)
-		}
+	if wait := l.address.take(network(from.Address), l.now()); wait > 0 {
+		return Session{}, tooMany(op, wait)
 	}
 	var a account
 	err := l.db.Gorm(ctx).Where("email = ?", email).Take(&a).Error
 	if err != nil && !errors.Is(err, gorm.ErrRecordNotFound) {
 		return Session{}, core.E(op, l.db.Classify(err))
+	}
+	fresh, err := l.verify(ctx, email, &a, password)
+	if err != nil {
+		return Session{}, core.E(op, err)
+	}
+	s, err := l.Begin(ctx, Start{User: a.ID, Method: "password", Peer: from}, func(tx *gorm.DB) error {
+		if fresh != "" {
+			return tx.Model(&account{}).Where("id = ? AND password_hash = ?", a.ID, a.PasswordHash).Update("password_hash", fresh).Error
+		}
+		return nil
+	})
+	return s, core.E(op, err)
+}
+
+// verify checks the password of an account, which is empty when there is none of that e-mail address. The hash is the one
+// to keep in place of one of older costs, if any.
+func (l *Logins) verify(ctx context.Context, email string, a *account, password string) (Hash, error) {
+	const op = "authz.verify"
+	if err := l.Attempt("password", email); err != nil {
+		return "", core.E(op, err)
 	}
 	phc := nobody()
 	if a.PasswordHash != nil {
@@ -116,88 +123,33 @@ func (l *Logins) Login(ctx context.Context, email, password, addr string) (Sessi
 	}
 	ok, stale, err := VerifyPassword(ctx, phc, password)
 	if err != nil {
-		return Session{}, core.E(op, err)
+		return "", core.E(op, err)
 	}
 	if !ok || a.PasswordHash == nil || a.Disabled {
-		return Session{}, core.E(op, core.Unknown, "the e-mail address or the password is wrong")
+		return "", core.E(op, core.Unknown, "the e-mail address or the password is wrong")
 	}
-	l.account.forgive(hashToken(email))
-	var fresh Hash
-	if stale {
-		if fresh, err = hashPassword(ctx, password); err != nil {
-			return Session{}, core.E(op, err)
-		}
+	l.Forgive("password", email)
+	if !stale {
+		return "", nil
 	}
-	s, err := l.begin(ctx, a.ID, addr, now.Add(sessionLength), func(tx *gorm.DB) error {
-		if fresh != "" {
-			return tx.Model(&account{}).Where("id = ? AND password_hash = ?", a.ID, phc).Update("password_hash", fresh).Error
-		}
-		return nil
-	})
-	if err != nil {
-		return Session{}, core.E(op, err)
-	}
-	return s, nil
+	return hashPassword(ctx, password)
 }
 
-// begin stores a new session beside what also does; it also clears away the sessions that have ended.
-func (l *Logins) begin(ctx context.Context, user core.ID, addr string, ends time.Time, also func(tx *gorm.DB) error) (Session, error) {
-	s := Session{Token: newToken(), User: user, Ends: ends.UTC()}
-	now := l.now()
-	row := session{
-		Hash: hashToken(s.Token), UserID: user, Address: addr, CreatedAt: dbTime(now), SeenAt: dbTime(now),
-		IdleAt: dbTime(earlier(now.Add(sessionIdle), ends)), EndsAt: dbTime(ends),
+// Attempt counts an attempt to prove something of an account, and refuses it when there were too many.
+func (l *Logins) Attempt(what, account string) error {
+	if wait := l.account.take(hashToken(what+"\n"+account), l.now()); wait > 0 {
+		return tooMany("authz.Attempt", wait)
 	}
-	err := l.db.Tx(ctx, db.TxOptions{}, func(tx *db.Tx) error {
-		g := tx.Gorm(ctx)
-		if err := g.Where("idle_at <= ?", dbTime(now)).Delete(&session{}).Error; err != nil {
-			return err
-		}
-		if err := also(g); err != nil {
-			return err
-		}
-		return g.Create(&row).Error
-	})
-	return s, err
+	return nil
 }
 
-// Rotate ends the session and returns a new one for the same user that ends when the old one would have.
-// It is called when the rights of the user have grown.
-func (l *Logins) Rotate(ctx context.Context, token string) (Session, error) {
-	const op = "authz.Rotate"
-	if _, err := l.Authenticate(ctx, token); err != nil {
-		return Session{}, err
-	}
-	hash := hashToken(token)
-	var old session
-	if err := l.db.Gorm(ctx).Where("hash = ?", hash).Take(&old).Error; err != nil {
-		if errors.Is(err, gorm.ErrRecordNotFound) {
-			return Session{}, errSignIn
-		}
-		return Session{}, core.E(op, l.db.Classify(err))
-	}
-	s, err := l.begin(ctx, old.UserID, old.Address, old.EndsAt.Time, func(tx *gorm.DB) error {
-		done := tx.Where("hash = ?", hash).Delete(&session{})
-		if done.Error == nil && done.RowsAffected == 0 {
-			return errSignIn // somebody else was first
-		}
-		return done.Error
-	})
-	l.Forget()
-	if err != nil {
-		return Session{}, core.E(op, err)
-	}
-	return s, nil
-}
+// Forgive forgets the attempts, after one that succeeded.
+func (l *Logins) Forgive(what, account string) { l.account.forgive(hashToken(what + "\n" + account)) }
 
-// Logout ends the session. A token that is no session is no error.
-func (l *Logins) Logout(ctx context.Context, token string) error {
-	err := l.db.Tx(ctx, db.TxOptions{}, func(tx *db.Tx) error {
-		return tx.Gorm(ctx).Where("hash = ?", hashToken(token)).Delete(&session{}).Error
-	})
-	l.Forget()
-	if err != nil {
-		return core.E("authz.Logout", err)
+// AttemptFrom counts an attempt by address, of which one person may try many accounts.
+func (l *Logins) AttemptFrom(address string) error {
+	if wait := l.address.take(network(address), l.now()); wait > 0 {
+		return tooMany("authz.AttemptFrom", wait)
 	}
 	return nil
 }
@@ -214,8 +166,20 @@ func (l *Logins) Forget() {
 // errSignIn is the one answer to every token that is not good, or no longer.
 var errSignIn = core.E("authz.Authenticate", core.Unknown, "the session or the key is not valid or has ended: sign in again")
 
+// errPending is the answer to a session that waits for the second factor.
+var errPending = core.E("authz.Authenticate", core.Unknown, "the session waits for your second factor: sign in with it first")
+
 // Authenticate returns what a session token or an API key proves.
 func (l *Logins) Authenticate(ctx context.Context, token string) (Proof, error) {
+	p, err := l.AuthenticatePending(ctx, token)
+	if err == nil && p.Pending {
+		return Proof{}, errPending
+	}
+	return p, err
+}
+
+// AuthenticatePending is [Logins.Authenticate] for who is about to prove a second factor.
+func (l *Logins) AuthenticatePending(ctx context.Context, token string) (Proof, error) {
 	if len(token) < 40 || len(token) > 60 {
 		return Proof{}, errSignIn
 	}
@@ -259,28 +223,6 @@ func (l *Logins) check(ctx context.Context, token, hash string, now time.Time) (
 	return l.checkSession(ctx, hash, now)
 }
 
-func (l *Logins) checkSession(ctx context.Context, hash string, now time.Time) (known, error) {
-	const op = "authz.Authenticate"
-	var row struct {
-		Session  session `gorm:"embedded"`
-		Disabled bool
-	}
-	q := l.db.Gorm(ctx).Table("_session").Select(`"_session".*, u.disabled`).Joins(`JOIN "_user" u ON u.id = user_id`)
-	if err := q.Where("hash = ?", hash).Take(&row).Error; err != nil {
-		return known{}, l.noSuchToken(op, err)
-	}
-	in := row.Session
-	if row.Disabled || !now.Before(in.IdleAt.Time) || !now.Before(in.EndsAt.Time) {
-		return known{}, errSignIn
-	}
-	if now.Sub(in.SeenAt.Time) >= seenEvery {
-		in.IdleAt = dbTime(earlier(now.Add(sessionIdle), in.EndsAt.Time))
-		l.touch(ctx, &session{}, hash, map[string]any{"seen_at": dbTime(now), "idle_at": in.IdleAt})
-	}
-	p := Proof{User: in.UserID, Login: core.Login{Kind: "session"}}
-	return known{Proof: p, checked: now, idle: in.IdleAt.Time, ends: in.EndsAt.Time}, nil
-}
-
 func (l *Logins) checkKey(ctx context.Context, hash string, now time.Time) (known, error) {
 	const op = "authz.Authenticate"
 	var row struct {
@@ -299,14 +241,6 @@ func (l *Logins) checkKey(ctx context.Context, hash string, now time.Time) (know
 	}
 	p := Proof{User: row.UserID, Login: core.Login{Kind: "key", ID: row.ID}, Scope: row.Scope}
 	return known{Proof: p, checked: now, idle: row.ExpiresAt.Time, ends: row.ExpiresAt.Time}, nil
-}
-
-// noSuchToken makes the answer to a token that the database does not have.
-func (l *Logins) noSuchToken(op string, err error) error {
-	if errors.Is(err, gorm.ErrRecordNotFound) {
-		return errSignIn
-	}
-	return core.E(op, l.db.Classify(err))
 }
 
 // touch records that a session or a key is in use. It fails nobody: the worst is that a session ends early.

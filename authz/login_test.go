@@ -35,7 +35,7 @@ func TestSession(t *testing.T) {
 	eachDB(t, func(t *testing.T, d *db.DB) {
 		l, c, ann := signedUp(t, d)
 		ctx := t.Context()
-		s, err := l.Login(ctx, "ANN@example.com ", goodPassword, "127.0.0.1")
+		s, err := l.Login(ctx, "ANN@example.com ", goodPassword, Peer{Address: "127.0.0.1"})
 		must(t, err)
 		if s.User != ann || len(s.Token) != 43 {
 			t.Fatalf("session %+v", s)
@@ -60,7 +60,7 @@ func TestSession(t *testing.T) {
 		c.add(9 * time.Hour) // idle
 		wantKind(t, user(), core.Unknown, "sign in again")
 
-		s, err = l.Login(ctx, "ann@example.com", goodPassword, "127.0.0.1")
+		s, err = l.Login(ctx, "ann@example.com", goodPassword, Peer{Address: "127.0.0.1"})
 		must(t, err)
 		for range 23 { // in use, but seven days are over: 23 * 7 h = 161 h
 			c.add(7 * time.Hour)
@@ -85,7 +85,7 @@ func TestSessionEnds(t *testing.T) {
 			"disabled": func(string) error { return change(t, d, func(tx *gorm.DB) error { return DisableUser(tx, ann, true) }) },
 		} {
 			must(t, change(t, d, func(tx *gorm.DB) error { return DisableUser(tx, ann, false) }))
-			s, err := l.Login(ctx, "ann@example.com", goodPassword, "127.0.0.1")
+			s, err := l.Login(ctx, "ann@example.com", goodPassword, Peer{Address: "127.0.0.1"})
 			must(t, err)
 			check := func() error { _, err := l.Authenticate(ctx, s.Token); return err }
 			must(t, check())
@@ -98,7 +98,7 @@ func TestSessionEnds(t *testing.T) {
 			}
 
 			must(t, change(t, d, func(tx *gorm.DB) error { return DisableUser(tx, ann, false) }))
-			s, err = l.Login(ctx, "ann@example.com", goodPassword, "127.0.0.1")
+			s, err = l.Login(ctx, "ann@example.com", goodPassword, Peer{Address: "127.0.0.1"})
 			must(t, err)
 			must(t, check())
 			must(t, end(s.Token))
@@ -110,14 +110,14 @@ func TestSessionEnds(t *testing.T) {
 	})
 }
 
-func TestRotate(t *testing.T) {
+func TestRenew(t *testing.T) {
 	eachDB(t, func(t *testing.T, d *db.DB) {
 		l, c, ann := signedUp(t, d)
 		ctx := t.Context()
-		s, err := l.Login(ctx, "ann@example.com", goodPassword, "127.0.0.1")
+		s, err := l.Login(ctx, "ann@example.com", goodPassword, Peer{Address: "127.0.0.1"})
 		must(t, err)
 		c.add(time.Hour)
-		r, err := l.Rotate(ctx, s.Token)
+		r, err := l.Renew(ctx, s.Token, Renewal{Rights: "new"})
 		must(t, err)
 		if r.Token == s.Token || r.User != ann || !r.Ends.Equal(s.Ends) {
 			t.Errorf("rotated %+v to %+v", s, r)
@@ -126,7 +126,7 @@ func TestRotate(t *testing.T) {
 		wantKind(t, err, core.Unknown)
 		_, err = l.Authenticate(ctx, r.Token)
 		must(t, err)
-		_, err = l.Rotate(ctx, s.Token)
+		_, err = l.Renew(ctx, s.Token, Renewal{Rights: "new"})
 		wantKind(t, err, core.Unknown)
 	})
 }
@@ -138,7 +138,7 @@ func TestLoginRefused(t *testing.T) {
 		var said string
 		try := func(email, password string) {
 			t.Helper()
-			_, err := l.Login(ctx, email, password, "127.0.0.1")
+			_, err := l.Login(ctx, email, password, Peer{Address: "127.0.0.1"})
 			wantKind(t, err, core.Unknown)
 			if msg := core.AsError(err).Public(); said != "" && msg != said {
 				t.Errorf("the answers differ: %q and %q", said, msg)
@@ -169,7 +169,7 @@ func TestLoginRehashes(t *testing.T) {
 		must(t, change(t, d, func(tx *gorm.DB) error {
 			return changeUser(tx, "test", ann, map[string]any{"password_hash": weak(t, goodPassword)})
 		}))
-		_, err := l.Login(t.Context(), "ann@example.com", goodPassword, "::1")
+		_, err := l.Login(t.Context(), "ann@example.com", goodPassword, Peer{Address: "::1"})
 		must(t, err)
 		var a account
 		must(t, d.Gorm(t.Context()).Take(&a).Error)
@@ -186,7 +186,7 @@ func TestThrottleAccount(t *testing.T) {
 		n := 0
 		try := func(password string) error {
 			n++
-			_, err := l.Login(t.Context(), "ann@example.com", password, fmt.Sprintf("10.0.0.%d", n)) // from everywhere
+			_, err := l.Login(t.Context(), "ann@example.com", password, Peer{Address: fmt.Sprintf("10.0.0.%d", n)}) // from everywhere
 			return err
 		}
 		for range 5 {
@@ -335,7 +335,7 @@ func TestSetup(t *testing.T) {
 		if needs || err != nil {
 			t.Fatal(needs, err)
 		}
-		s, err := l.Login(ctx, "ann@example.com", goodPassword, "127.0.0.1")
+		s, err := l.Login(ctx, "ann@example.com", goodPassword, Peer{Address: "127.0.0.1"})
 		must(t, err)
 		p := policyOf(t, d)
 		caller, err := p.Caller(s.User, core.Cause{Kind: "api"})

@@ -16,11 +16,14 @@ import (
 	"colonnade/core"
 )
 
-// MinPassword is how many characters a password has at least.
-const MinPassword = 12
+// MinPassword and MaxPassword are how many characters a password has.
+const (
+	MinPassword = 12
+	MaxPassword = 128
+)
 
 // maxPassword bounds what one attempt costs; in bytes.
-const maxPassword = 1024
+const maxPassword = 4 * MaxPassword
 
 // argon are the costs of argon2id, after OWASP's Password Storage Cheat Sheet.
 type argon struct {
@@ -49,29 +52,30 @@ func (a argon) key(ctx context.Context, password string, salt []byte, n int) ([]
 // Hash is a password as it is stored: a PHC string of argon2id.
 type Hash string
 
-// checkPassword returns an error when the password is too weak to be taken.
-func checkPassword(password string) error {
+// checkPassword returns an error when the password is too weak to be taken, by the rules of NIST SP 800-63B: length, and not
+// to be among the first that somebody would try. There are no rules of composition, and no password ends by time.
+func checkPassword(password string, personal ...string) error {
 	const op = "authz.HashPassword"
 	at := core.At{Column: "password"}
-	if n := utf8.RuneCountInString(password); n < MinPassword {
-		return core.E(op, core.Invalid, at, fmt.Sprintf("the password has %s: use at least %d", core.Count(n, "character"), MinPassword))
-	}
-	if len(password) > maxPassword {
-		return core.E(op, core.Invalid, at, fmt.Sprintf("the password is too long: use at most %d bytes", maxPassword))
-	}
 	if !utf8.ValidString(password) {
 		return core.E(op, core.Invalid, at, "the password is not valid text: type another one")
 	}
-	if first, _ := utf8.DecodeRuneInString(password); strings.Trim(password, string(first)) == "" {
-		return core.E(op, core.Invalid, at, "the password is one character again and again: choose another one")
+	switch n := utf8.RuneCountInString(password); {
+	case n < MinPassword:
+		return core.E(op, core.Invalid, at, fmt.Sprintf("the password has %s: use at least %d", core.Count(n, "character"), MinPassword))
+	case n > MaxPassword:
+		return core.E(op, core.Invalid, at, fmt.Sprintf("the password has %s: use at most %d", core.Count(n, "character"), MaxPassword))
+	case guessable(password, personal...):
+		return core.E(op, core.Invalid, at, "the password is easy to guess: it is made of common words, of a pattern, or of the name or the e-mail address; use several words that do not belong together")
 	}
 	return nil
 }
 
-// HashPassword returns the hash of a password that is strong enough, with a salt of its own. It takes tens of
-// milliseconds, and waits for its turn when many ask: call it before a transaction begins.
-func HashPassword(ctx context.Context, password string) (Hash, error) {
-	if err := checkPassword(password); err != nil {
+// HashPassword returns the hash of a password that is strong enough, with a salt of its own. personal is what is known of
+// the person, which the password must not be made of. It takes tens of milliseconds, and waits for its turn when many ask:
+// call it before a transaction begins.
+func HashPassword(ctx context.Context, password string, personal ...string) (Hash, error) {
+	if err := checkPassword(password, personal...); err != nil {
 		return "", err
 	}
 	return hashPassword(ctx, password)

@@ -56,13 +56,27 @@ func TestPasswordRefused(t *testing.T) {
 		"":                           "0 characters",
 		"short":                      "5 characters: use at least 12",
 		"ääääööööüüü":                "11 characters",
-		"aaaaaaaaaaaaaaaa":           "again and again",
-		strings.Repeat("ab", 600):    "too long",
+		"aaaaaaaaaaaaaaaa":           "easy to guess",
+		strings.Repeat("ab", 65):     "130 characters: use at most 128",
 		"twelve chars\xff and bytes": "not valid text",
 	} {
 		wantKind(t, checkPassword(password), core.Invalid, words)
 	}
-	must(t, checkPassword("ääääööööüüüü"))
+}
+
+func TestGuessable(t *testing.T) {
+	t.Parallel()
+	for _, bad := range []string{
+		"password1234", "Password2024!", "P@ssw0rd1234", "qwertyuiop12", "1q2w3e4r5t6y", "iloveyou2024!", "abcdefghijkl", "Michael19871987", "passwordpassword", "dragonmonkey",
+		"annette.smith", "Annette2024!!", "annette@example.com", "ANNETTE_SMITH_", "colonnade2026", "            ", "ääääööööüüüü", "0987654321aaaa",
+	} {
+		if err := checkPassword(bad, "Annette Smith", "annette@example.com"); core.KindOf(err) != core.Invalid {
+			t.Errorf("%q is taken: %v", bad, err)
+		}
+	}
+	for _, good := range []string{"correct horse battery", "correct horse battery staple", "xK9#mQ2$vL5p", "ein langer Satz mit Wörtern", "a long enough sentence", "zwölf Zeichen!", "annette bakes purple trains", strings.Repeat("geht auch lang ", 8)} {
+		must(t, checkPassword(good, "Annette Smith", "annette@example.com"))
+	}
 }
 
 func TestPasswordHashBroken(t *testing.T) {

@@ -44,9 +44,10 @@ func Load(ctx context.Context, g *gorm.DB) (*Data, error) {
 type Policy struct {
 	schema  *core.Schema
 	set     *rules.Set
-	roles   map[string]int // index of a role by its name
-	names   []string       // the reverse
-	implied [][]int        // the roles that a role includes, itself among them
+	roles   map[string]int  // index of a role by its name
+	names   []string        // the reverse
+	implied [][]int         // the roles that a role includes, itself among them
+	strong  map[string]bool // roles that ask for a second factor
 	admin   int
 	tables  map[string]*tablePolicy
 	actions []map[string]bool // by role
@@ -154,7 +155,9 @@ func (p *Policy) addDirectory(d *Data) {
 
 // addRoles has casbin resolve which roles include which. What users and teams hold follows from that by itself.
 func (p *Policy) addRoles(d *Data) error {
+	p.strong = map[string]bool{}
 	for _, r := range d.Roles {
+		p.strong[r.Name] = r.SecondFactor
 		p.roles[r.Name] = len(p.names)
 		p.names = append(p.names, r.Name)
 	}

@@ -64,5 +64,6 @@ var Actions = []ActionPrivilege{
 	{"manage_models", "Train models."},
 	{"manage_currencies", "Set the base currency and exchange rates, and compute base amounts anew."},
 	{"purge_records", "Delete records for good that are in the recycle bin."},
+	{"act_on_behalf", "Act on behalf of users who hold nothing that one could not hand out; both are recorded."},
 	{"verify_history", "Read the audit, and compare the history with its seals."},
 }

@@ -52,6 +52,14 @@ func DropRole(tx *gorm.DB, name string) error {
 	})
 }
 
+// RequireSecondFactor says whether who holds the role must sign in with a second factor.
+func RequireSecondFactor(tx *gorm.DB, name string, required bool) error {
+	if err := needRole(tx, "authz.RequireSecondFactor", name); err != nil {
+		return err
+	}
+	return tx.Model(&Role{}).Where("name = ?", name).Update("second_factor", required).Error
+}
+
 func needRole(tx *gorm.DB, op, name string) error {
 	var names []string
 	if err := tx.Model(&Role{}).Order("name").Pluck("name", &names).Error; err != nil {

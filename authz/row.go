@@ -16,12 +16,15 @@ type BusinessUnit struct {
 
 // User is a person, or another identity that signs in. Users are never deleted, since history names them.
 type User struct {
-	ID        core.ID `gorm:"primaryKey"`
-	Name      string
-	Email     string // in lower case
-	UnitID    core.ID
-	Kind      string // Person or Service
-	Disabled  bool
+	ID       core.ID `gorm:"primaryKey"`
+	Name     string
+	Email    string // in lower case
+	UnitID   core.ID
+	Kind     string // Person or Service
+	Disabled bool
+
+	SecondFactor bool // sessions without it wait
+
 	CreatedAt db.Time
 	ChangedAt db.Time
 }
@@ -59,6 +62,8 @@ type Role struct {
 	Name  string
 	Doc   string
 	Tests string // a JSON list of [RoleTest]
+
+	SecondFactor bool // who holds the role signs in with a second factor
 }
 
 // Rule is a rule of casbin: p grants something to a role, g gives a role to a user, a team or another role.
@@ -77,9 +82,14 @@ type Rule struct {
 func (r *Rule) OfRoles() bool { return strings.HasPrefix(r.V0, "role:") }
 
 type session struct {
-	Hash      string `gorm:"primaryKey"` // of the token
+	Hash      string  `gorm:"primaryKey"` // of the token
+	ID        core.ID // of the session; another one when it gets another token
 	UserID    core.ID
+	Method    string
 	Address   string
+	Agent     string
+	Rights    string  // see RightsOf
+	StrongAt  db.Time // when a second factor was proved
 	CreatedAt db.Time
 	SeenAt    db.Time
 	IdleAt    db.Time // when it ends unless it is used
@@ -147,6 +157,7 @@ func Tables() []core.Table {
 			lookup("unit_id", "_unit", "users"),
 			core.Column{Name: "kind", Kind: core.Text, Required: true, Doc: "person, or service for a program."},
 			core.Column{Name: "disabled", Kind: core.Boolean, Required: true},
+			core.Column{Name: "second_factor", Kind: core.Boolean, Required: true, Doc: "Whether the user signs in with a second factor."},
 			core.Column{Name: "created_at", Kind: core.Timestamp, Required: true},
 			core.Column{Name: "changed_at", Kind: core.Timestamp, Required: true}),
 		table("_team", "Team", "Groups of users that own records and hold roles together.",
@@ -155,7 +166,8 @@ func Tables() []core.Table {
 		table("_team_member", "Team member", "Who is in which team.",
 			lookup("team_id", "_team", "members"), lookup("user_id", "_user", "memberships")),
 		table("_role", "Role", "Named sets of rights.",
-			name, core.Column{Name: "doc", Kind: core.LongText}),
+			name, core.Column{Name: "doc", Kind: core.LongText},
+			core.Column{Name: "second_factor", Kind: core.Boolean, Required: true, Doc: "Whether who holds the role must sign in with a second factor."}),
 		table("_query_limit", "Query limit", "How much one request may ask for: of who holds the role, or of everybody.",
 			core.Column{Name: "role_id", Kind: core.Lookup, Target: "_role", Inverse: "limits"}, name,
 			core.Column{Name: "value", Kind: core.Integer, Required: true}),

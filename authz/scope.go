@@ -13,6 +13,8 @@ func (t *tablePolicy) covers(c core.Caller, priv Privilege) error {
 	switch {
 	case c.Scope == nil, c.Scope.Holds(t.SQL()) && (priv == Read || c.Scope.Writes()):
 		return nil
+	case c.Scope.Account:
+		return errSetUp
 	case !c.Scope.Holds(t.SQL()):
 		return errNoTable(t.Name, priv)
 	}
@@ -24,16 +26,52 @@ func (p *Policy) MayCall(c core.Caller, a *core.Action) error {
 	if err := p.May(c, a.Privilege); err != nil {
 		return err
 	}
-	if a.Personal && !c.IsSystem() && (c.Login == nil || c.Scope != nil || c.Behalf != "") {
+	narrow := c.Scope != nil && !c.Scope.Account
+	switch {
+	case a.Personal && !c.IsSystem() && (c.Login == nil || narrow || c.Behalf != ""):
 		return core.E("authz.MayCall", core.Denied, fmt.Sprintf("the action %s is for people who signed in, for themselves", a.Name))
+	case !a.Personal && c.Scope != nil && c.Scope.Account:
+		return errSetUp
+	case a.StepUp && c.Login != nil && c.Login.Stale:
+		return core.E("authz.MayCall", core.Denied, fmt.Sprintf("for the action %s, prove your second factor again: send its code to /auth/second-factor, or use the page /account", a.Name))
+	}
+	return nil
+}
+
+// errSetUp is the answer to who must have a second factor, and has none yet.
+var errSetUp = core.E("authz.MayCall", core.Denied, "your roles ask for a second factor: set it up with enroll_totp and confirm_totp, or on the page /account")
+
+// NeedsSecondFactor reports whether a role of c asks for a second factor.
+func (p *Policy) NeedsSecondFactor(c core.Caller) bool {
+	for _, name := range c.Roles {
+		if p.strong[name] {
+			return true
+		}
+	}
+	return false
+}
+
+// FindUser returns the user of that e-mail address or id, nil when there is none.
+func (p *Policy) FindUser(name string) *User {
+	if u := p.users[core.ID(name)]; u != nil {
+		return u
+	}
+	email := foldEmail(name)
+	for _, u := range p.users {
+		if u.Email == email {
+			return u
+		}
 	}
 	return nil
 }
 
 // withinScope refuses a right that the scope of the caller leaves out.
 func withinScope(c core.Caller, right string) error {
-	if c.Scope.Acts(right) {
+	switch {
+	case c.Scope.Acts(right):
 		return nil
+	case c.Scope.Account:
+		return errSetUp
 	}
 	return core.E("authz.May", core.Denied, fmt.Sprintf("the key is not made to %s: use another one", strings.ReplaceAll(right, "_", " ")))
 }

@@ -55,7 +55,7 @@ func (l *Logins) CreateFirstAdministrator(ctx context.Context, token, name, emai
 	if l.setup.hash == "" || subtle.ConstantTimeCompare([]byte(hashToken(token)), []byte(l.setup.hash)) != 1 || !l.now().Before(l.setup.ends) {
 		return "", core.E(op, core.Denied, "the setup link is not valid or has ended: restart the server to get a new one")
 	}
-	hash, err := HashPassword(ctx, password)
+	hash, err := HashPassword(ctx, password, name, email)
 	if err != nil {
 		return "", core.E(op, err)
 	}

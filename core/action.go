@@ -24,6 +24,9 @@ type Action struct {
 	// less than its user may do, and nobody on behalf of another.
 	Personal bool
 
+	// StepUp says that who has a second factor must have proved it just now.
+	StepUp bool
+
 	// Define says that the action changes the schema or the policy, for which the transaction must be prepared.
 	Define bool
 

@@ -27,6 +27,9 @@ type Caller struct {
 type Login struct {
 	Kind string // session, key, token
 	ID   ID     // of the session or the key
+
+	Strong bool // with a second factor
+	Stale  bool // the user has a second factor, and has not proved it just now
 }
 
 // Basis is what some roles of a caller count from, in place of his own unit and teams.

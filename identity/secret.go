@@ -9,7 +9,7 @@ import (
 // rotateSecrets is for servers of an embedded database, which a command cannot open meanwhile.
 func (s *Service) rotateSecrets() core.Action {
 	return core.Action{
-		Name: "rotate_secrets", Doc: "Puts all sealed secrets under the first key of the server, for administrators. Other keys can be taken out of the key file afterwards.", Alone: true,
+		Name: "rotate_secrets", Doc: "Puts all sealed secrets under the first key of the server, for administrators. Other keys can be taken out of the key file afterwards.", Alone: true, StepUp: true,
 		Output:   []core.Column{required(core.Column{Name: "rewrapped", Kind: core.Integer, Doc: "How many were under another key."})},
 		Examples: []core.Example{{In: core.Record{}}},
 		Run: func(ctx context.Context, _ core.Call) (core.Record, error) {

@@ -16,6 +16,8 @@ type Options struct {
 	Keys *secret.Keyring  // for secrets; without one, what needs a secret is refused
 	Log  *slog.Logger     // slog.Default when nil
 	Now  func() time.Time // time.Now when nil
+
+	SecondFactor bool // everybody who signs in must have one
 }
 
 // Service knows the ways to sign in.
@@ -26,11 +28,12 @@ type Service struct {
 	secrets *secret.Store
 	log     *slog.Logger
 	now     func() time.Time
+	strict  bool
 }
 
 // New returns the service over a store.
 func New(store *tables.Store, logins *authz.Logins, o Options) *Service {
-	s := &Service{store: store, db: store.DB(), logins: logins, secrets: secret.New(store.DB(), o.Keys), log: o.Log, now: o.Now}
+	s := &Service{store: store, db: store.DB(), logins: logins, secrets: secret.New(store.DB(), o.Keys), log: o.Log, now: o.Now, strict: o.SecondFactor}
 	if s.log == nil {
 		s.log = slog.Default()
 	}
@@ -42,7 +45,11 @@ func New(store *tables.Store, logins *authz.Logins, o Options) *Service {
 
 // Actions returns the actions of the package.
 func (s *Service) Actions() []core.Action {
-	return []core.Action{s.rotateSecrets()}
+	return []core.Action{
+		s.sessions(), s.endSessions(), s.changePassword(), s.resetPassword(),
+		s.enrollTOTP(), s.confirmTOTP(), s.renewCodes(), s.dropFactor(), s.requireFactor(),
+		s.rotateSecrets(),
+	}
 }
 
 func required(c core.Column) core.Column {

@@ -18,7 +18,7 @@ var scopeColumns = []core.Column{
 
 func (a access) createKey(l *authz.Logins) core.Action {
 	return core.Action{
-		Name: "create_api_key", Doc: "Creates a key with which a program acts as the user. The secret is shown this once. With read_only, tables or actions the key has less than the user: what it names, as far as the user has it.", Secret: true,
+		Name: "create_api_key", Doc: "Creates a key with which a program acts as the user. The secret is shown this once. With read_only, tables or actions the key has less than the user: what it names, as far as the user has it.", Secret: true, StepUp: true,
 		Input: append([]core.Column{
 			required(text("name", "What the key is for.")),
 			text("user", "The e-mail address or id of a service that one administers, or, for administrators, of anybody; oneself when left out."),

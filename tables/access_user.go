@@ -123,7 +123,7 @@ func (a access) createUser() core.Action {
 			var hash authz.Hash
 			if p := c.Text("password"); p != "" { // takes its time: not in the transaction
 				var err error
-				if hash, err = authz.HashPassword(ctx, p); err != nil {
+				if hash, err = authz.HashPassword(ctx, p, c.Text("name"), c.Text("email")); err != nil {
 					return nil, core.E("tables.create_user", err)
 				}
 			}

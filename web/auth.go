@@ -11,6 +11,7 @@ import (
 
 	"colonnade/authz"
 	"colonnade/core"
+	"colonnade/identity"
 )
 
 // A session travels in a cookie, or as a bearer token like an API key does.
@@ -43,21 +44,26 @@ func (s *Server) authenticate(c *fiber.Ctx) (core.Caller, error) {
 			return core.Caller{}, err
 		}
 	}
-	who, err := s.callerOf(c, token, cause)
-	if err != nil && cookie && core.KindOf(err) == core.Unknown {
+	who, fresh, err := s.o.Identity.Caller(c.UserContext(), token, cause, cookie)
+	if err != nil && cookie && core.KindOf(err) == core.Unknown && !s.waits(c, token) {
 		s.setCookie(c, authz.Session{})
+	}
+	if err == nil && fresh.Token != "" {
+		s.setCookie(c, fresh)
+	}
+	if name := c.Get(headerBehalf); err == nil && name != "" {
+		return s.o.Identity.OnBehalf(who, name)
 	}
 	return who, err
 }
 
-func (s *Server) callerOf(c *fiber.Ctx, token string, cause core.Cause) (core.Caller, error) {
-	proof, err := s.o.Logins.Authenticate(c.UserContext(), token)
-	if err != nil {
-		return core.Caller{}, err
-	}
-	who, err := s.o.Policy().Caller(proof.User, cause)
-	who.Scope, who.Login = proof.Scope, &proof.Login
-	return who, err
+// headerBehalf names the user, by e-mail address or id, on whose behalf a request is made.
+const headerBehalf = "Colonnade-On-Behalf-Of"
+
+// waits reports whether the session is good but for the second factor, so that the browser must keep it.
+func (s *Server) waits(c *fiber.Ctx, token string) bool {
+	p, err := s.o.Logins.AuthenticatePending(c.UserContext(), token)
+	return err == nil && p.Pending
 }
 
 // token returns the token of the request, and whether it came as a cookie, which browsers send unasked.
@@ -153,6 +159,7 @@ func decode(c *fiber.Ctx, into any) error {
 type signIn struct {
 	Email    string `json:"email"`
 	Password string `json:"password"`
+	Code     string `json:"code"` // of the second factor; it can come later, see secondFactor
 }
 
 // login begins a session: as a cookie, or as a token for a program that asks with the header "X-Token: 1".
@@ -166,22 +173,89 @@ func (s *Server) login(c *fiber.Ctx) error {
 
 func (s *Server) begin(c *fiber.Ctx, in signIn) error {
 	const op = "web.login"
-	session, err := s.o.Logins.Login(c.UserContext(), in.Email, in.Password, s.peer(c).String())
+	got, err := s.o.Identity.SignIn(c.UserContext(), identity.SignIn{Email: in.Email, Password: in.Password, Code: in.Code, From: s.from(c)})
 	if err != nil {
 		return core.E(op, err)
 	}
-	who, err := s.o.Policy().Caller(session.User, core.Cause{Kind: "api"})
-	if err != nil {
-		return core.E(op, err)
+	if old, cookie := s.token(c); cookie && old != "" { // the session that the browser had goes when another one begins
+		if err := s.o.Logins.Logout(c.UserContext(), old); err != nil {
+			return core.E(op, err)
+		}
 	}
-	ends := session.Ends.Truncate(time.Second)
-	out := signedIn{User: personOf(who), Ends: &ends}
-	if c.Get("X-Token") == "1" && c.Get("Sec-Fetch-Site") == "" { // a browser keeps the token out of reach of scripts
-		out.Token = session.Token
+	return s.entered(c, got, false)
+}
+
+// from is the other end, for the list of sessions.
+func (s *Server) from(c *fiber.Ctx) authz.Peer {
+	return authz.Peer{Address: s.peer(c).String(), Agent: c.Get(fiber.HeaderUserAgent)}
+}
+
+// entered answers with the session that was begun: as a cookie, or as a token for a program.
+func (s *Server) entered(c *fiber.Ctx, in identity.In, asToken bool) error {
+	const op = "web.entered"
+	out := signedIn{SecondFactor: in.Pending}
+	if !in.Pending {
+		who, err := s.o.Policy().Caller(in.User, core.Cause{Kind: "api"})
+		if err != nil {
+			return core.E(op, err)
+		}
+		out.User = personOf(who)
+	}
+	ends := in.Ends.Truncate(time.Second)
+	out.Ends = &ends
+	if asToken || c.Get("X-Token") == "1" && c.Get("Sec-Fetch-Site") == "" { // a browser keeps the token out of reach of scripts
+		out.Token = in.Token
 	} else {
-		s.setCookie(c, session)
+		s.setCookie(c, in.Session)
 	}
 	return answer(c, out)
+}
+
+// secondFactor takes the code of the second factor, of a session that waits for it or whose user proves it again.
+func (s *Server) secondFactor(c *fiber.Ctx) error {
+	const op = "web.secondFactor"
+	var in struct {
+		Code string `json:"code"`
+	}
+	if err := decode(c, &in); err != nil {
+		return err
+	}
+	token, cookie := s.token(c)
+	if cookie {
+		if err := sameSite(c, true); err != nil {
+			return err
+		}
+	}
+	if err := s.o.Logins.AttemptFrom(s.peer(c).String()); err != nil {
+		return core.E(op, err)
+	}
+	if _, err := s.o.Logins.AuthenticatePending(c.UserContext(), token); core.KindOf(err) == core.Unknown {
+		return core.E(op, core.Denied, "no session waits for a second factor: begin with the password")
+	}
+	session, err := s.o.Identity.Strengthen(c.UserContext(), token, in.Code)
+	if err != nil {
+		return core.E(op, err)
+	}
+	return s.entered(c, identity.In{Session: session}, !cookie)
+}
+
+// reset sets a new password for who has the link of reset_password.
+func (s *Server) reset(c *fiber.Ctx) error {
+	const op = "web.reset"
+	var in struct {
+		Token    string `json:"token"`
+		Password string `json:"password"`
+	}
+	if err := decode(c, &in); err != nil {
+		return err
+	}
+	if err := s.o.Logins.AttemptFrom(s.peer(c).String()); err != nil {
+		return core.E(op, err)
+	}
+	if err := s.o.Logins.ResetPassword(c.UserContext(), in.Token, in.Password); err != nil {
+		return core.E(op, err)
+	}
+	return answer(c, signedIn{})
 }
 
 // setup makes the first administrator, and signs in as that.
@@ -228,6 +302,8 @@ type signedIn struct {
 	User  *person    `json:"user"`
 	Ends  *time.Time `json:"ends,omitempty"`
 	Token string     `json:"token,omitempty"`
+
+	SecondFactor bool `json:"second_factor,omitempty"` // its code is needed: send it to /auth/second-factor
 }
 
 type person struct {

@@ -31,9 +31,9 @@ func TestSetupLoginLogout(t *testing.T) {
 	}
 
 	w.send(request{path: "/login"}).want(200, `action="/auth/login"`)
-	w.send(request{path: "/auth/login", json: signIn{annEmail, "wrong"}}).want(401, "UNAUTHENTICATED", "e-mail address or the password")
-	w.send(request{path: "/auth/login", json: signIn{"bob@example.com", goodPassword}}).want(401, "e-mail address or the password")
-	in := cookieOf(t, w.send(request{path: "/auth/login", json: signIn{annEmail, goodPassword}}).want(200, "!token"))
+	w.send(request{path: "/auth/login", json: signIn{Email: annEmail, Password: "wrong"}}).want(401, "UNAUTHENTICATED", "e-mail address or the password")
+	w.send(request{path: "/auth/login", json: signIn{Email: "bob@example.com", Password: goodPassword}}).want(401, "e-mail address or the password")
+	in := cookieOf(t, w.send(request{path: "/auth/login", json: signIn{Email: annEmail, Password: goodPassword}}).want(200, "!token"))
 	cookie := map[string]string{"Cookie": "sid=" + in.Value}
 	w.send(request{path: "/auth/me", header: cookie}).want(200, `"name":"Ann"`)
 	w.send(request{path: "/auth/me"}).want(401, "sign in first")
@@ -72,13 +72,13 @@ func TestTokens(t *testing.T) {
 	with := func(authorization string) request {
 		return request{path: "/graphql", json: query("{_user{name}}"), header: map[string]string{"Authorization": authorization}}
 	}
-	a := nobody.send(request{path: "/auth/login", json: signIn{annEmail, goodPassword}, header: map[string]string{"X-Token": "1", "Sec-Fetch-Site": ""}}).want(200, `"token":"`)
+	a := nobody.send(request{path: "/auth/login", json: signIn{Email: annEmail, Password: goodPassword}, header: map[string]string{"X-Token": "1", "Sec-Fetch-Site": ""}}).want(200, `"token":"`)
 	if len(a.header["Set-Cookie"]) > 0 {
 		t.Fatal("a cookie beside the token")
 	}
 	_, token, _ := strings.Cut(a.text, `"token":"`)
 	token = token[:strings.IndexByte(token, '"')]
-	browser := nobody.send(request{path: "/auth/login", json: signIn{annEmail, goodPassword}, header: map[string]string{"X-Token": "1"}}).want(200, "!token")
+	browser := nobody.send(request{path: "/auth/login", json: signIn{Email: annEmail, Password: goodPassword}, header: map[string]string{"X-Token": "1"}}).want(200, "!token")
 	cookieOf(t, browser)
 
 	nobody.send(with("Bearer "+token)).want(200, `"Ann"`)
@@ -137,8 +137,8 @@ func TestAttackA32Forgery(t *testing.T) {
 		}
 	}
 	// Signing a browser in to an account of the attacker is forgery too.
-	w.send(request{path: "/auth/login", json: signIn{annEmail, goodPassword}, header: map[string]string{"Sec-Fetch-Site": "cross-site"}}).want(403)
-	w.send(request{path: "/auth/login", json: signIn{annEmail, goodPassword}, header: map[string]string{"Sec-Fetch-Site": "", "Origin": "https://evil.example"}}).want(403)
+	w.send(request{path: "/auth/login", json: signIn{Email: annEmail, Password: goodPassword}, header: map[string]string{"Sec-Fetch-Site": "cross-site"}}).want(403)
+	w.send(request{path: "/auth/login", json: signIn{Email: annEmail, Password: goodPassword}, header: map[string]string{"Sec-Fetch-Site": "", "Origin": "https://evil.example"}}).want(403)
 	// Nothing is written by GET, and no other site may have the cookie used for reading.
 	w.send(request{path: "/graphql?query=mutation{__typename}", header: map[string]string{"Sec-Fetch-Site": "none"}}).want(405)
 	w.send(request{path: "/graphql?query={__typename}", header: map[string]string{"Sec-Fetch-Site": "cross-site"}}).want(403)
@@ -154,7 +154,7 @@ func TestCookieBehindProxy(t *testing.T) {
 	proxy := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	w := withAnn(t, Options{Hosts: []string{"data.example.com"}, Proxies: proxy}, nil).anonymous()
 	https := map[string]string{"Host": "data.example.com", "X-Forwarded-Proto": "https"}
-	a := w.send(request{path: "/auth/login", json: signIn{annEmail, goodPassword}, header: https}).want(200)
+	a := w.send(request{path: "/auth/login", json: signIn{Email: annEmail, Password: goodPassword}, header: https}).want(200)
 	k := cookieOf(t, a)
 	if k.Name != "__Host-sid" || !k.Secure || !k.HttpOnly || k.Path != "/" || k.Domain != "" {
 		t.Fatalf("cookie %+v", k)
@@ -174,7 +174,7 @@ func TestAttackA26Login(t *testing.T) {
 	w := withAnn(t, Options{}, nil).anonymous()
 	statuses := map[int]int{}
 	for i := range 8 {
-		a := w.send(request{path: "/auth/login", json: signIn{annEmail, "wrong"}, header: map[string]string{"X-Forwarded-For": "10.0.0." + string(rune('1'+i))}})
+		a := w.send(request{path: "/auth/login", json: signIn{Email: annEmail, Password: "wrong"}, header: map[string]string{"X-Forwarded-For": "10.0.0." + string(rune('1'+i))}})
 		statuses[a.status]++
 	}
 	if statuses[401] != 5 || statuses[429] != 3 {

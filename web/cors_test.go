@@ -40,7 +40,7 @@ func TestAttackA32CORS(t *testing.T) {
 	// The cookie of ann is refused from there, as from everywhere else, and so is signing in.
 	w.send(request{path: "/graphql", json: query("{__typename}"), header: map[string]string{"Origin": app, "Sec-Fetch-Site": "cross-site"}}).want(403)
 	for _, path := range []string{"/auth/login", "/auth/me", "/auth/logout"} {
-		if got := nobody.send(request{path: path, json: signIn{annEmail, goodPassword}, header: from(app)}); got.header.Get("Access-Control-Allow-Origin") != "" {
+		if got := nobody.send(request{path: path, json: signIn{Email: annEmail, Password: goodPassword}, header: from(app)}); got.header.Get("Access-Control-Allow-Origin") != "" {
 			t.Errorf("%s may be called from elsewhere", path)
 		}
 	}

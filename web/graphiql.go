@@ -17,7 +17,7 @@ const graphiqlCSP = policyCSP + "; style-src 'self' 'sha256-nzTgYzXYDNe6BAHiiI7N
 // that a link from another site may lead here.
 func (s *Server) graphiql(c *fiber.Ctx) error {
 	token, _ := s.token(c)
-	who, err := s.callerOf(c, token, core.Cause{Kind: "api"})
+	who, _, err := s.o.Identity.Caller(c.UserContext(), token, core.Cause{Kind: "api"}, false)
 	if err != nil {
 		if kind := core.KindOf(err); kind != core.Unknown {
 			return core.E("web.graphiql", err)

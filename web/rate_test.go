@@ -158,7 +158,7 @@ func TestAttackA26Rate(t *testing.T) {
 	for _, path := range []string{"/graphql?query={__typename}", "/login", "/auth/me", "/data/export/x"} {
 		nobody.send(request{path: path}).want(429, "more than 20 requests a minute")
 	}
-	nobody.send(request{path: "/auth/login", json: signIn{annEmail, goodPassword}}).want(429)
+	nobody.send(request{path: "/auth/login", json: signIn{Email: annEmail, Password: goodPassword}}).want(429)
 	// What costs nothing stays, and so does who is signed in.
 	nobody.send(request{path: "/health/live"}).want(200)
 	nobody.send(request{path: assetsPath + w.s.site.hash + "/form.js"}).want(200)

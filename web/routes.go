@@ -32,9 +32,13 @@ func (s *Server) routes() []route {
 		{"GET", "/graphiql", anyone, s.graphiql}, // sends to /login who is not signed in
 		{"GET", "/login", anyone, s.loginPage},
 		{"GET", "/setup", anyone, s.setupPage},
+		{"GET", "/reset", anyone, s.resetPage},
+		{"GET", "/account", anyone, s.accountPage}, // sends to /login who is not signed in
 		{"GET", assetsPath + ":hash/:name", anyone, s.asset},
 		{"POST", "/auth/login", anyone, s.login},
-		{"POST", "/auth/setup", anyone, s.setup}, // needs the token of the setup link
+		{"POST", "/auth/second-factor", anyone, s.secondFactor}, // needs a session, which may wait for just this
+		{"POST", "/auth/reset", anyone, s.reset},                // needs the token of a link
+		{"POST", "/auth/setup", anyone, s.setup},                // needs the token of the setup link
 		{"POST", "/auth/logout", session, s.logout},
 		{"GET", "/auth/me", session, s.me},
 		{"GET", "/health/live", anyone, s.live},

@@ -17,6 +17,10 @@ var policy = map[string]access{
 	"GET /login":                            anyone,
 	"GET /setup":                            anyone,
 	"GET /assets/:hash/:name":               anyone,
+	"GET /reset":                            anyone,
+	"GET /account":                          anyone, // and sent to the login, who is not signed in
+	"POST /auth/second-factor":              anyone, // and refused without a session
+	"POST /auth/reset":                      anyone, // and refused without the token of a link
 	"POST /auth/login":                      anyone,
 	"POST /auth/setup":                      anyone,
 	"POST /auth/logout":                     session,
@@ -114,6 +118,10 @@ func TestAttackA18Routes(t *testing.T) {
 		"GET /setup":                            {302, 302},
 		"GET /assets/:hash/:name":               {200, 200},
 		"POST /auth/login":                      {401, 401},
+		"GET /reset":                            {200, 200},
+		"GET /account":                          {302, 200},
+		"POST /auth/second-factor":              {403, 400}, // a key has none
+		"POST /auth/reset":                      {403, 403},
 		"POST /auth/setup":                      {403, 403},
 		"POST /auth/logout":                     {401, 200},
 		"GET /auth/me":                          {401, 200},

@@ -18,19 +18,21 @@ import (
 	"colonnade/core"
 	"colonnade/files"
 	"colonnade/graphql"
+	"colonnade/identity"
 	"colonnade/transfer"
 )
 
-// Options of [New]. Engine, Logins and Policy are needed; the zero value of everything else works.
+// Options of [New]. Engine, Logins, Identity and Policy are needed; the zero value of everything else works.
 type Options struct {
-	Engine *graphql.Engine
-	Logins *authz.Logins
-	Policy func() *authz.Policy            // of the current snapshot
-	Reload func(ctx context.Context) error // called after the first administrator was made
-	Ping   func(ctx context.Context) error // whether requests can be served
-	Data   *transfer.Service               // imports and exports; none when nil
-	Files  *files.Service                  // files of records; none when nil
-	Log    *slog.Logger                    // slog.Default when nil
+	Engine   *graphql.Engine
+	Logins   *authz.Logins
+	Identity *identity.Service
+	Policy   func() *authz.Policy            // of the current snapshot
+	Reload   func(ctx context.Context) error // called after the first administrator was made
+	Ping     func(ctx context.Context) error // whether requests can be served
+	Data     *transfer.Service               // imports and exports; none when nil
+	Files    *files.Service                  // files of records; none when nil
+	Log      *slog.Logger                    // slog.Default when nil
 
 	Dev    bool // the access log at level info instead of debug
 	Public bool // may listen beyond the loopback address; set it only when somebody can sign in

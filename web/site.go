@@ -158,6 +158,25 @@ func (s *Server) loginPage(c *fiber.Ctx) error {
 	return s.render(c, "login.html", page{Next: ownPath(c.Query("redirect"))})
 }
 
+// resetPage shows the form that sets a new password. The token of the link stays in the browser.
+func (s *Server) resetPage(c *fiber.Ctx) error {
+	return s.render(c, "reset.html", page{Next: "/login"})
+}
+
+// accountPage shows who is signed in his own account, and the login to everybody else. What is on it, the page asks for with
+// the rights of who looks at it.
+func (s *Server) accountPage(c *fiber.Ctx) error {
+	token, _ := s.token(c)
+	who, _, err := s.o.Identity.Caller(c.UserContext(), token, core.Cause{Kind: "api"}, false)
+	if core.KindOf(err) == core.Unknown {
+		return c.Redirect("/login?redirect=%2Faccount", fiber.StatusFound)
+	}
+	if err != nil {
+		return core.E("web.accountPage", err)
+	}
+	return s.render(c, "account.html", page{Name: who.Name})
+}
+
 // setupPage shows the form that makes the first administrator. The token of the link stays in the browser.
 func (s *Server) setupPage(c *fiber.Ctx) error {
 	empty, err := s.o.Logins.NeedsSetup(c.UserContext())

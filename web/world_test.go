@@ -24,6 +24,7 @@ import (
 	"colonnade/core/db/sqlite"
 	"colonnade/files"
 	"colonnade/graphql"
+	"colonnade/identity"
 	"colonnade/tables"
 	"colonnade/transfer"
 )
@@ -61,10 +62,11 @@ func newWorld(t testing.TB, o Options, change func(*Server)) *world {
 	o.Log = slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	w.store = tables.New(d, tables.Options{Builtin: transfer.Tables(), Log: o.Log})
 	w.logins = authz.NewLogins(d, authz.LoginOptions{Log: o.Log, Change: w.store.ChangeAccess})
-	actions := append(w.store.Actions(), w.store.AccessActions(w.logins)...)
+	who := identity.New(w.store, w.logins, identity.Options{Log: o.Log})
+	actions := append(append(w.store.Actions(), w.store.AccessActions(w.logins)...), who.Actions()...)
 	o.Engine = graphql.New(w.store, actions, graphql.Options{Log: o.Log, RequestID: RequestID})
 	must(t, w.store.Load(t.Context()))
-	o.Logins, o.Reload = w.logins, w.store.Load
+	o.Logins, o.Identity, o.Reload = w.logins, who, w.store.Load
 	o.Data = transfer.New(w.store, transfer.Options{Log: o.Log})
 	disk, err := files.OpenDisk(filepath.Join(t.TempDir(), "files"))
 	must(t, err)

@@ -1,48 +1,60 @@
-// The forms to sign in and to set up: send the fields as JSON, show what went wrong, or go on.
+// The forms to sign in, to set up and to set a password: send the fields as JSON, show what went wrong, or go on.
 'use strict';
 
-const form = document.querySelector('form');
-const error = form.querySelector('.error');
-const button = form.querySelector('button');
-
-function show(message) {
+function show(form, message) {
+  const error = form.querySelector('.error');
   error.textContent = message[0].toUpperCase() + message.slice(1).replace(/([^.!?])$/, '$1.');
   error.hidden = false;
 }
 
-let token = '';
-if ('token' in form.dataset) {
-  token = new URLSearchParams(location.search).get('token') || '';
-  history.replaceState(null, '', location.pathname); // out of the address bar and of the history
+// takeToken returns the token of the link that led here, and takes it out of the address bar and of the history.
+function takeToken(form) {
+  const token = location.hash.slice(1) || new URLSearchParams(location.search).get('token') || '';
+  history.replaceState(null, '', location.pathname);
   if (!token) {
-    show('Open the setup link that the server printed when it started.');
-    button.disabled = true;
+    show(form, form.dataset.token || 'Open the setup link that the server printed when it started.');
+    form.querySelector('button').disabled = true;
   }
-}
-if (!window.isSecureContext) {
-  show('This page did not come over HTTPS: the browser will not keep you signed in.');
+  return token;
 }
 
-form.addEventListener('submit', async (event) => {
-  event.preventDefault();
-  error.hidden = true;
-  button.disabled = true;
-  const fields = Object.fromEntries(new FormData(form));
-  if (token) fields.token = token;
-  try {
-    const response = await fetch(form.action, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(fields),
-    });
-    const answer = await response.json();
-    if (response.ok) {
-      location.assign(form.dataset.next);
-      return;
-    }
-    show(answer.errors[0].message);
-  } catch {
-    show('The server does not answer. Try again in a moment.');
+const second = document.querySelector('form[data-second]');
+
+function attend(form) {
+  const button = form.querySelector('button');
+  const token = 'token' in form.dataset ? takeToken(form) : '';
+  if (!window.isSecureContext) {
+    show(form, 'This page did not come over HTTPS: the browser will not keep you signed in.');
   }
-  button.disabled = false;
-});
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    form.querySelector('.error').hidden = true;
+    button.disabled = true;
+    const fields = Object.fromEntries(new FormData(form));
+    if (token) fields.token = token;
+    try {
+      const response = await fetch(form.action, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(fields),
+      });
+      const answer = await response.json();
+      if (response.ok && answer.second_factor) {
+        form.hidden = true;
+        second.hidden = false;
+        second.elements.code.focus();
+        return;
+      }
+      if (response.ok) {
+        location.assign(form.dataset.next);
+        return;
+      }
+      show(form, answer.errors[0].message);
+    } catch {
+      show(form, 'The server does not answer. Try again in a moment.');
+    }
+    button.disabled = false;
+  });
+}
+
+document.querySelectorAll('form').forEach(attend);
