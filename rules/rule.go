@@ -44,8 +44,8 @@ type Viewer interface {
 	Knows(column string) bool
 	// Sees reports whether the writer may read the column of the record, as it will be or, with old, as it was.
 	Sees(column string, old bool) (bool, error)
-	// Reaches reports whether the writer may read what r leads to, whatever the records.
-	Reaches(r Read) bool
+	// Reaches reports whether the writer may read all that the expression reads of other records.
+	Reaches(e *Expr) (bool, error)
 }
 
 // sees reports whether the writer may read all that the expression reads. nil reads nothing.
@@ -53,9 +53,9 @@ func (w *Write) sees(e *Expr) (bool, error) {
 	if w.Viewer == nil || e == nil {
 		return true, nil
 	}
-	for _, r := range e.Reads {
-		if len(r.Path) > 0 && !w.Viewer.Reaches(r) {
-			return false, nil
+	if len(e.Needs) > 0 {
+		if ok, err := w.Viewer.Reaches(e); err != nil || !ok {
+			return false, err
 		}
 	}
 	for _, of := range []struct {

@@ -3,6 +3,7 @@ package rules
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -101,7 +102,9 @@ func (v blind) Sees(column string, _ bool) (bool, error) {
 	return !strings.Contains(v.unread+v.unknown, column), nil
 }
 
-func (v blind) Reaches(r Read) bool { return !strings.Contains(v.unread+v.unknown, r.Column) }
+func (v blind) Reaches(e *Expr) (bool, error) {
+	return !slices.ContainsFunc(e.Reads, func(r Read) bool { return strings.Contains(v.unread+v.unknown, r.Column) }), nil
+}
 
 func TestLog(t *testing.T) {
 	table := orders

@@ -2,7 +2,6 @@ package tables
 
 import (
 	"fmt"
-	"slices"
 
 	"colonnade/authz"
 	"colonnade/core"
@@ -98,28 +97,6 @@ func (v *viewer) Sees(column string, old bool) (bool, error) {
 		}
 	}
 	return shown, nil
-}
-
-// Reaches implements rules.Viewer: every table on the way must be open to the caller, all records of it, with the lookups that
-// lead on and the column in the end.
-func (v *viewer) Reaches(r rules.Read) bool {
-	snap := v.w.tx.snap
-	open := func(table string, columns ...string) bool {
-		may, err := snap.Policy.Decide(v.w.caller, table, authz.Read)
-		return err == nil && may.Rows == nil && !slices.ContainsFunc(columns, func(c string) bool {
-			shown, guard := may.Column(c)
-			return !shown || guard != nil
-		})
-	}
-	for i, s := range r.Path {
-		if !open(s.From) || !open(s.Relation.Table, r.At(i)...) || !s.Relation.Many && !open(s.From, s.Own()...) {
-			return false
-		}
-		if s.Relation.Through != "" && !open(s.Relation.Through) {
-			return false
-		}
-	}
-	return true
 }
 
 // sent reports whether the column holds what the caller sent, or is calculated from nothing else.

@@ -1,0 +1,69 @@
+package tables
+
+import (
+	"testing"
+
+	"colonnade/authz"
+	"colonnade/core"
+)
+
+// TestMessagesShowWhatTheWriterReads has rules refuse writes of somebody who sees some records of each table: the message shows what is
+// made of records all of which he sees, and nothing else.
+func TestMessagesShowWhatTheWriterReads(t *testing.T) {
+	each(t, func(t *testing.T, s *Store) {
+		number := func(name string) core.Column { return core.Column{Name: name, Kind: core.Integer} }
+		define(t, s,
+			core.CreateTable{Define: core.Table{Name: "customer", Columns: []core.Column{{Name: "name", Kind: core.Text}}}},
+			core.CreateTable{Define: core.Table{Name: "sale", Columns: []core.Column{{Name: "customer_id", Kind: core.Lookup, Target: "customer", Inverse: "sales"}, number("most")}}},
+			core.CreateTable{Define: core.Table{Name: "line", Columns: []core.Column{{Name: "sale_id", Kind: core.Lookup, Target: "sale", Inverse: "lines"}, number("amount"), number("cost")}}},
+			core.PutRule{On: "line", Put: core.Rule{Name: "sum", When: "sale.lines.sum(l, l.amount) > sale.most", Do: []core.Deed{{Do: "fail",
+				Message: "{sale.customer.name}: {sale.lines.sum(l, l.amount)}, {sale.lines.max(l, l.cost)}, {sale.customer.sales.sum(x, x.lines.count(l, l.amount > 0))}"}}}},
+		)
+		role(t, s, "seller", append(grant("line", authz.Own, nil, authz.Create, authz.Read, authz.Append),
+			append(grant("sale", authz.Organization, nil, authz.Read, authz.AppendTo), grant("customer", authz.Own, nil, authz.Read)...)...)...)
+		role(t, s, "costs", grant("line", authz.Organization, []string{"cost"}, authz.Read)...)
+		ann, bob := person(t, s, "ann", core.RootUnit, "seller"), person(t, s, "bob", core.RootUnit, "seller")
+		both := person(t, s, "both", core.RootUnit, "seller", "costs")
+		owner := func(c core.Caller) string { return string(c.User) }
+		customer := func(c core.Caller) string {
+			return string(mustInsert(t, root(t), s, "customer", core.Record{"name": "Acme", "owner_id": owner(c)})[0])
+		}
+		sale := func(customer string) string {
+			return string(mustInsert(t, root(t), s, "sale", core.Record{"customer_id": customer, "most": 10})[0])
+		}
+		line := func(sale string, c core.Caller, amount int) {
+			mustInsert(t, root(t), s, "line", core.Record{"sale_id": sale, "amount": amount, "cost": 3, "owner_id": owner(c)})
+		}
+		a, b, c := core.CallerFrom(ann), core.CallerFrom(bob), core.CallerFrom(both)
+
+		mine := customer(a)
+		own := sale(mine)
+		line(own, a, 4)
+		_, err := insert(ann, s, "line", core.Record{"sale_id": own, "amount": 7, "cost": 5})
+		wantMessage(t, err, "Acme: 11, 5, 2")
+
+		line(sale(mine), b, 1) // below another sale of the customer
+		_, err = insert(ann, s, "line", core.Record{"sale_id": own, "amount": 7, "cost": 5})
+		wantMessage(t, err, "Acme: 11, 5, …")
+
+		line(own, b, 1) // now one of them is not hers, though it changes neither the greatest cost nor, with 0, a sum
+		_, err = insert(ann, s, "line", core.Record{"sale_id": own, "amount": 7, "cost": 5})
+		wantMessage(t, err, "Acme: …, …, …")
+
+		_, err = insert(bob, s, "line", core.Record{"sale_id": sale(customer(a)), "amount": 11})
+		wantMessage(t, err, "…: 11, (empty), …")
+
+		theirs := sale(customer(c)) // who sees all lines, and the cost of own ones
+		line(theirs, a, 1)
+		_, err = insert(both, s, "line", core.Record{"sale_id": theirs, "amount": 11, "cost": 9})
+		wantMessage(t, err, "Acme: 12, …, 2")
+	})
+}
+
+// wantMessage checks what a rule says.
+func wantMessage(t *testing.T, err error, want string) {
+	t.Helper()
+	if core.KindOf(err) != core.Failed || core.AsError(err).Msg != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
