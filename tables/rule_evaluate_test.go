@@ -3,6 +3,7 @@ package tables
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"colonnade/authz"
@@ -23,7 +24,8 @@ func TestEvaluationIsTheWrite(t *testing.T) {
 			core.PutRule{On: "line", Put: core.Rule{Name: "sum", Order: 3, When: "sale.lines.sum(l, l.amount) > sale.most", Do: []core.Deed{{Do: "fail", Column: "amount", Message: "{sale.title}: {sale.lines.sum(l, l.amount)}, at most {sale.most}"}}}},
 			core.PutRule{On: "line", Put: core.Rule{Name: "place", Order: 4, When: "sale.lines.count(l, l.place == place) > 1", Do: []core.Deed{{Do: "fail", Column: "place", Message: "{place} is taken"}}}},
 		)
-		role(t, s, "seller", append(grant("line", authz.Own, nil, authz.Create, authz.Read, authz.Update), grant("sale", authz.Organization, []string{"most"}, authz.Read)...)...)
+		role(t, s, "seller", slices.Concat(grant("line", authz.Own, nil, authz.Create, authz.Read, authz.Update, authz.Append),
+			grant("sale", authz.Organization, []string{"most"}, authz.Read), grant("sale", authz.Organization, nil, authz.AppendTo))...)
 		users := []context.Context{root(t), person(t, s, "ann", core.RootUnit, "seller"), person(t, s, "bob", core.RootUnit, "seller")}
 		sales := mustInsert(t, root(t), s, "sale", core.Record{"title": "Tea", "most": 60}, core.Record{"title": "Salt", "most": 30})
 		lines := mustInsert(t, users[1], s, "line", core.Record{"sale_id": string(sales[0]), "place": 1, "amount": 5}, core.Record{"sale_id": string(sales[1]), "place": 1, "amount": 5})
