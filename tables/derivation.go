@@ -23,7 +23,7 @@ type level struct {
 	columns []*core.Column
 	rank    int
 	watches []*watch
-	parents [][]rules.Step // lookups that lead to records in which the level reads what is derived there
+	ways    []way // from the record
 }
 
 // watch is what a level reads in the records of a table.
@@ -32,6 +32,14 @@ type watch struct {
 	path    []rules.Step   // from the record of the level to those of the table
 	link    bool           // the table is that of the links which the last step leads through
 	columns []*core.Column // a change of another column is none
+	ways    []way          // from its records; of links, from those that they lead to
+}
+
+// way is lookups, one after the other, by which a level goes on from a record to what it reads. Who makes a record go another
+// way, or reads along one that is new, locks what is on it: see [Tx.lockWays].
+type way struct {
+	steps []rules.Step
+	row   bool // others change what is read at its end without a lock on that record: it is derived, or it is in a list from there
 }
 
 // derive finds the levels of a schema, and what they depend on.
@@ -52,9 +60,7 @@ func derive(s *core.Schema, set *rules.Set) *derivation {
 		for _, c := range l.columns {
 			for _, read := range set.Watches(l.table.Name, c.Name) {
 				d.watch(s, l, read)
-				if set.Reaches(read.Table, read.Column) {
-					l.leads(read.Path)
-				}
+				l.leads(read, set.Reaches(read.Table, read.Column))
 			}
 		}
 	}
@@ -105,14 +111,39 @@ func (l *level) add(c *core.Column) { l.columns = append(l.columns, c) }
 // has reports whether the column is computed in this level.
 func (l *level) has(c *core.Column) bool { return slices.Contains(l.columns, c) }
 
-// leads notes the records on a way over lookups to what is derived.
-func (l *level) leads(path []rules.Step) {
-	if len(path) == 0 || slices.ContainsFunc(path, func(s rules.Step) bool { return s.Relation.Many }) {
-		return
+// leads notes the ways of what is read, from each record that it passes.
+func (l *level) leads(read rules.Read, derived bool) {
+	for i := range read.Path {
+		rest := read.Path[i:]
+		n := slices.IndexFunc(rest, func(s rules.Step) bool { return s.Relation.Many })
+		on := way{steps: rest, row: derived}
+		if n >= 0 {
+			on = way{steps: rest[:n], row: true}
+		}
+		if len(on.steps) == 0 || len(on.steps) == 1 && !on.row { // a reference locks the next record by itself
+			continue
+		}
+		if i == 0 {
+			l.ways = addWay(l.ways, on)
+		}
+		for _, w := range l.watches {
+			if i > 0 && slices.Equal(w.path, read.Path[:i]) {
+				w.ways = addWay(w.ways, on)
+			}
+		}
 	}
-	if !slices.ContainsFunc(l.parents, func(p []rules.Step) bool { return slices.Equal(p, path) }) {
-		l.parents = append(l.parents, path)
+}
+
+func addWay(all []way, w way) []way {
+	if slices.ContainsFunc(all, func(o way) bool { return o.row == w.row && slices.Equal(o.steps, w.steps) }) {
+		return all
 	}
+	return append(all, w)
+}
+
+// turns reports whether the record that is so many steps down the path is reached by a lookup, and left by a list.
+func (w *watch) turns(steps int) bool {
+	return steps > 0 && steps < len(w.path) && !w.path[steps-1].Relation.Many && w.path[steps].Relation.Many
 }
 
 // watch adds what a level reads, at every record on the way.

@@ -315,8 +315,8 @@ func (s *speaker) column(kind core.Kind, at *spot) meant {
 	}, []mention{{here.table, name}}}
 }
 
-// way is a lookup, or several in a row.
-type way struct {
+// track is a lookup, or several in a row.
+type track struct {
 	text  string
 	table string
 	reads []mention
@@ -339,9 +339,9 @@ func (s *speaker) lookups(table string) map[string]core.Relation {
 	return out
 }
 
-func (s *speaker) way(at *spot) (w way, ok bool) {
+func (s *speaker) track(at *spot) (w track, ok bool) {
 	here := *at
-	w = way{text: here.name, table: here.table, eval: func(_ *sight, r []core.Record) core.Record { return r[here.at] }}
+	w = track{text: here.name, table: here.table, eval: func(_ *sight, r []core.Record) core.Record { return r[here.at] }}
 	for range 1 + s.IntN(2) {
 		all := s.lookups(w.table)
 		if len(all) == 0 {
@@ -375,7 +375,7 @@ func sortedKeys[V any](m map[string]V) []string {
 
 // up reads a column of a record that lookups lead to.
 func (s *speaker) up(kind core.Kind, at *spot, _ int) (meant, bool) {
-	w, ok := s.way(at)
+	w, ok := s.track(at)
 	if !ok {
 		return meant{}, false
 	}
@@ -398,9 +398,9 @@ func (s *speaker) lists(table string) (out []core.Relation) {
 
 // aggregate makes a value of several records.
 func (s *speaker) aggregate(kind core.Kind, at *spot, depth int) (meant, bool) {
-	from := way{text: at.name, table: at.table, eval: func(_ *sight, r []core.Record) core.Record { return r[at.at] }}
+	from := track{text: at.name, table: at.table, eval: func(_ *sight, r []core.Record) core.Record { return r[at.at] }}
 	if s.chance(0.25) {
-		if w, ok := s.way(at); ok {
+		if w, ok := s.track(at); ok {
 			from = w
 		}
 	}

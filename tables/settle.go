@@ -62,7 +62,7 @@ func (tx *Tx) derive(ctx context.Context, l *level, ids []any) error {
 	}
 	w.later, w.unruled = true, true // it is the definition that changes them
 	for part := range slices.Chunk(ids, maxBatch) {
-		if err := tx.lockParents(ctx, l, part); err != nil {
+		if err := tx.lockWays(ctx, l.ways, part); err != nil {
 			return err
 		}
 		r, err := tx.reach(ctx, l.table.Name, "", Compare{Column: "id", Op: In, Value: part})
@@ -133,12 +133,16 @@ func (l *level) row(n *node) *formulaRow {
 	return r
 }
 
-// lockParents locks the records to which lookups lead and in which the level reads what is derived there. A lookup alone
-// keeps only those from going that compute it.
-func (tx *Tx) lockParents(ctx context.Context, l *level, ids []any) error {
-	for _, w := range l.parents {
+// lockWays locks the records on the ways of the ones given. Who changes one of them waits, or is waited for; and as one lookup
+// alone does, they do not wait for those who only refer to them. What is changed at an end without a lock of that record is
+// kept from being changed by a lock which those take who do it.
+func (tx *Tx) lockWays(ctx context.Context, ways []way, ids []any) error {
+	if tx.db.LockKey() == "" {
+		return nil
+	}
+	for _, w := range ways {
 		at := ids
-		for i, step := range w {
+		for _, step := range w.steps {
 			from, err := tx.snap.Schema.Table(step.From)
 			if err != nil {
 				return err
@@ -146,27 +150,28 @@ func (tx *Tx) lockParents(ctx context.Context, l *level, ids []any) error {
 			if at, err = tx.hop(ctx, from, step.Relation.Column, "id", step.Relation, at); err != nil {
 				return err
 			}
-			if i < len(w)-1 {
-				continue
-			}
-			to, err := tx.snap.Schema.Table(step.Relation.Table)
-			if err != nil {
-				return err
-			}
-			if err := tx.lockRows(ctx, to, at); err != nil {
-				return err
-			}
+		}
+		to, err := tx.snap.Schema.Table(w.steps[len(w.steps)-1].Relation.Table)
+		if err != nil {
+			return err
+		}
+		lock := tx.db.LockKey()
+		if w.row {
+			lock = tx.db.LockRow()
+		}
+		if err := tx.lockRows(ctx, to, at, lock); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (tx *Tx) lockRows(ctx context.Context, t *core.Table, ids []any) error {
+func (tx *Tx) lockRows(ctx context.Context, t *core.Table, ids []any, lock string) error {
 	id, _ := t.Column("id")
 	for part := range slices.Chunk(ids, maxBatch) {
 		b := db.New(tx.db.Dialect).Write("SELECT t.id FROM ").Name(t.SQL()).Write(" AS t WHERE ")
 		b.Dialect().AnyOf(b, id, func() { b.Write("t.id") }, part)
-		if _, err := queryKeys(ctx, tx.db, b.Write(" ORDER BY t.id", tx.db.LockRow())); err != nil {
+		if _, err := queryKeys(ctx, tx.db, b.Write(" ORDER BY t.id", lock)); err != nil {
 			return err
 		}
 	}

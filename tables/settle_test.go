@@ -849,3 +849,79 @@ func TestAsOfReach(t *testing.T) {
 		}
 	})
 }
+
+// TestWritersAtBothEnds has one writer lead a record to others along lookups and lists, while another changes what is read at the
+// other end of the way, several records further: one waits for the other, and the values are right.
+func TestWritersAtBothEnds(t *testing.T) {
+	each(t, func(t *testing.T, s *Store) {
+		link := func(name, target string) core.Column {
+			return core.Column{Name: name + "_id", Kind: core.Lookup, Target: target, OnDelete: core.SetNull}
+		}
+		stored := func(kind core.Kind, name, formula string) core.Column {
+			return core.Column{Name: name, Kind: kind, Formula: formula, Stored: true}
+		}
+		define(t, s,
+			core.CreateTable{Define: core.Table{Name: "region", Columns: []core.Column{{Name: "rate", Kind: core.Integer}}}},
+			core.CreateTable{Define: core.Table{Name: "account", Columns: []core.Column{link("region", "region")}}},
+			core.CreateTable{Define: core.Table{Name: "invoice", Columns: []core.Column{link("account", "account"), {Name: "fee", Kind: core.Integer}}}},
+			core.CreateTable{Define: core.Table{Name: "shop"}},
+			core.CreateTable{Define: core.Table{Name: "item", Columns: []core.Column{link("invoice", "invoice"), link("shop", "shop")}}},
+		)
+		define(t, s, core.AddColumn{To: "item", Add: stored(core.Integer, "rate", "invoice.account.region.rate")},
+			core.AddColumn{To: "item", Add: stored(core.Integer, "fees", "invoice.account.invoice.sum(i, i.fee)")},
+			core.AddColumn{To: "invoice", Add: stored(core.Integer, "peers", "account.invoice.sum(i, i.fee)")},
+			core.AddColumn{To: "shop", Add: stored(core.Integer, "rates", "item.sum(i, i.invoice.account.region.rate)")})
+		one := func(table string, r core.Record) core.ID { return mustInsert(t, root(t), s, table, r)[0] }
+		region := one("region", core.Record{"rate": 0})
+		account := one("account", core.Record{"region_id": string(region)})
+		invoice, other := one("invoice", core.Record{"account_id": string(account), "fee": 0}), one("invoice", core.Record{"account_id": string(account), "fee": 0})
+		shop := one("shop", core.Record{})
+		add := func(table string, r core.Record) func(context.Context, *Tx) error {
+			return func(ctx context.Context, tx *Tx) error {
+				_, err := tx.Insert(ctx, Insert{Table: table, Rows: []core.Record{r.Clone()}})
+				return err
+			}
+		}
+		n := 0
+		set := func(table string, id core.ID, column string) func(context.Context, *Tx) error {
+			return func(ctx context.Context, tx *Tx) error {
+				n++
+				_, err := tx.Update(ctx, Update{Table: table, Where: ByID(id), Set: core.Record{column: n}})
+				return err
+			}
+		}
+		for _, near := range []func(context.Context, *Tx) error{
+			add("item", core.Record{"invoice_id": string(invoice), "shop_id": string(shop)}), add("invoice", core.Record{"account_id": string(account), "fee": 1}),
+		} {
+			for _, far := range []func(context.Context, *Tx) error{set("region", region, "rate"), set("invoice", other, "fee")} {
+				meet(t, s, near, far)
+				meet(t, s, far, near)
+				mustVerify(t, s)
+			}
+		}
+	})
+}
+
+// meet has the first write, and what depends on it be computed; then has the second write until it is done or waits for the first,
+// which commits then.
+func meet(t *testing.T, s *Store, first, second func(context.Context, *Tx) error) {
+	t.Helper()
+	done := make(chan error, 1)
+	must(t, s.Tx(root(t), TxOptions{}, func(ctx context.Context, tx *Tx) error {
+		if err := first(ctx, tx); err != nil {
+			return err
+		}
+		if err := tx.settle(ctx); err != nil {
+			return err
+		}
+		go func() { done <- s.Tx(root(t), TxOptions{}, second) }()
+		for waits := tx.db.Lock() == ""; !waits && len(done) == 0; { // SQLite has one writer
+			b := newBuilder(s).Write("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted AND pid IN (SELECT l.pid FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database WHERE d.datname = current_database()))")
+			if err := tx.db.Query(ctx, b, func(scan func(...any) error) error { return scan(&waits) }); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	must(t, <-done)
+}

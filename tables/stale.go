@@ -13,9 +13,12 @@ import (
 // to the record.
 type stale struct {
 	watch *watch
-	steps int // that lead to the record; 0 for a record of the level itself
+	steps int // that lead to the record; 0 for a record of the level itself, onward for one that may lead elsewhere than before
 	id    string
 }
+
+// onward is said in place of steps of a record whose ways are to be locked.
+const onward = -1
 
 // note notes what the changes of a batch make stale. done says that the records themselves were computed when they were
 // written.
@@ -72,6 +75,13 @@ func (n *staling) change(w *watch, c *change) {
 	}
 	step := w.path[last-1]
 	rel := step.Relation
+	if len(w.ways) > 0 && c.after != nil {
+		if w.link {
+			n.add(w, onward, c.after[rel.Column])
+		} else {
+			n.add(w, onward, id)
+		}
+	}
 	if !w.link && (!rel.Many || rel.Through != "") {
 		if c.after != nil { // a record that goes is one that nothing leads to any more
 			n.add(w, last, id)
@@ -129,8 +139,18 @@ const maxStale = 1_000_000
 // affected returns the records of the level whose values are to be computed anew, in the order of their ids.
 func (tx *Tx) affected(ctx context.Context, l *level) ([]any, error) {
 	marks := map[*watch][]map[any]struct{}{} // by the number of steps
+	var leads map[*watch]map[any]struct{}
 	for _, s := range tx.stale[tx.settled:] {
 		if s.watch.level != l {
+			continue
+		}
+		if s.steps == onward {
+			if leads == nil {
+				leads = map[*watch]map[any]struct{}{}
+			}
+			of := leads[s.watch]
+			join(&of, s.id)
+			leads[s.watch] = of
 			continue
 		}
 		if marks[s.watch] == nil {
@@ -140,11 +160,23 @@ func (tx *Tx) affected(ctx context.Context, l *level) ([]any, error) {
 	}
 	all := map[any]struct{}{}
 	for _, w := range l.watches {
+		if err := tx.lockWays(ctx, w.ways, sortedIDs(leads[w])); err != nil {
+			return nil, err
+		}
 		at := marks[w]
 		if at == nil {
 			continue
 		}
 		for steps := len(w.path); steps > 0; steps-- {
+			if w.turns(steps) {
+				to, err := tx.snap.Schema.Table(w.path[steps-1].Relation.Table)
+				if err == nil {
+					err = tx.lockRows(ctx, to, sortedIDs(at[steps]), tx.db.LockRow())
+				}
+				if err != nil {
+					return nil, err
+				}
+			}
 			found, err := tx.back(ctx, l.table, w.path[:steps], sortedIDs(at[steps]))
 			if err != nil {
 				return nil, err
@@ -209,8 +241,9 @@ func (tx *Tx) backPart(ctx context.Context, from *core.Table, path []rules.Step,
 	return tx.hop(ctx, from, "id", rel.Column, rel, ids)
 }
 
-// hop returns the values of one column in the records that have one of the ids in another, and that the relation is about.
-func (tx *Tx) hop(ctx context.Context, t *core.Table, want, by string, rel core.Relation, ids []any) ([]any, error) {
+// hop returns the values of one column in the records that have one of the ids in another, and that the relation is about. All
+// of these records keep their lookups until the end of the unit, those too that lead nowhere now.
+func (tx *Tx) hop(ctx context.Context, t *core.Table, want, by string, rel core.Relation, ids []any) (out []any, err error) {
 	wanted, err := t.Need(want)
 	if err != nil {
 		return nil, err
@@ -219,16 +252,27 @@ func (tx *Tx) hop(ctx context.Context, t *core.Table, want, by string, rel core.
 	if err != nil {
 		return nil, err
 	}
-	b := db.New(tx.db.Dialect).Write("SELECT t.").Name(wanted.SQL()).Write(" FROM ").Name(t.SQL()).Write(" AS t WHERE t.").Name(wanted.SQL()).Write(" IS NOT NULL AND ")
-	b.Dialect().AnyOf(b, &core.Column{Kind: core.UUID}, func() { b.Name("t", given.SQL()) }, ids)
-	if rel.Which != "" {
+	b := db.New(tx.db.Dialect).Write("SELECT ")
+	if rel.Which == "" {
+		b.Name("t", wanted.SQL())
+	} else {
 		which, err := t.Need(rel.Which)
 		if err != nil {
 			return nil, err
 		}
-		b.Write(" AND ").Name("t", which.SQL()).Write(" = ").Arg(rel.Target)
+		b.Write("CASE WHEN ").Name("t", which.SQL()).Write(" = ").Arg(rel.Target).Write(" THEN ").Name("t", wanted.SQL()).Write(" END")
 	}
-	return queryKeys(ctx, tx.db, b.Write(" ORDER BY t.id", tx.db.LockKey()))
+	b.Write(" FROM ").Name(t.SQL()).Write(" AS t WHERE ")
+	b.Dialect().AnyOf(b, &core.Column{Kind: core.UUID}, func() { b.Name("t", given.SQL()) }, ids)
+	err = tx.db.Query(ctx, b.Write(" ORDER BY t.id", tx.db.LockKey()), func(scan func(...any) error) error {
+		var id core.ID // empty for NULL
+		err := scan(&id)
+		if err == nil && id != "" {
+			out = append(out, string(id))
+		}
+		return err
+	})
+	return out, err
 }
 
 // above returns all records above those with the ids, each once, so that a circle ends.
