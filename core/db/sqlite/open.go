@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"sync"
 
 	"gorm.io/gorm"
@@ -27,6 +28,7 @@ type engine struct {
 	readers chan *conn // idle
 	n       int        // of readers
 	queue   chan *job
+	log     *checkpointer // nil when it only reads
 	stop    chan struct{} // closed when the engine closes
 	done    chan struct{} // closed when the writer has ended
 	closing sync.Once
@@ -85,7 +87,7 @@ func (e *engine) connect(ctx context.Context, source string, o db.Options) error
 	if n <= 0 {
 		n = 2 * max(2, runtime.GOMAXPROCS(0))
 	}
-	writing := dsn(source, "rwc", immediate, "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(4000)", "cache_size(-16000)")
+	writing := dsn(source, "rwc", immediate, "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint("+strconv.Itoa(maxLogPages)+")", "cache_size(-16000)")
 	if o.ReadOnly {
 		writing = dsn(source, "rw", deferred, "query_only(1)")
 	}
@@ -113,6 +115,12 @@ func (e *engine) connect(ctx context.Context, source string, o db.Options) error
 		}
 		e.readers <- c
 		e.n++
+	}
+	if !o.ReadOnly {
+		if e.log, err = e.newCheckpointer(ctx, source); err != nil {
+			return err
+		}
+		go e.log.serve()
 	}
 	go e.serve()
 	return nil
@@ -198,6 +206,9 @@ func (e *engine) Close() error {
 	e.closing.Do(func() {
 		close(e.stop)
 		<-e.done
+		if e.log != nil {
+			errs = append(errs, e.log.close())
+		}
 		for range e.n {
 			errs = append(errs, (<-e.readers).close())
 		}

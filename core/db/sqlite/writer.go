@@ -154,6 +154,10 @@ func (w *writer) group(j *job) (next *job) {
 	}
 	if err = tx.Commit(); err != nil {
 		_ = tx.Rollback()
+		return next
+	}
+	if w.engine.log != nil {
+		w.engine.log.wake()
 	}
 	return next
 }
