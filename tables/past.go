@@ -14,9 +14,10 @@ type past struct {
 	last   bool      // only of records that are gone, as they last were
 }
 
-// writeVersion writes the columns of the table after SELECT: the id as it is given, the others from the data of the history
-// row h.
-func writeVersion(b *db.Builder, t *core.Table, id string) {
+// writeVersion writes the columns of the table after SELECT: the id as it is given, the others from the history row h, to which
+// it returns the join.
+func writeVersion(b *db.Builder, t *core.Table, id string) (join string) {
+	object, join := b.Dialect().Version()
 	comma := ""
 	for c := range t.Stored {
 		b.Write(comma)
@@ -24,10 +25,11 @@ func writeVersion(b *db.Builder, t *core.Table, id string) {
 		if c.Name == "id" {
 			b.Write(id)
 		} else {
-			b.Dialect().Member(b, c, func() { b.Write("h.data") }, c.SQL())
+			b.Dialect().Member(b, c, func() { b.Write(object) }, c.SQL())
 		}
 		b.Write(" AS ").Name(c.SQL())
 	}
+	return join
 }
 
 // pastAt is the records as they were at a moment: the last version until then of each that was not deleted before.
@@ -35,8 +37,9 @@ func pastAt(t *core.Table, at time.Time) *past {
 	moment := &core.Column{Kind: core.Timestamp}
 	return &past{source: func(b *db.Builder) {
 		b.Write("SELECT ")
-		writeVersion(b, t, "h.record_id")
-		b.Write(`, h.data AS _data FROM "_history" AS h WHERE h.table_name = `).Arg(t.SQL()).Write(" AND h.data IS NOT NULL AND h.at <= ").Value(moment, at).
+		join := writeVersion(b, t, "h.record_id")
+		object, _ := b.Dialect().Version()
+		b.Write(", ", object, ` AS _data FROM "_history" AS h`, join, ` WHERE h.table_name = `).Arg(t.SQL()).Write(" AND h.data IS NOT NULL AND h.at <= ").Value(moment, at).
 			Write(` AND NOT EXISTS (SELECT 1 FROM "_history" AS l WHERE l.record_id = h.record_id AND l.table_name = h.table_name AND l.version > h.version AND l.at <= `).
 			Value(moment, at).Write(")")
 	}}
@@ -46,8 +49,8 @@ func pastAt(t *core.Table, at time.Time) *past {
 func pastVersions(t *core.Table) *past {
 	return &past{source: func(b *db.Builder) {
 		b.Write("SELECT ")
-		writeVersion(b, t, "h.record_id")
-		b.Write(`, h.version AS _version FROM "_history" AS h WHERE h.table_name = `).Arg(t.SQL()).Write(" AND h.data IS NOT NULL")
+		join := writeVersion(b, t, "h.record_id")
+		b.Write(`, h.version AS _version FROM "_history" AS h`, join, ` WHERE h.table_name = `).Arg(t.SQL()).Write(" AND h.data IS NOT NULL")
 	}}
 }
 
@@ -56,10 +59,10 @@ func pastVersions(t *core.Table) *past {
 func pastDeleted(t *core.Table) *past {
 	return &past{last: true, source: func(b *db.Builder) {
 		b.Write("SELECT ")
-		writeVersion(b, t, "d.record_id")
+		join := writeVersion(b, t, "d.record_id")
 		b.Write(`, d.at AS _deleted_at, d.actor AS _deleted_by, d.version AS _deleted,
 (SELECT x.deletion_id FROM "_deletion" AS x WHERE x.record_id = d.record_id AND x.version = d.version AND x.table_name = d.table_name AND x.kind = 'gone') AS _deletion
-FROM "_history" AS d JOIN "_history" AS h ON h.record_id = d.record_id AND h.version = d.version - 1 AND h.table_name = d.table_name
+FROM "_history" AS d JOIN "_history" AS h ON h.record_id = d.record_id AND h.version = d.version - 1 AND h.table_name = d.table_name`, join, `
 WHERE d.op = 'delete' AND d.table_name = `).Arg(t.SQL()).Write(` AND h.data IS NOT NULL
 AND NOT EXISTS (SELECT 1 FROM "_history" AS l WHERE l.record_id = d.record_id AND l.table_name = d.table_name AND l.version > d.version)`)
 	}}

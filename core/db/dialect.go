@@ -45,6 +45,10 @@ type Dialect interface {
 	// NULL when the object has none.
 	Member(b *Builder, c *core.Column, object func(), key string)
 
+	// Version is what Member takes members out of when it takes many of one version, and the join that gives it to the row h of
+	// "_history".
+	Version() (object, join string)
+
 	// AnyOf writes a condition: the expression, of the column's kind, equals a member of list. The list is one
 	// argument however long it is; its values are in the Go form of the kind.
 	AnyOf(b *Builder, c *core.Column, expr func(), list []any)

@@ -372,10 +372,12 @@ func testFloats(t *testing.T, d *db.DB) {
 	}
 }
 
-// testMember takes each value of each kind out of a JSON object, and has it equal the one in the column.
+// testMember takes each value of each kind out of the JSON of a version, by itself and as one of many, and has it equal the one in
+// the column.
 func testMember(t *testing.T, d *db.DB) {
 	makeThing(t, d)
-	exec(t, d, db.New(d.Dialect).Write("CREATE TABLE doc (id ", d.ColumnType(column("id")), ", data ", d.ColumnType(column("json")), ")"))
+	exec(t, d, db.New(d.Dialect).Write(`CREATE TABLE doc AS SELECT t.id, h.data FROM thing AS t, "_history" AS h WHERE FALSE`))
+	object, join := d.Version()
 	id, data := column("id"), column("json")
 	for name, list := range values {
 		c := column(name)
@@ -407,12 +409,16 @@ func testMember(t *testing.T, d *db.DB) {
 			t.Fatal(err)
 		}
 		same := ids(t, d, func(b *db.Builder) {
-			b.Write("EXISTS (SELECT 1 FROM doc WHERE doc.id = t.id AND ")
-			d.Member(b, c, func() { b.Write("doc.data") }, name)
-			b.Write(" IS NOT DISTINCT FROM t.").Name(name)
-			b.Write(" AND ")
-			d.Member(b, data, func() { b.Write("doc.data") }, "none")
-			b.Write(" IS NULL)")
+			b.Write("EXISTS (SELECT 1 FROM doc AS h", join, " WHERE h.id = t.id")
+			for _, from := range []string{"h.data", object} {
+				b.Write(" AND ")
+				d.Member(b, c, func() { b.Write(from) }, name)
+				b.Write(" IS NOT DISTINCT FROM t.").Name(name)
+				b.Write(" AND ")
+				d.Member(b, data, func() { b.Write(from) }, "none")
+				b.Write(" IS NULL")
+			}
+			b.Write(")")
 		})
 		if n := len(strings.Fields(same)); n != len(things) {
 			t.Errorf("%s: of %d values these are what they were: %s", name, len(things), same)

@@ -2,7 +2,10 @@ package postgres
 
 import (
 	"context"
+	"iter"
 	"strconv"
+
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"colonnade/core"
 	"colonnade/core/db"
@@ -30,7 +33,7 @@ func (s *session) Insert(ctx context.Context, sets ...db.Rows) error {
 	return insert(ctx, s.conn, few)
 }
 
-// Update implements db.Session: the new values are one JSON argument, so that the statement is the same for any number
+// Update implements db.Session: the new values of a column are one argument, so that the statement is the same for any number
 // of rows.
 func (s *session) Update(ctx context.Context, rows db.Rows) error {
 	if err := s.ready(ctx); err != nil {
@@ -42,29 +45,97 @@ func (s *session) Update(ctx context.Context, rows db.Rows) error {
 // Update implements db.Session.
 func (e *engine) Update(ctx context.Context, rows db.Rows) error { return update(ctx, e.pool, rows) }
 
+// maxUpdate is how many rows one statement updates.
+const maxUpdate = 1000
+
+// update sends a statement while the next is written.
 func update(ctx context.Context, q querier, rows db.Rows) error {
-	for from := 0; from < rows.N; from += maxRecordset {
-		b := db.New(Dialect{}).Write("UPDATE ").Name(rows.Table).Write(" SET ")
-		for i, c := range rows.Columns[1:] {
-			if i > 0 {
-				b.Write(", ")
-			}
-			b.Name(c.SQL()).Write(" = ")
-			if rows.IsSame(i + 1) {
-				b.Value(c, rows.Value(from, i+1))
-			} else {
-				b.Name("x", c.SQL())
-			}
+	var statements iter.Seq[*db.Builder] = func(yield func(*db.Builder) bool) {
+		for from := 0; from < rows.N && yield(updateStatement(rows, from, min(from+maxUpdate, rows.N))); from += maxUpdate {
 		}
-		b.Write(" FROM ")
-		recordset(b, rows.Different(), from, min(from+maxRecordset, rows.N))
-		b.Write(" WHERE ").Name(rows.Table, rows.Columns[0].SQL()).Write(" = ").Name("x", rows.Columns[0].SQL())
+	}
+	if rows.N > maxUpdate {
+		statements = db.Ahead(1, statements)
+	}
+	for b := range statements {
+		if err := b.Err(); err != nil {
+			return err
+		}
 		if _, err := exec(ctx, q, b.String(), b.Args()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// updateStatement writes what updates some of the rows.
+func updateStatement(rows db.Rows, from, to int) *db.Builder {
+	b := db.New(Dialect{}).Write("UPDATE ").Name(rows.Table).Write(" SET ")
+	for i, c := range rows.Columns[1:] {
+		if i > 0 {
+			b.Write(", ")
+		}
+		b.Name(c.SQL()).Write(" = ")
+		if rows.IsSame(i + 1) {
+			b.Value(c, rows.Value(from, i+1))
+		} else {
+			b.Name("x", c.SQL()).Write("::", storage[c.Kind])
+		}
+	}
+	b.Write(" FROM ")
+	arrays(b, rows.Different(), from, to)
+	key := rows.Columns[0]
+	return b.Write(" WHERE ").Name(rows.Table, key.SQL()).Write(" = ").Name("x", key.SQL()).Write("::", storage[key.Kind])
+}
+
+// arrays writes the rows as a table x of texts: an array for each column, which the server reads three times as fast as JSON.
+func arrays(b *db.Builder, rows db.Rows, from, to int) {
+	b.Write("unnest(")
+	for j, c := range rows.Columns {
+		if j > 0 {
+			b.Write(", ")
+		}
+		column := make(texts, to-from)
+		var all []byte
+		for i := range column {
+			v := Dialect{}.Bind(c, rows.Value(from+i, j))
+			text, ok := v.(string)
+			if !ok && v != nil {
+				var err error
+				if all, err = appendCopy(all[:0], v); err != nil {
+					b.Fail(err)
+				}
+				text = string(all)
+			}
+			column[i] = pgtype.Text{String: text, Valid: v != nil}
+		}
+		b.Arg(column).Write("::text[]")
+	}
+	b.Write(") AS x(")
+	for i, c := range rows.Columns {
+		if i > 0 {
+			b.Write(", ")
+		}
+		b.Name(c.SQL())
+	}
+	b.Write(")")
+}
+
+// texts is an array of texts, whose elements the driver takes without a copy of each.
+type texts []pgtype.Text
+
+var _ pgtype.ArrayGetter = texts(nil)
+
+// Dimensions implements pgtype.ArrayGetter.
+func (t texts) Dimensions() []pgtype.ArrayDimension {
+	return []pgtype.ArrayDimension{{Length: int32(len(t)), LowerBound: 1}}
+}
+
+// Index implements pgtype.ArrayGetter.
+func (t texts) Index(i int) any { return &t[i] }
+
+// IndexType implements pgtype.ArrayGetter.
+func (texts) IndexType() any { return new(pgtype.Text) }
 
 // Insert implements db.Session.
 func (e *engine) Insert(ctx context.Context, sets ...db.Rows) error {

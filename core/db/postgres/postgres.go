@@ -231,9 +231,9 @@ func nestedValue(b *db.Builder, f *db.ShapeField, value func()) {
 // Member implements db.Dialect.
 func (d Dialect) Member(b *db.Builder, c *core.Column, object func(), key string) {
 	if c.Kind == core.JSON {
-		b.Write("nullif(")
+		b.Write("nullif((")
 		object()
-		b.Write(" -> ").Literal(key).Write(", 'null')")
+		b.Write(" -> ").Literal(key).Write(")::jsonb, 'null')")
 		return
 	}
 	if c.Kind == core.Duration {
@@ -249,6 +249,11 @@ func (d Dialect) Member(b *db.Builder, c *core.Column, object func(), key string
 		b.Write("::", t)
 	}
 	b.Write(d.Collate(c.Kind))
+}
+
+// Version implements db.Dialect. OFFSET keeps the planner from parsing the version again for each member.
+func (Dialect) Version() (object, join string) {
+	return "j.data", " CROSS JOIN LATERAL (SELECT h.data::jsonb AS data OFFSET 0) AS j"
 }
 
 // AnyOf implements db.Dialect.

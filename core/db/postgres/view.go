@@ -27,7 +27,7 @@ WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r' ORDER 
 // forms are the forms of the types that we use.
 var forms = map[string]db.Form{
 	"bigint": db.FormInteger, "integer": db.FormInteger, "smallint": db.FormInteger, "boolean": db.FormInteger,
-	"double precision": db.FormFloat, "bytea": db.FormBytes, "jsonb": db.FormJSON, "numeric": db.FormText, "text": db.FormText,
+	"double precision": db.FormFloat, "bytea": db.FormBytes, "json": db.FormJSON, "jsonb": db.FormJSON, "numeric": db.FormText, "text": db.FormText,
 	"uuid": db.FormText, "date": db.FormText, "timestamp with time zone": db.FormText, "timestamp without time zone": db.FormText,
 }
 

@@ -247,6 +247,9 @@ func (Dialect) Member(b *db.Builder, c *core.Column, object func(), key string) 
 	}
 }
 
+// Version implements db.Dialect: the last versions that were parsed are kept.
+func (Dialect) Version() (object, join string) { return "h.data", "" }
+
 // AnyOf implements db.Dialect.
 func (d Dialect) AnyOf(b *db.Builder, c *core.Column, expr func(), list []any) {
 	json := append(make([]byte, 0, 40*len(list)+2), '[')

@@ -1,0 +1,1 @@
+-- On PostgreSQL this keeps versions as the text that was sent, as SQLite does anyway.
