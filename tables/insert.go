@@ -85,9 +85,12 @@ func (tx *Tx) insert(ctx context.Context, in Insert) (res Result, err error) {
 	}
 	n := len(in.Rows)
 	res.IDs, res.Items = make([]core.ID, 0, n), make([]Item, 0, n)
-	if w.aside(u) {
+	switch {
+	case w.atOnce(u):
+		err = w.upsertAtOnce(ctx, u, in.Rows, &res)
+	case w.aside(u):
 		err = w.insertAside(ctx, u, in.Rows, &res)
-	} else {
+	default:
 		err = w.insertInTurn(ctx, u, in.Rows, &res)
 	}
 	if err != nil {
@@ -283,43 +286,63 @@ const maxOr = 200
 
 // found is what the database has of the records that the rows of a batch collide with.
 type found struct {
-	rows int
-	at   map[string]int // by key: the row of the batch
-	raw  []byte         // the records as lists of JSON,
-	ends []int          // which end there
+	batchKeys
+	raw  []byte // the records as lists of JSON,
+	ends []int  // which end there
 }
 
-// look finds the record that each of the rows collides with, and locks it. It writes what it finds over raw.
-func (w *writer) look(ctx context.Context, u *upsert, rows []core.Record, from, n int, raw []byte) (*found, error) {
+// batchKeys are those of the rows of a batch.
+type batchKeys struct {
+	n       int
+	at      map[string]int // by key: the row of the batch
+	single  []any          // the values, of a key of one column
+	several []Cond         // the others
+}
+
+// keys reads the keys of rows, of which two must not have the same.
+func (u *upsert) keys(rows []core.Record, from, n int) (k batchKeys, err error) {
 	const op = "tables.existing"
-	f := &found{rows: len(rows), at: make(map[string]int, len(rows)), raw: raw[:0]}
+	k = batchKeys{n: len(rows), at: make(map[string]int, len(rows))}
 	values := make(core.Record, len(u.key.columns))
-	var single []any
-	var several []Cond
 	for i, r := range rows {
-		place := core.At{Table: w.table.Name, Item: item(n, from+i)}
+		place := core.At{Table: u.key.table.Name, Item: item(n, from+i)}
 		if err := u.key.parse(r, values); err != nil {
-			return nil, core.E(op, place, err)
+			return k, core.E(op, place, err)
 		}
 		key, ok := u.key.of(values)
 		if !ok {
 			continue
 		}
 		if j, ok := u.seen[key]; ok {
-			return nil, core.E(op, core.Invalid, place, fmt.Sprintf("the row has the same key as row %d: send one of them", j+1))
+			return k, core.E(op, core.Invalid, place, fmt.Sprintf("the row has the same key as row %d: send one of them", j+1))
 		}
-		u.seen[key], f.at[key] = from+i, i
+		u.seen[key], k.at[key] = from+i, i
 		if v := values[u.key.columns[0].Name]; len(u.key.columns) == 1 && v != nil {
-			single = append(single, v)
+			k.single = append(k.single, v)
 		} else {
-			several = append(several, u.key.is(values))
+			k.several = append(k.several, u.key.is(values))
 		}
 	}
-	var parts []Cond
-	if len(single) > 0 {
-		parts = append(parts, Compare{Column: u.key.columns[0].Name, Op: In, Value: single})
+	return k, nil
+}
+
+// look finds the record that each of the rows collides with, and locks it. It writes what it finds over raw.
+func (w *writer) look(ctx context.Context, u *upsert, rows []core.Record, from, n int, raw []byte) (*found, error) {
+	k, err := u.keys(rows, from, n)
+	if err != nil {
+		return nil, err
 	}
-	for part := range slices.Chunk(several, maxOr) {
+	return w.lookFor(ctx, u, k, raw)
+}
+
+// lookFor is look for keys that were read.
+func (w *writer) lookFor(ctx context.Context, u *upsert, k batchKeys, raw []byte) (*found, error) {
+	f := &found{batchKeys: k, raw: raw[:0]}
+	var parts []Cond
+	if len(k.single) > 0 {
+		parts = append(parts, Compare{Column: u.key.columns[0].Name, Op: In, Value: k.single})
+	}
+	for part := range slices.Chunk(k.several, maxOr) {
 		parts = append(parts, Or(part))
 	}
 	priv := core.Op("")
@@ -342,7 +365,7 @@ func (w *writer) look(ctx context.Context, u *upsert, rows []core.Record, from, 
 
 // read takes over what was found.
 func (u *upsert) read(f *found) error {
-	u.existing = make([]core.Record, f.rows)
+	u.existing = make([]core.Record, f.n)
 	from := 0
 	for _, end := range f.ends {
 		records, err := decode(u.key.table, f.raw[from:end])

@@ -44,6 +44,10 @@ func (k *uniqueKey) add(columns ...string) error {
 	return nil
 }
 
+func (k *uniqueKey) has(column string) bool {
+	return slices.ContainsFunc(k.columns, func(c *core.Column) bool { return c.Name == column })
+}
+
 // parse puts the values of the key into out, in their Go forms. A NULL that the key refuses is an error.
 func (k *uniqueKey) parse(values, out core.Record) error {
 	for _, c := range k.columns {

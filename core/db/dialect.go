@@ -206,6 +206,20 @@ type Session interface {
 	Answer(ctx context.Context, text string, args []any, s *Shape, dst []byte) ([]byte, error)
 }
 
+// Upserter is a session that can insert rows or change those that are there by one statement.
+type Upserter interface {
+	// Upsert calls each with what Back has in every row that is new or was changed, in any order: a bool, an int64 or a string
+	// of its digits, a float64, a [core.Span], a string, JSON as a json.RawMessage, or nil.
+	Upsert(ctx context.Context, u Upsert, each func(values []any) error) error
+}
+
+// Upsert is rows to be inserted, and what is to be done with those that are there.
+type Upsert struct {
+	Rows
+	Conflict string // ON CONFLICT and what follows it, without arguments
+	Back     []*core.Column
+}
+
 // Violation is the cause inside the error of a broken constraint.
 type Violation struct {
 	Unique     bool

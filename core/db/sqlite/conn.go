@@ -122,12 +122,17 @@ func (c *conn) changes(ctx context.Context) (n int, err error) {
 
 // rows runs a query and calls each with the values of every row; they are valid until each returns.
 func (c *conn) rows(ctx context.Context, text string, args []any, each func([]driver.Value) error) error {
+	return c.rowsBound(ctx, text, c.bound(args), each)
+}
+
+// rowsBound is rows with arguments as the driver takes them.
+func (c *conn) rowsBound(ctx context.Context, text string, args []driver.NamedValue, each func([]driver.Value) error) error {
 	return c.sql.Raw(func(dc any) error {
 		s, err := c.prepare(ctx, dc.(driver.Conn), text)
 		if err != nil {
 			return err
 		}
-		rows, err := s.(driver.StmtQueryContext).QueryContext(ctx, c.bound(args))
+		rows, err := s.(driver.StmtQueryContext).QueryContext(ctx, args)
 		if err != nil {
 			return err
 		}
