@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// TestFileRequests sends uploads and downloads that no honest client sends, and some that one does.
-func TestFileRequests(t *testing.T) {
+// TestAttackA17Files sends uploads and downloads that no honest client sends, and some that one does.
+func TestAttackA17Files(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, c *config) {
 		c.MaxFile = 1
 		s := newScenario(t, c)

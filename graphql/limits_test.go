@@ -97,7 +97,7 @@ func killers() map[string][2]string {
 	}
 }
 
-func TestKillers(t *testing.T) {
+func TestAttackA14Killers(t *testing.T) {
 	w := newShop(t, dbtest.SQLite(t), Options{})
 	for name, k := range killers() {
 		t.Run(name, func(t *testing.T) {

@@ -22,6 +22,7 @@ type api struct {
 	mutation map[string]*root
 	needs    map[*gql.InputObject][]*gql.InputObjectField
 	tables   map[string]string // by type, of the types that are a table's own
+	through  map[string]string // by type and field, such as product.tags: the table of links behind the field
 
 	documents  *cache[string, *document]
 	operations atomic.Uint64 // how many were numbered
@@ -116,7 +117,7 @@ func build(s *core.Schema, actions []core.Action) (*api, error) {
 		}
 	}
 	return &api{
-		schema: s, types: types, ast: astSchema(&types), needs: needs(&types), tables: b.typesOfTables(), query: b.queryRoots, mutation: b.mutationRoots,
+		schema: s, types: types, ast: astSchema(&types), needs: needs(&types), tables: b.typesOfTables(), through: b.through(), query: b.queryRoots, mutation: b.mutationRoots,
 		documents: newCache[string, *document](documentCacheBytes),
 	}, nil
 }

@@ -69,7 +69,12 @@ type veiler struct {
 // hide marks a name when the type that it leads to is of a table that the reader does not see.
 func (v *veiler) hide(name *string, typ string) bool {
 	table, ok := v.api.tables[typ]
-	if !ok || v.sees(table) {
+	return ok && v.conceal(name, table)
+}
+
+// conceal marks a name when the reader does not see the table that it tells of.
+func (v *veiler) conceal(name *string, table string) bool {
+	if v.sees(table) {
 		return false
 	}
 	*name += mark
@@ -111,9 +116,10 @@ func (v *veiler) field(s *ast.Field, of *ast.Definition) *ast.Definition {
 	if f == nil {
 		return nil
 	}
-	if r := v.api.rootField(of, s.Name); r != nil && r.rows != nil && !v.sees(r.rows.table.Name) {
-		s.Name += mark
-		v.found = true
+	if r := v.api.rootField(of, s.Name); r != nil && r.rows != nil && v.conceal(&s.Name, r.rows.table.Name) {
+		return nil
+	}
+	if links, ok := v.api.through[of.Name+"."+s.Name]; ok && v.conceal(&s.Name, links) {
 		return nil
 	}
 	if v.hide(&s.Name, f.Type.Name()) {
@@ -153,7 +159,14 @@ func (v *veiler) value(value *ast.Value, typ *ast.Type) {
 			return
 		}
 		for _, c := range value.Children {
-			if f := d.Fields.ForName(c.Name); f != nil && !v.hide(&c.Name, f.Type.Name()) {
+			f := d.Fields.ForName(c.Name)
+			if f == nil {
+				continue
+			}
+			if links, ok := v.api.through[d.Name+"."+c.Name]; ok && v.conceal(&c.Name, links) {
+				continue
+			}
+			if !v.hide(&c.Name, f.Type.Name()) {
 				v.value(c.Value, f.Type)
 			}
 		}
@@ -169,6 +182,19 @@ func (a *api) tablesOf(doc *ast.QueryDocument) []string {
 		}
 		return true
 	})
+	return out
+}
+
+// through returns the tables of links by the fields that lead through them to other records.
+func (b *builder) through() map[string]string {
+	out := map[string]string{}
+	for name, r := range b.rows {
+		for _, rel := range b.schema.Links(name) {
+			out[r.object.Name()+"."+rel.Name] = rel.Through
+			out[r.object.Name()+"."+rel.Name+"_aggregate"] = rel.Through
+			out[r.where.Name()+"."+rel.Name] = rel.Through
+		}
+	}
 	return out
 }
 

@@ -83,6 +83,9 @@ func (v *visible) fields(d *ast.Definition) []*ast.FieldDefinition {
 		if strings.HasPrefix(f.Name, "__") || !v.about(f.Type) {
 			return true
 		}
+		if links, ok := v.api.through[d.Name+"."+f.Name]; ok && v.sees != nil && !v.sees(links) {
+			return true
+		}
 		r := v.api.rootField(d, f.Name)
 		return r != nil && v.sees != nil && !v.usable(r)
 	})
