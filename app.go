@@ -85,7 +85,7 @@ func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error)
 	}
 	a.logins = authz.NewLogins(a.db, authz.LoginOptions{Log: log, Change: a.store.ChangeAccess})
 
-	a.identity = identity.New(a.store, a.logins, identity.Options{Keys: keys, Log: log, SecondFactor: c.SecondFactor})
+	a.identity = identity.New(a.store, a.logins, identity.Options{Keys: keys, Log: log, SecondFactor: c.SecondFactor, Egress: a.egress})
 
 	actions := append(a.store.Actions(), a.store.AccessActions(a.logins)...)
 	actions = append(actions, a.identity.Actions()...)

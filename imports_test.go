@@ -27,7 +27,7 @@ var arrows = map[string]string{
 	"rules":            "core core/db core/formula",
 	"authz":            "core core/db rules",
 	"tables":           "core core/db core/secret core/normal core/search rules authz",
-	"identity":         "core core/db core/secret authz tables",
+	"identity":         "core core/db core/egress core/secret authz tables",
 	"flows":            "core core/db rules tables",
 	"plugins/*":        "core core/db core/normal rules tables",
 	"plugins":          "core tables plugins/*",

@@ -154,6 +154,15 @@ func (l *Logins) Logout(ctx context.Context, token string) error {
 	return core.E("authz.Logout", err)
 }
 
+// Method returns how the session of a token began, "" when there is none.
+func (l *Logins) Method(ctx context.Context, token string) string {
+	var in session
+	if err := l.db.Gorm(ctx).Where("hash = ?", hashToken(token)).Limit(1).Find(&in).Error; err != nil {
+		return ""
+	}
+	return in.Method
+}
+
 // SessionInfo is a session, without its token.
 type SessionInfo struct {
 	ID        core.ID

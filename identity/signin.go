@@ -65,7 +65,11 @@ func (s *Service) Strengthen(ctx context.Context, token, code string) (authz.Ses
 // Caller returns who has the token. Where the session must get another token, since the rights of the user have changed, that
 // is in fresh; only who can hand it on asks for that, with renew.
 func (s *Service) Caller(ctx context.Context, token string, cause core.Cause, renew bool) (who core.Caller, fresh authz.Session, err error) {
-	proof, err := s.logins.Authenticate(ctx, token)
+	prove := s.logins.Authenticate
+	if isJWT(token) {
+		prove = s.bearer
+	}
+	proof, err := prove(ctx, token)
 	if err != nil {
 		return who, fresh, err
 	}

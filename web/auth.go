@@ -284,13 +284,14 @@ func (s *Server) logout(c *fiber.Ctx) error {
 		return err
 	}
 	token, cookie := s.token(c)
+	out := signedIn{Location: s.o.Identity.SignOut(c.UserContext(), token, s.origin(c)+"/login")}
 	if err := s.o.Logins.Logout(c.UserContext(), token); err != nil {
 		return core.E("web.logout", err)
 	}
 	if cookie {
 		s.setCookie(c, authz.Session{})
 	}
-	return answer(c, signedIn{})
+	return answer(c, out)
 }
 
 // me tells who is signed in.
@@ -302,6 +303,8 @@ type signedIn struct {
 	User  *person    `json:"user"`
 	Ends  *time.Time `json:"ends,omitempty"`
 	Token string     `json:"token,omitempty"`
+
+	Location string `json:"location,omitempty"` // where to sign out of the provider too
 
 	SecondFactor bool `json:"second_factor,omitempty"` // its code is needed: send it to /auth/second-factor
 }

@@ -37,8 +37,10 @@ func (s *Server) routes() []route {
 		{"GET", assetsPath + ":hash/:name", anyone, s.asset},
 		{"POST", "/auth/login", anyone, s.login},
 		{"POST", "/auth/second-factor", anyone, s.secondFactor}, // needs a session, which may wait for just this
-		{"POST", "/auth/reset", anyone, s.reset},                // needs the token of a link
-		{"POST", "/auth/setup", anyone, s.setup},                // needs the token of the setup link
+		{"POST", "/auth/oidc/:provider/leave", anyone, s.leave},
+		{"GET", "/auth/oidc/:provider/callback", anyone, s.arrive}, // believes what the provider has signed, for a browser that left
+		{"POST", "/auth/reset", anyone, s.reset},                   // needs the token of a link
+		{"POST", "/auth/setup", anyone, s.setup},                   // needs the token of the setup link
 		{"POST", "/auth/logout", session, s.logout},
 		{"GET", "/auth/me", session, s.me},
 		{"GET", "/health/live", anyone, s.live},

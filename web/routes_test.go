@@ -20,6 +20,8 @@ var policy = map[string]access{
 	"GET /reset":                            anyone,
 	"GET /account":                          anyone, // and sent to the login, who is not signed in
 	"POST /auth/second-factor":              anyone, // and refused without a session
+	"POST /auth/oidc/:provider/leave":       anyone,
+	"GET /auth/oidc/:provider/callback":     anyone, // and refused to a browser that did not leave
 	"POST /auth/reset":                      anyone, // and refused without the token of a link
 	"POST /auth/login":                      anyone,
 	"POST /auth/setup":                      anyone,
@@ -122,6 +124,8 @@ func TestAttackA18Routes(t *testing.T) {
 		"GET /account":                          {302, 200},
 		"POST /auth/second-factor":              {403, 400}, // a key has none
 		"POST /auth/reset":                      {403, 403},
+		"POST /auth/oidc/:provider/leave":       {404, 404},
+		"GET /auth/oidc/:provider/callback":     {403, 403},
 		"POST /auth/setup":                      {403, 403},
 		"POST /auth/logout":                     {401, 200},
 		"GET /auth/me":                          {401, 200},

@@ -16,6 +16,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"colonnade/core"
+	"colonnade/identity"
 )
 
 // The pages are templates that the server fills in; assets is what they load. Names that end in .gz are compressed
@@ -134,6 +135,10 @@ type page struct {
 	Assets string // where they are, with a slash at the end
 	Next   string // where to go after signing in
 	Name   string // of the user
+
+	Providers []identity.Button // to sign in with
+	Second    bool              // the second factor is asked for at once
+	Problem   string            // what went wrong at a provider
 }
 
 func (s *Server) render(c *fiber.Ctx, name string, p page) error {
@@ -155,7 +160,21 @@ func (s *Server) loginPage(c *fiber.Ctx) error {
 	if empty {
 		return c.Redirect("/setup", fiber.StatusFound)
 	}
-	return s.render(c, "login.html", page{Next: ownPath(c.Query("redirect"))})
+	return s.showLogin(c, nil)
+}
+
+// showLogin shows the form to sign in, with what went wrong before.
+func (s *Server) showLogin(c *fiber.Ctx, problem error) error {
+	buttons, err := s.o.Identity.Buttons(c.UserContext())
+	if err != nil {
+		return core.E("web.showLogin", err)
+	}
+	p := page{Next: ownPath(c.Query("redirect")), Providers: buttons, Second: c.Context().QueryArgs().Has("second")}
+	if problem != nil {
+		p.Problem = core.AsError(problem).Public()
+		c.Status(fiber.StatusForbidden)
+	}
+	return s.render(c, "login.html", p)
 }
 
 // resetPage shows the form that sets a new password. The token of the link stays in the browser.
@@ -174,7 +193,11 @@ func (s *Server) accountPage(c *fiber.Ctx) error {
 	if err != nil {
 		return core.E("web.accountPage", err)
 	}
-	return s.render(c, "account.html", page{Name: who.Name})
+	buttons, err := s.o.Identity.Buttons(c.UserContext())
+	if err != nil {
+		return core.E("web.accountPage", err)
+	}
+	return s.render(c, "account.html", page{Name: who.Name, Providers: buttons, Next: "/account"})
 }
 
 // setupPage shows the form that makes the first administrator. The token of the link stays in the browser.

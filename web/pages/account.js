@@ -74,7 +74,12 @@ function item(text, label, work) {
 const time = (t) => new Date(t).toLocaleString();
 
 async function load() {
-  const all = await ask('mutation { a: list_sessions { sessions { id current method second_factor address agent seen_at } } b: list_api_keys { keys { id name prefix expires_at revoked_at used_at } } }');
+  const all = await ask('mutation { a: list_sessions { sessions { id current method second_factor address agent seen_at } } b: list_api_keys { keys { id name prefix expires_at revoked_at used_at } } c: list_logins { logins { id issuer subject } } }');
+  $('logins').replaceChildren(...all.c.logins.map((l) => item(
+    `${l.issuer}, ${l.subject}`,
+    'Disconnect',
+    () => ask('mutation($id: uuid!) { disconnect_login(id: $id) { id } }', { id: l.id }),
+  )));
   $('sessions').replaceChildren(...all.a.sessions.map((s) => item(
     `${s.agent || 'a program'}, ${s.address}, ${s.method}${s.second_factor ? ' and second factor' : ''}, ${time(s.seen_at)}`,
     s.current ? '' : 'End',
@@ -113,4 +118,8 @@ onClick('end', async () => {
   await ask('mutation { end_sessions { ended } }');
   await load();
 });
+document.querySelectorAll('button[data-provider]').forEach((button) => button.addEventListener('click', () => attempt(async () => {
+  const { location: to } = await post(`/auth/oidc/${button.dataset.provider}/leave`, { next: '/account', connect: '1' });
+  location.assign(to);
+})));
 attempt(load);

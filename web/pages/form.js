@@ -58,3 +58,23 @@ function attend(form) {
 }
 
 document.querySelectorAll('form').forEach(attend);
+document.querySelectorAll('button[data-provider]').forEach((button) => button.addEventListener('click', async () => {
+  button.disabled = true;
+  const form = document.querySelector('form');
+  try {
+    const response = await fetch(`/auth/oidc/${button.dataset.provider}/leave`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ next: button.dataset.next }),
+    });
+    const answer = await response.json();
+    if (response.ok) {
+      location.assign(answer.location);
+      return;
+    }
+    show(form, answer.errors[0].message);
+  } catch {
+    show(form, 'The server does not answer. Try again in a moment.');
+  }
+  button.disabled = false;
+}));
