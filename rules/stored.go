@@ -25,6 +25,8 @@ func (s *Set) checkStored(t *tableSet) error {
 			return core.E(op, core.Invalid, at, "the formula reads the caller or the time, which change while the record does not: leave stored out")
 		case x.outside != core.At{}:
 			return core.E(op, core.Invalid, at, fmt.Sprintf("the formula reads %s.%s, which reads the caller or the time, and these change while the record does not: leave stored out", x.outside.Table, x.outside.Column))
+		case x.builtin(s) != "":
+			return core.E(op, core.Invalid, at, "the formula reads "+x.builtin(s)+", whose records are not written like others, so that the stored value would not follow them: leave stored out")
 		case t.needs[name] && identifies(t.table, c):
 			return core.E(op, core.Invalid, at, "the formula reads other records, whose changes would refuse each other: it can be part of no key and no duplicate rule, and is not unique")
 		}
@@ -41,6 +43,18 @@ func identifies(t *core.Table, c *core.Column) bool {
 		slices.ContainsFunc(t.Duplicates, func(r core.DuplicateRule) bool {
 			return slices.ContainsFunc(r.Columns, func(dc core.DuplicateColumn) bool { return dc.Column == c.Name })
 		})
+}
+
+// builtin returns a built-in table that is on the way to what the formula reads, "" for none.
+func (x *expansion) builtin(s *Set) string {
+	for _, r := range x.reads {
+		for _, step := range r.Path {
+			if s.tables[step.Relation.Table].table.Builtin {
+				return step.Relation.Table
+			}
+		}
+	}
+	return ""
 }
 
 // expansion is what a formula reads of what the database keeps: the formulas of virtual columns are written in.

@@ -823,6 +823,17 @@ func TestStoredLaterAsOf(t *testing.T) {
 	})
 }
 
+// TestStoredOfUsers stores what is read of a user, whose changes the unit of work does not see: it is refused. Virtual it is not.
+func TestStoredOfUsers(t *testing.T) {
+	each(t, func(t *testing.T, s *Store) {
+		define(t, s, core.CreateTable{Define: core.Table{Name: "job", Columns: []core.Column{{Name: "who_id", Kind: core.Lookup, Target: "_user", Relation: "who"}}}})
+		name := core.Column{Name: "who_name", Kind: core.Text, Formula: "who.name"}
+		define(t, s, core.AddColumn{To: "job", Add: name})
+		name.Name, name.Stored = "who_kept", true
+		wantKind(t, s.Change(root(t), core.AddColumn{To: "job", Add: name}), core.Invalid)
+	})
+}
+
 // TestAsOfReach reads the past of a record that was in the caller's reach by another record, and is out of it now.
 func TestAsOfReach(t *testing.T) {
 	each(t, func(t *testing.T, s *Store) {
