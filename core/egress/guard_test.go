@@ -233,8 +233,10 @@ func TestAttackA15Names(t *testing.T) {
 
 	// Rebinding: the first answer is allowed, the second is not. Each connection counts by itself.
 	g = New(Options{Ports: []int{port}, Private: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
+	dns.mu.Lock()
 	dns.rebind["rebound.example"] = addrs("127.0.0.2")
 	dns.asked = map[string]int{}
+	dns.mu.Unlock()
 	g.resolver = dns.serve(t)
 	c = g.Client(Limits{})
 	if _, _, err := get(t, c, "http://rebound.example:"+strconv.Itoa(port)+"/", nil); err != nil {
