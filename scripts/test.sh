@@ -31,6 +31,10 @@ database() {
   [ -n "${COLONNADE_TEST_POSTGRES:-}" ] || own_postgres
 }
 
+provider() { # of identities, that log-ins are tested with
+  scripts/need.sh npm=npm && npm ci --prefix tests/oidc --no-audit --no-fund --loglevel=error
+}
+
 # Without a database the tests would pass by leaving PostgreSQL out.
 tests() {
   [ -n "${COLONNADE_TEST_POSTGRES:-}" ] || { echo "no PostgreSQL: not run"; return 1; }
@@ -42,6 +46,7 @@ step "go vet" go vet ./...
 step "golangci-lint" scripts/lint.sh
 step "gcc" compiler
 step "PostgreSQL" database
+step "identity provider" provider
 step "go test -race" tests
 step "demo" scripts/demo.sh
 step "audit over HTTP" scripts/audit.sh
