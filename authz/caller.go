@@ -295,6 +295,27 @@ func (p *Policy) CheckUser(c core.Caller, user core.ID) error {
 	return nil
 }
 
+// CheckMove returns an error when c must not have the user work in the unit: the user is not c's to administer, the unit is not below
+// that of c, or its team or the user's roles give there what c does not hold.
+func (p *Policy) CheckMove(c core.Caller, user, unit core.ID) error {
+	const op = "authz.CheckMove"
+	if err := p.CheckUser(c, user); err != nil {
+		return core.E(op, err)
+	}
+	if err := p.CheckUnit(c, unit); err != nil {
+		return core.E(op, err)
+	}
+	if err := p.CheckTeam(c, unit); err != nil { // every unit has a team of its users, by the same id
+		return core.E(op, err)
+	}
+	for _, a := range p.assigned[ofUser(user)] {
+		if err := p.CheckAssign(c, p.names[a.role], a.at(unit)); err != nil {
+			return core.E(op, err)
+		}
+	}
+	return nil
+}
+
 // CheckActAs returns an error when c must not have something act as the user, "" for one that is not there: who there is, is
 // told to administrators only. A person, who signs in with a password, answers for what is recorded as his own doing; an
 // account of a program may be used by who manages access and holds all of its rights.

@@ -20,7 +20,8 @@ import (
 //	CreateUser                           CheckUnit of the unit, CheckTeam of its default team
 //	CreateUnit, CreateTeam               CheckUnit of the unit or the parent
 //	RenameUser, DisableUser, SetPassword CheckUser
-//	MoveUser, MoveUnit                   CheckUser or CheckUnit of what is moved, CheckUnit of where it goes and CheckTeam of its default team
+//	MoveUser                             CheckMove
+//	MoveUnit                             Administers, since who works above the new place gets what is below it
 //	AddMember, RemoveMember              CheckTeam and CheckUser
 //	AssignRole, UnassignRole             CheckAssign, and CheckUser or CheckTeam
 //	InheritRole, DisinheritRole          CheckRole of the role, CheckInclude of both

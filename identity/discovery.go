@@ -88,7 +88,7 @@ func (k *keySet) VerifySignature(ctx context.Context, token string) ([]byte, err
 	for i, a := range algorithms {
 		allowed[i] = jose.SignatureAlgorithm(a)
 	}
-	signed, err := jose.ParseSigned(token, allowed)
+	signed, err := jose.ParseSignedCompact(token, allowed)
 	if err != nil {
 		return nil, err
 	}

@@ -26,13 +26,16 @@ func (a access) createUnit() core.Action {
 
 func (a access) moveUnit() core.Action {
 	input := []core.Column{required(text("unit", "The name or id of the unit.")), required(text("parent", "The name or id of the unit that it comes under."))}
-	doc := "Puts a business unit, with everything below it, under another one: preview_access tells what that changes."
+	doc := "Puts a business unit, with everything below it, under another one, for administrators: preview_access tells what that changes."
 	return a.action("move_unit", doc, input, idOutput, core.Record{"unit": "West", "parent": "Sales"}, func(ctx context.Context, tx *Tx, g *gorm.DB, c core.Call) (core.Record, error) {
-		unit, err := tx.ownUnit(ctx, c.Text("unit"))
+		if err := tx.snap.Policy.Administers(core.CallerFrom(ctx)); err != nil {
+			return nil, err // who works above the new place gets what is below it
+		}
+		unit, err := tx.unit(c.Text("unit"))
 		if err != nil {
 			return nil, err
 		}
-		parent, err := tx.ownUnit(ctx, c.Text("parent"))
+		parent, err := tx.unit(c.Text("parent"))
 		if err != nil {
 			return nil, err
 		}
@@ -43,8 +46,11 @@ func (a access) moveUnit() core.Action {
 func (a access) renameUnit() core.Action {
 	input := []core.Column{required(text("unit", "The name or id of the unit.")), required(text("name", "The new name."))}
 	return a.action("rename_unit", "Gives a business unit another name.", input, idOutput, core.Record{"unit": "West", "name": "Pacific"}, func(ctx context.Context, tx *Tx, g *gorm.DB, c core.Call) (core.Record, error) {
-		unit, err := tx.ownUnit(ctx, c.Text("unit"))
+		unit, err := tx.unit(c.Text("unit"))
 		if err != nil {
+			return nil, err
+		}
+		if err := tx.snap.Policy.CheckUnit(core.CallerFrom(ctx), unit); err != nil {
 			return nil, err
 		}
 		return core.Record{"id": string(unit)}, authz.RenameUnit(g, unit, c.Text("name"))
@@ -59,22 +65,13 @@ func (a access) moveUser() core.Action {
 			if err != nil {
 				return nil, err
 			}
-			if err := tx.snap.Policy.CheckUser(core.CallerFrom(ctx), user); err != nil {
+			unit, err := tx.unit(c.Text("unit"))
+			if err != nil {
 				return nil, err
 			}
-			unit, err := tx.ownUnit(ctx, c.Text("unit"))
-			if err != nil {
+			if err := tx.snap.Policy.CheckMove(core.CallerFrom(ctx), user, unit); err != nil {
 				return nil, err
 			}
 			return core.Record{"id": string(user)}, authz.MoveUser(g, user, unit)
 		})
-}
-
-// ownUnit finds a unit that the caller may place something in.
-func (tx *Tx) ownUnit(ctx context.Context, name string) (core.ID, error) {
-	unit, err := tx.unit(name)
-	if err == nil {
-		err = tx.snap.Policy.CheckUnit(core.CallerFrom(ctx), unit)
-	}
-	return unit, err
 }

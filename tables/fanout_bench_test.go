@@ -39,7 +39,6 @@ func BenchmarkFanOut(b *testing.B) {
 			rows[i] = core.Record{"text": "a"}
 		}
 		mustInsert(b, root(b), s, "note", rows...)
-		rows = nil
 		n := 0
 		b.Run("nobody", func(b *testing.B) { // for comparison: nothing depends on these
 			measured(b, s, func(ctx context.Context, tx *Tx) error {
