@@ -38,7 +38,7 @@ provider() { # of identities, that log-ins are tested with
 # Without a database the tests would pass by leaving PostgreSQL out.
 tests() {
   [ -n "${COLONNADE_TEST_POSTGRES:-}" ] || { echo "no PostgreSQL: not run"; return 1; }
-  CGO_ENABLED=1 go test -race -p 2 -timeout 20m ./...
+  CGO_ENABLED=1 go test -race -p 2 -timeout 30m ./...
 }
 
 step "gofmt" formatted
