@@ -201,6 +201,12 @@ func firstMissing(a, b map[string]bool) string {
 	return out
 }
 
+// NeedRole returns an error when there is no role of that name.
+func (p *Policy) NeedRole(name string) error {
+	_, err := p.role(name)
+	return core.E("authz.NeedRole", err)
+}
+
 // CheckRole returns an error when c must not hand out the role, or a role that includes it: c holds the role, or
 // everything that the role grants.
 func (p *Policy) CheckRole(c core.Caller, role string) error {

@@ -94,7 +94,7 @@ func (p *provider) check(s *Service) error {
 	}
 	policy := s.store.Snapshot().Policy
 	for _, name := range p.roles() {
-		if err := policy.CheckRole(core.System("identity"), name); err != nil {
+		if err := policy.NeedRole(name); err != nil {
 			return core.E(op, at("group_roles"), err)
 		}
 	}
