@@ -52,6 +52,15 @@ func (c Call) Text(name string) string {
 	return s
 }
 
+// Texts returns texts as the output of an action has a list of them.
+func Texts(list []string) []any {
+	out := make([]any, len(list))
+	for i, s := range list {
+		out[i] = s
+	}
+	return out
+}
+
 // Int returns the integer input of that name, or otherwise.
 func (c Call) Int(name string, otherwise int64) int64 {
 	if n, ok := c.In[name].(int64); ok {

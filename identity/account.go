@@ -96,14 +96,6 @@ func qrRows(code *qr.Code) []any {
 
 var recoveryOutput = []core.Column{required(core.Column{Name: "recovery_codes", Kind: core.Text, List: true, Doc: "Each signs in once, without the app. Keep them elsewhere; they are shown this once."})}
 
-func anyList(list []string) []any {
-	out := make([]any, len(list))
-	for i, s := range list {
-		out[i] = s
-	}
-	return out
-}
-
 func (s *Service) confirmTOTP() core.Action {
 	return s.personal(core.Action{
 		Name: "confirm_totp", Doc: "Ends setting up an authenticator app with the code that it shows. From then on sessions need it; this one has it.", Define: true, Secret: true,
@@ -120,7 +112,7 @@ func (s *Service) confirmTOTP() core.Action {
 			if err != nil {
 				return err
 			}
-			out = core.Record{"recovery_codes": anyList(codes)}
+			out = core.Record{"recovery_codes": core.Texts(codes)}
 			return s.logins.StrengthenSession(ctx, tx.DB(), who.Login.ID)
 		})
 		return out, err
@@ -138,7 +130,7 @@ func (s *Service) renewCodes() core.Action {
 			return nil, core.E("identity.new_recovery_codes", core.Invalid, "you have no second factor: set it up with enroll_totp first")
 		}
 		codes, err := s.newRecoveryCodes(tx.DB().Gorm(ctx), who.User)
-		return core.Record{"recovery_codes": anyList(codes)}, err
+		return core.Record{"recovery_codes": core.Texts(codes)}, err
 	})
 }
 

@@ -99,8 +99,8 @@ func (p *provider) shown(secret bool) core.Record {
 		groups[i] = core.Record{"group": g.Group, "role": g.Role}
 	}
 	return core.Record{
-		"id": string(p.ID), "name": p.Name, "label": p.Label, "issuer": p.Issuer, "client_id": p.ClientID, "scopes": anyList(p.Scopes), "groups_claim": p.GroupsClaim, "group_roles": groups,
-		"default_roles": anyList(p.DefaultRoles), "on_first_login": p.OnFirst, "trust_email": p.TrustEmail, "second_factor": p.SecondFactor, "bearer_audience": p.BearerAudience, "enabled": p.Enabled, "has_secret": secret,
+		"id": string(p.ID), "name": p.Name, "label": p.Label, "issuer": p.Issuer, "client_id": p.ClientID, "scopes": core.Texts(p.Scopes), "groups_claim": p.GroupsClaim, "group_roles": groups,
+		"default_roles": core.Texts(p.DefaultRoles), "on_first_login": p.OnFirst, "trust_email": p.TrustEmail, "second_factor": p.SecondFactor, "bearer_audience": p.BearerAudience, "enabled": p.Enabled, "has_secret": secret,
 	}
 }
 

@@ -49,7 +49,7 @@ func shownGrants(c core.Caller, snap *Snapshot, list []authz.Grant) []any {
 		}
 		out = append(out, map[string]any{
 			"role": g.Role, "action": orNull(g.Action), "table": orNull(g.Table), "privilege": orNull(string(g.Privilege)),
-			"level": orNull(level), "condition": orNull(g.Condition), "hidden": texts(g.Hidden),
+			"level": orNull(level), "condition": orNull(g.Condition), "hidden": core.Texts(g.Hidden),
 		})
 	}
 	return out

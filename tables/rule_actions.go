@@ -87,21 +87,12 @@ func (s *Store) warning(a core.Action) core.Action {
 			if out, err = run(ctx, c); err != nil {
 				return err
 			}
-			out["warnings"] = list(tx.snap.Rules.Warnings(c.Text("table")))
+			out["warnings"] = core.Texts(tx.snap.Rules.Warnings(c.Text("table")))
 			return nil
 		})
 		return out, err
 	}
 	return a
-}
-
-// list returns texts as an output.
-func list(in []string) []any {
-	out := make([]any, len(in))
-	for i, s := range in {
-		out[i] = s
-	}
-	return out
 }
 
 func (s *Store) dropRule() core.Action {

@@ -49,7 +49,7 @@ func (s *Store) checkRule() core.Action {
 			}
 			return core.Record{
 				"checked": int64(found.Checked), "broken": int64(found.Broken), "changed": int64(found.Changed), "after": orNull(string(found.After)),
-				"first": first, "warnings": list(found.Warnings),
+				"first": first, "warnings": core.Texts(found.Warnings),
 			}, nil
 		},
 	}
@@ -152,7 +152,7 @@ func viewRecord(v *rules.View) map[string]any {
 	}
 	return map[string]any{
 		"name": v.Name, "doc": orNull(v.Doc), "order": int64(v.Order), "on": on, "scope": string(scope), "server_only": v.Server, "when": orNull(v.When),
-		"reads": list(v.Reads), "reads_old": list(v.Old), "do": deedRecords(v.Do), "else": deedRecords(v.Else),
+		"reads": core.Texts(v.Reads), "reads_old": core.Texts(v.Old), "do": deedRecords(v.Do), "else": deedRecords(v.Else),
 	}
 }
 
@@ -248,7 +248,7 @@ func (a *Advice) record(t *core.Table) core.Record {
 		trace = append(trace, map[string]any{"rule": r.Rule, "holds": r.Holds, "later": r.Later, "unseen": r.Unseen, "parts": parts, "else": r.Else, "did": did})
 	}
 	return core.Record{
-		"ok": len(refused) == 0, "values": json.RawMessage(t.AppendJSON(nil, a.Record)), "required": list(a.Required), "locked": list(a.Locked), "hidden": list(a.Hidden),
+		"ok": len(refused) == 0, "values": json.RawMessage(t.AppendJSON(nil, a.Record)), "required": core.Texts(a.Required), "locked": core.Texts(a.Locked), "hidden": core.Texts(a.Hidden),
 		"recommended": recommended, "refused": refused, "trace": trace,
 	}
 }

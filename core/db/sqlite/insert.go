@@ -21,25 +21,30 @@ func (s *session) Insert(ctx context.Context, sets ...db.Rows) error {
 	if err != nil {
 		return err
 	}
-	n := 0
-	for _, rows := range sets {
-		n += rows.N
-	}
-	blocks := s.conn.blocks(sets, insertText)
-	if n > manyRows {
-		blocks = db.Ahead(aheadBlocks, blocks)
-	}
-	var last block
-	for b := range blocks {
-		last = b
-		if err = s.conn.execBound(ctx, b.text, b.args); err != nil {
-			break
-		}
-	}
+	last, err := s.run(sets, insertText, func(b block) error { return s.conn.execBound(ctx, b.text, b.args) })
 	if err != nil {
 		return s.insertRest(ctx, sets[last.set:], last, err)
 	}
 	return nil
+}
+
+// run runs what writes the sets, block by block, and makes the arguments of the next blocks meanwhile. It returns the block that
+// was run last: where it failed.
+func (s *session) run(sets []db.Rows, write writeText, exec func(b block) error) (last block, err error) {
+	n := 0
+	for _, rows := range sets {
+		n += rows.N
+	}
+	blocks := s.conn.blocks(sets, write)
+	if n > manyRows {
+		blocks = db.Ahead(aheadBlocks, blocks)
+	}
+	for last = range blocks {
+		if err = exec(last); err != nil {
+			break
+		}
+	}
+	return last, err
 }
 
 // manyRows is how many rows one statement inserts, where there are so many: with more the driver spends as much on their
@@ -217,17 +222,7 @@ func (s *session) Update(ctx context.Context, rows db.Rows) error {
 	if err != nil {
 		return err
 	}
-	blocks := s.conn.blocks([]db.Rows{rows}, updateText)
-	if rows.N > manyRows {
-		blocks = db.Ahead(aheadBlocks, blocks)
-	}
-	var last block
-	for b := range blocks {
-		last = b
-		if err = s.conn.execBound(ctx, b.text, b.args); err != nil {
-			break
-		}
-	}
+	last, err := s.run([]db.Rows{rows}, updateText, func(b block) error { return s.conn.execBound(ctx, b.text, b.args) })
 	if err != nil {
 		return s.updateRest(ctx, rows, last.from)
 	}

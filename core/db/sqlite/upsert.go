@@ -19,18 +19,10 @@ func (s *session) Upsert(ctx context.Context, u db.Upsert, each func(values []an
 		return err
 	}
 	write := func(rows db.Rows, n int) string { return insertText(rows, n) + " " + u.Conflict + returning(u.Back) }
-	blocks := s.conn.blocks([]db.Rows{u.Rows}, write)
-	if u.N > manyRows {
-		blocks = db.Ahead(aheadBlocks, blocks)
-	}
 	back := newBack(u.Back)
-	var last block
-	for b := range blocks {
-		last = b
-		if err = s.conn.rowsBound(ctx, b.text, b.args, func(row []driver.Value) error { return back.read(row, each) }); err != nil {
-			break
-		}
-	}
+	last, err := s.run([]db.Rows{u.Rows}, write, func(b block) error {
+		return s.conn.rowsBound(ctx, b.text, b.args, func(row []driver.Value) error { return back.read(row, each) })
+	})
 	if err != nil {
 		return s.upsertRest(ctx, u.Rows, write, last.from, err)
 	}
