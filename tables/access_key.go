@@ -172,7 +172,7 @@ func (n *Snapshot) shownKey(k *authz.Key) core.Record {
 	if k.Scope == nil {
 		return out
 	}
-	out["read_only"], out["actions"] = k.Scope.ReadOnly, anyList(k.Scope.Actions)
+	out["read_only"], out["actions"] = k.Scope.ReadOnly, core.Texts(k.Scope.Actions)
 	if k.Scope.Tables != nil {
 		names := []any{}
 		for _, t := range n.Schema.Tables() {
@@ -190,12 +190,4 @@ func timeOrNull(t time.Time) any {
 		return nil
 	}
 	return t
-}
-
-func anyList(list []string) []any {
-	out := make([]any, len(list))
-	for i, s := range list {
-		out[i] = s
-	}
-	return out
 }

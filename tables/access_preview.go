@@ -188,7 +188,7 @@ func (s side) rows() (e *rules.Expr, key string) {
 	}
 	key = s.may.Rows.Source
 	if s.may.Rows.Outside { // it depends on who asks
-		key += fmt.Sprintf("\x00%v\x00%v\x00%v\x00%v\x00%v", s.caller.User, s.caller.Unit, s.caller.Below, s.caller.Teams, s.caller.Roles)
+		key += string(appendAsker([]byte{0}, s.caller))
 	}
 	return s.may.Rows, key
 }
@@ -312,7 +312,7 @@ func (p *preview) record() core.Record {
 		if len(users) < maxPreviewedUsers {
 			users = append(users, map[string]any{
 				"user": string(c.user.ID), "name": c.user.Name, "table": c.table, "privilege": string(c.privilege),
-				"lost": p.told(c.table, c.lost), "gained": p.told(c.table, c.gained), "columns_lost": texts(c.hidden), "columns_gained": texts(c.shown),
+				"lost": p.told(c.table, c.lost), "gained": p.told(c.table, c.gained), "columns_lost": core.Texts(c.hidden), "columns_gained": core.Texts(c.shown),
 			})
 		}
 	}
@@ -348,12 +348,4 @@ func (p *preview) told(table string, n int64) any {
 		return nil
 	}
 	return n
-}
-
-func texts(list []string) []any {
-	out := make([]any, len(list))
-	for i, s := range list {
-		out[i] = s
-	}
-	return out
 }

@@ -39,9 +39,14 @@ func (tx *Tx) keyOf(q *asked, c core.Caller) answerKey {
 	add(q.record, own)
 	add(q.old, old)
 	if !q.need.Fixed() {
-		v = fmt.Append(v, c.User, c.Unit, c.Roles, c.Teams, c.Below, c.Bases)
+		v = appendAsker(v, c)
 	}
 	return answerKey{q.need, string(v)}
+}
+
+// appendAsker appends all of a caller on which the value of an expression can depend.
+func appendAsker(b []byte, c core.Caller) []byte {
+	return fmt.Append(b, c.User, c.Unit, c.Roles, c.Teams, c.Below, c.Bases)
 }
 
 // Ask answers what the expressions of the caller read of other records in the unit, everything that they hold included: see
