@@ -73,13 +73,17 @@ func (s *Store) accesses(ctx context.Context, c core.Call) ([]any, error) {
 		}
 		table = t.SQL()
 	}
+	auditor := snap.Policy.May(caller, "verify_history") == nil
 	entries, err := readAccesses(ctx, s.conn(ctx), s.db.Dialect, func(b *db.Builder) {
 		b.Write("TRUE")
 		of := func(user core.ID) {
 			b.Write(" AND (l.actor = ").Arg(user).Write(" OR l.behalf = ").Arg(user).Write(")")
 		}
-		if snap.Policy.May(caller, "verify_history") != nil {
+		if !auditor {
 			of(caller.User)
+			b.Write(" AND (l.table_name IS NULL OR ")
+			s.db.AnyOf(b, &core.Column{Kind: core.Text}, func() { b.Write("l.table_name") }, snap.seen(caller))
+			b.Write(")")
 		}
 		if user := c.Text("user"); user != "" {
 			of(core.ID(user))
@@ -113,6 +117,17 @@ func (s *Store) accesses(ctx context.Context, c core.Call) ([]any, error) {
 		out[i] = entries[i].shown(snap)
 	}
 	return out, nil
+}
+
+// seen returns the physical names of the tables of which the caller may know.
+func (n *Snapshot) seen(c core.Caller) []any {
+	out := []any{}
+	for _, t := range n.Schema.Tables() {
+		if n.Policy.Sees(c, t.Name) {
+			out = append(out, t.SQL())
+		}
+	}
+	return out
 }
 
 // shown is the entry as the API gives it.
