@@ -142,22 +142,18 @@ func (p *Policy) test(role string, c *RoleTest) error {
 		return err
 	}
 	r := testRun{p, caller, t, record, given}
-	for _, of := range []struct {
-		privileges []Privilege
-		want       bool
-	}{{c.May, true}, {c.MayNot, false}} {
-		for _, priv := range of.privileges {
-			if err := r.privilege(priv, of.want); err != nil {
+	for _, want := range []bool{true, false} {
+		privileges, columns := c.May, c.Shows
+		if !want {
+			privileges, columns = c.MayNot, c.Hides
+		}
+		for _, priv := range privileges {
+			if err := r.privilege(priv, want); err != nil {
 				return err
 			}
 		}
-	}
-	for _, of := range []struct {
-		columns []string
-		want    bool
-	}{{c.Shows, true}, {c.Hides, false}} {
-		for _, name := range of.columns {
-			if err := r.column(name, of.want); err != nil {
+		for _, name := range columns {
+			if err := r.column(name, want); err != nil {
 				return err
 			}
 		}
