@@ -67,14 +67,16 @@ func (k factKey) compare(o factKey) int {
 func (d *Data) facts() map[factKey]any {
 	out := map[factKey]any{}
 	for _, u := range d.Units {
-		parent := ""
-		if u.ParentID != nil {
-			parent = string(*u.ParentID)
-		}
-		out[factKey{"_unit", u.ID}] = map[string]any{"name": u.Name, "parent": parent}
+		out[factKey{"_unit", u.ID}] = map[string]any{"name": u.Name, "parent": orNone(u.ParentID)}
 	}
 	for _, u := range d.Users {
-		out[factKey{"_user", u.ID}] = map[string]any{"unit": u.UnitID, "disabled": u.Disabled, "second_factor": u.SecondFactor}
+		out[factKey{"_user", u.ID}] = map[string]any{"unit": u.UnitID, "disabled": u.Disabled, "second_factor": u.SecondFactor, "manager": orNone(u.ManagerID), "position": orNone(u.PositionID)}
+	}
+	for _, q := range d.Positions {
+		out[factKey{"_position", q.ID}] = map[string]any{"name": q.Name, "parent": orNone(q.ParentID)}
+	}
+	for _, h := range d.Hierarchies {
+		out[factKey{"_hierarchy", h.ID}] = map[string]any{"mode": h.Mode, "depth": h.Depth}
 	}
 	for _, t := range d.Teams {
 		out[factKey{"_team", t.ID}] = map[string]any{"name": t.Name, "unit": t.UnitID, "unit_default": t.UnitDefault}
@@ -97,4 +99,12 @@ func (d *Data) facts() map[factKey]any {
 		out[factKey{"_policy", r.ID}] = append([]string{r.Ptype}, r.values()...)
 	}
 	return out
+}
+
+// orNone returns an id, "" for none.
+func orNone(id *core.ID) core.ID {
+	if id == nil {
+		return ""
+	}
+	return *id
 }

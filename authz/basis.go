@@ -111,17 +111,21 @@ func join(ids []core.ID) string {
 }
 
 // holding is a grant that a caller holds, and the basis that it counts from: 0 for the caller himself, otherwise one more than
-// its place among his bases.
+// its place among his bases. reports is the list of those below him whose records it reaches, "" for none.
 type holding struct {
 	*held
-	basis int
+	basis   int
+	reports string
 }
 
 // source returns the level as an expression over a user-owned table, "" for every row.
-func (l Level) source(basis int) string {
+func (l Level) source(basis int, reports string) string {
 	own, unit, below := "owner_id == caller.user || owner_id in caller.teams", "unit_id == caller.unit", "unit_id in caller.below"
 	if i := basis - 1; i >= 0 {
 		own, unit, below = "owner_id in "+rules.BasisList("owners", i), "unit_id in "+rules.BasisList("units", i), "unit_id in "+rules.BasisList("below", i)
+	}
+	if reports != "" {
+		own += " || owner_id in " + reports
 	}
 	switch l {
 	case Own:

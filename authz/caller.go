@@ -27,6 +27,7 @@ func (p *Policy) Caller(user core.ID, cause core.Cause) (core.Caller, error) {
 	}
 	c := core.Caller{User: user, Name: u.Name, Unit: u.UnitID, Below: p.Below(u.UnitID), Teams: slices.Clip(p.teams[user])}
 	c.Roles, c.Bases = p.rolesOf(u)
+	c.Reports, c.ReportsBelow = p.reportsOf(u)
 	p.callers.Store(user, c)
 	c.Cause = cause
 	return c, nil
@@ -278,22 +279,31 @@ func (p *Policy) checkRole(c core.Caller, role int, units []core.ID) error {
 }
 
 // CheckUser returns an error when c must not administer the user, such as set a password: the user holds a role that c
-// could not hand out, or works in a unit that is not below that of c.
+// could not hand out, works in a unit that is not below that of c, or has somebody below him whom c must not administer.
 func (p *Policy) CheckUser(c core.Caller, user core.ID) error {
 	const op = "authz.CheckUser"
 	u, ok := p.users[user]
 	if !ok {
 		return core.E(op, core.NotFound, core.At{Table: "_user"}, fmt.Sprintf("there is no user %s", user))
 	}
+	if err := p.checkUser(c, u); err != nil {
+		return core.E(op, err)
+	}
+	return core.E(op, p.checkReports(c, u, u.UnitID))
+}
+
+// checkUser is CheckUser for what the user holds himself.
+func (p *Policy) checkUser(c core.Caller, u *User) error {
+	const op = "authz.CheckUser"
 	if err := p.CheckUnit(c, u.UnitID); err != nil {
 		return core.E(op, err)
 	}
-	for _, a := range p.assigned[ofUser(user)] {
+	for _, a := range p.assigned[ofUser(u.ID)] {
 		if err := p.CheckAssign(c, p.names[a.role], a.at(u.UnitID)); err != nil {
 			return core.E(op, err)
 		}
 	}
-	for _, t := range p.teams[user] {
+	for _, t := range p.teams[u.ID] {
 		if err := p.CheckTeam(c, t); err != nil {
 			return core.E(op, err)
 		}
@@ -302,7 +312,8 @@ func (p *Policy) CheckUser(c core.Caller, user core.ID) error {
 }
 
 // CheckMove returns an error when c must not have the user work in the unit: the user is not c's to administer, the unit is not below
-// that of c, or its team or the user's roles give there what c does not hold.
+// that of c, its team or the user's roles give there what c does not hold, or somebody would be below him there whom c must not
+// administer.
 func (p *Policy) CheckMove(c core.Caller, user, unit core.ID) error {
 	const op = "authz.CheckMove"
 	if err := p.CheckUser(c, user); err != nil {
@@ -319,7 +330,7 @@ func (p *Policy) CheckMove(c core.Caller, user, unit core.ID) error {
 			return core.E(op, err)
 		}
 	}
-	return nil
+	return core.E(op, p.checkReports(c, p.users[user], unit))
 }
 
 // CheckActAs returns an error when c must not have something act as the user, "" for one that is not there: who there is, is

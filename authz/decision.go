@@ -133,8 +133,12 @@ func (t *tablePolicy) held(s *roleSet, priv Privilege) []holding {
 	var out []holding
 	for _, role := range s.roles {
 		if of := t.grants[role]; of != nil {
+			basis, reports := s.basis[role], ""
+			if t.Hierarchy && s.manages[basis] {
+				reports = reportsOver(priv)
+			}
 			for _, h := range of[priv.index()] {
-				out = append(out, holding{h, s.basis[role]})
+				out = append(out, holding{h, basis, reports})
 			}
 		}
 	}
@@ -213,7 +217,8 @@ func (p *Policy) sees(s *roleSet, table string, columns ...string) bool {
 // term is what one grant says about rows.
 type term struct {
 	level     Level
-	basis     int // that the level counts from; 0 too where it counts from nothing
+	basis     int    // that the level counts from; 0 too where it counts from nothing
+	reports   string // that it extends to; see holding
 	condition string
 }
 
@@ -223,9 +228,9 @@ type terms []term
 func union(grants []holding) terms {
 	var out terms
 	for _, h := range grants {
-		t := term{h.Level, h.basis, h.Condition}
+		t := term{h.Level, h.basis, h.reports, h.Condition}
 		if t.level == Organization {
-			t.basis = 0
+			t.basis, t.reports = 0, ""
 		}
 		out = append(out, t)
 	}
@@ -251,7 +256,7 @@ func (t term) within(wide term) bool {
 func (ts terms) source() string {
 	var parts []string
 	for i := 0; i < len(ts); {
-		level := ts[i].level.source(ts[i].basis)
+		level := ts[i].level.source(ts[i].basis, ts[i].reports)
 		var conditions []string
 		for from := i; i < len(ts) && ts[i].level == ts[from].level && ts[i].basis == ts[from].basis; i++ {
 			conditions = append(conditions, ts[i].condition)
@@ -294,7 +299,7 @@ func (p *Policy) reach(s *roleSet, t *core.Table, all []terms) (*rules.Expr, err
 	if len(parts) > 1 {
 		source = "(" + strings.Join(parts, "\n) && (") + "\n)"
 	}
-	x, err := p.compileFor(t, source, s.bases)
+	x, err := p.compileFor(t, source, rules.Options{Bases: s.bases, Reports: slices.Contains(s.manages, true)})
 	if err != nil { // each condition compiles by itself, so that together they are too much
 		return nil, core.E("authz.Decide", core.Denied, core.At{Table: t.Name}, "the conditions of your roles on this table are too long together: ask an administrator to shorten them", err)
 	}

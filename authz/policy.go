@@ -27,12 +27,15 @@ type Data struct {
 	Roles   []Role
 	Rules   []Rule
 	Limits  []QueryLimit
+
+	Positions   []Position
+	Hierarchies []Hierarchy // one
 }
 
 // Load reads the data of a policy. Within a transaction the parts fit together.
 func Load(ctx context.Context, g *gorm.DB) (*Data, error) {
 	d := &Data{}
-	for _, to := range []any{&d.Units, &d.Users, &d.Teams, &d.Members, &d.Roles, &d.Rules, &d.Limits} {
+	for _, to := range []any{&d.Units, &d.Users, &d.Teams, &d.Members, &d.Roles, &d.Rules, &d.Limits, &d.Positions, &d.Hierarchies} {
 		if err := g.WithContext(ctx).Order("id").Find(to).Error; err != nil {
 			return nil, err // the transaction classifies it
 		}
@@ -61,6 +64,7 @@ type Policy struct {
 	assigned  map[string][]assigned // to a user or a team
 	parents   map[core.ID]core.ID
 	children  map[core.ID][]core.ID
+	hierarchy hierarchy
 
 	exprs   sync.Map // exprKey -> *rules.Expr
 	below   sync.Map // unit -> []core.ID
@@ -93,7 +97,7 @@ type held struct {
 
 type exprKey struct {
 	table, source string
-	bases         int
+	rules.Options
 }
 
 // NewPolicy compiles the data. It refuses all of it when a grant names a table, a column or a role that is not there,
@@ -107,6 +111,7 @@ func NewPolicy(s *core.Schema, set *rules.Set, d *Data) (*Policy, error) {
 	}
 	p.sets.Store(&map[string]*roleSet{})
 	p.addDirectory(d)
+	p.addHierarchy(d)
 	for i, t := range s.Tables() {
 		tp := &tablePolicy{Table: t, index: i, grants: map[int]*[privileges][]*held{}, full: &Decision{table: t}}
 		for j, priv := range Privileges {
@@ -339,16 +344,16 @@ func (p *Policy) compileOnce(t *core.Table, source string) (*rules.Expr, error) 
 
 // compile returns the expression over the table; each is compiled once and kept.
 func (p *Policy) compile(t *core.Table, source string) (*rules.Expr, error) {
-	return p.compileFor(t, source, 0)
+	return p.compileFor(t, source, rules.Options{})
 }
 
-// compileFor is compile for callers with so many bases, which the expression may name.
-func (p *Policy) compileFor(t *core.Table, source string, bases int) (*rules.Expr, error) {
-	key := exprKey{t.Name, source, bases}
+// compileFor is compile for an expression that may name lists of the caller which a condition may not.
+func (p *Policy) compileFor(t *core.Table, source string, o rules.Options) (*rules.Expr, error) {
+	key := exprKey{t.Name, source, o}
 	if x, ok := p.exprs.Load(key); ok {
 		return x.(*rules.Expr), nil
 	}
-	x, err := rules.Compile(p.schema, t, source, rules.Options{Bases: bases})
+	x, err := rules.Compile(p.schema, t, source, o)
 	if err != nil {
 		return nil, err
 	}
@@ -361,6 +366,7 @@ type roleSet struct {
 	roles     []int       // inherited ones included
 	basis     map[int]int // by role: see holding; none for 0
 	bases     int
+	manages   []bool // by basis: whether levels extend to those below the caller
 	admin     bool
 	actions   map[string]bool
 	limits    core.Limits
@@ -378,7 +384,7 @@ const maxRoleSets = 4096
 // roleSet returns the role set of c. It allocates nothing when one was asked for before.
 func (p *Policy) roleSet(c core.Caller) *roleSet {
 	var bits [256]byte
-	n := (len(p.names) + 7) / 8
+	n := p.keySize()
 	key := bits[:]
 	if size := n * (1 + len(c.Bases)); size <= len(bits) {
 		key = key[:size]
@@ -393,11 +399,23 @@ func (p *Policy) roleSet(c core.Caller) *roleSet {
 			key[j] &^= of[j]
 		}
 	}
+	if len(c.ReportsBelow) > 0 {
+		key[n-1] = 1
+		for i := range c.Bases { // who holds a role for the records of a team only has nobody below him there
+			if slices.Contains(c.Bases[i].Owners, c.User) {
+				key[n*(i+2)-1] = 1
+			}
+		}
+	}
 	if s, ok := (*p.sets.Load())[string(key)]; ok {
 		return s
 	}
 	return p.addRoleSet(string(key), len(c.Bases))
 }
+
+// keySize is how many bytes of the key of a role set are about one basis: a bit for each role, and a byte for whether those below
+// the caller count.
+func (p *Policy) keySize() int { return (len(p.names)+7)/8 + 1 }
 
 // mark sets the bits of the roles.
 func (p *Policy) mark(bits []byte, names []string) {
@@ -416,7 +434,10 @@ func (p *Policy) addRoleSet(key string, bases int) *roleSet {
 		return s
 	}
 	s := &roleSet{actions: map[string]bool{}, basis: map[int]int{}, bases: bases, decisions: make([]atomic.Pointer[[privileges]atomic.Pointer[outcome]], len(p.tables))}
-	n := (len(p.names) + 7) / 8
+	n := p.keySize()
+	for basis := range bases + 1 {
+		s.manages = append(s.manages, key[n*(basis+1)-1] == 1)
+	}
 	all, named := map[int]bool{}, map[int]bool{}
 	each := func(do func(role, basis int)) {
 		for basis := range bases + 1 {

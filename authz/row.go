@@ -23,6 +23,9 @@ type User struct {
 	Kind     string // Person or Service
 	Disabled bool
 
+	ManagerID  *core.ID
+	PositionID *core.ID
+
 	SecondFactor bool // sessions without it wait
 
 	CreatedAt db.Time
@@ -143,14 +146,15 @@ func Tables() []core.Table {
 	id := core.Column{Name: "id", Kind: core.UUID, Required: true, System: true, Doc: "The primary key."}
 	name := core.Column{Name: "name", Kind: core.Text, Required: true}
 	lookup := func(name, target, inverse string) core.Column {
-		return core.Column{Name: name, Kind: core.Lookup, Target: target, Inverse: inverse, Required: name != "parent_id"}
+		return core.Column{Name: name, Kind: core.Lookup, Target: target, Inverse: inverse, Required: true}
 	}
+	optional := func(c core.Column) core.Column { c.Required = false; return c }
 	table := func(name, label, doc string, columns ...core.Column) core.Table {
 		return core.Table{Name: name, Label: label, Doc: doc, Ownership: core.OrgOwned, Builtin: true, Columns: append([]core.Column{id}, columns...)}
 	}
 	return []core.Table{
 		table("_unit", "Business unit", "The tree of business units.",
-			name, lookup("parent_id", "_unit", "children")),
+			name, optional(lookup("parent_id", "_unit", "children"))),
 		table("_user", "User", "The people and other identities that sign in.",
 			name,
 			core.Column{Name: "email", Kind: core.Text, Required: true},
@@ -158,6 +162,8 @@ func Tables() []core.Table {
 			core.Column{Name: "kind", Kind: core.Text, Required: true, Doc: "person, or service for a program."},
 			core.Column{Name: "disabled", Kind: core.Boolean, Required: true},
 			core.Column{Name: "second_factor", Kind: core.Boolean, Required: true, Doc: "Whether the user signs in with a second factor."},
+			optional(lookup("manager_id", "_user", "reports")),
+			optional(lookup("position_id", "_position", "users")),
 			core.Column{Name: "created_at", Kind: core.Timestamp, Required: true},
 			core.Column{Name: "changed_at", Kind: core.Timestamp, Required: true}),
 		table("_team", "Team", "Groups of users that own records and hold roles together.",
@@ -168,6 +174,11 @@ func Tables() []core.Table {
 		table("_role", "Role", "Named sets of rights.",
 			name, core.Column{Name: "doc", Kind: core.LongText},
 			core.Column{Name: "second_factor", Kind: core.Boolean, Required: true, Doc: "Whether who holds the role must sign in with a second factor."}),
+		table("_position", "Position", "The trees of positions, for a hierarchy that goes by them.",
+			name, optional(lookup("parent_id", "_position", "children"))),
+		table("_hierarchy", "Hierarchy", "Which hierarchy of users counts: one record.",
+			core.Column{Name: "mode", Kind: core.Text, Required: true, Doc: "off, manager or position."},
+			core.Column{Name: "depth", Kind: core.Integer, Required: true, Doc: "How many steps down it reaches."}),
 		table("_query_limit", "Query limit", "How much one request may ask for: of who holds the role, or of everybody.",
 			core.Column{Name: "role_id", Kind: core.Lookup, Target: "_role", Inverse: "limits"}, name,
 			core.Column{Name: "value", Kind: core.Integer, Required: true}),

@@ -9,11 +9,15 @@ import (
 //
 // The lists are resolved once, when the caller signs in to a request, so that deciding a right needs no further query.
 type Caller struct {
-	User   ID       // the user, or the flow or plugin identity, that acts
-	Name   string   // for people, in messages and logs
-	Unit   ID       // the business unit of User
-	Below  []ID     // Unit and every unit under it
-	Teams  []ID     // the teams of User
+	User  ID     // the user, or the flow or plugin identity, that acts
+	Name  string // for people, in messages and logs
+	Unit  ID     // the business unit of User
+	Below []ID   // Unit and every unit under it
+	Teams []ID   // the teams of User
+
+	Reports      []ID // who reports to User directly, as far as the hierarchy counts, and their teams
+	ReportsBelow []ID // Reports, and those who report to these, with their teams, as far down as it reaches
+
 	Roles  []string // every role held directly or through a team, inherited ones included
 	Bases  []Basis  // where roles are held that do not count from Unit and Teams
 	Behalf ID       // the user who really sits at the keyboard, when somebody acts on behalf of User
@@ -72,7 +76,7 @@ func (c Caller) HasRole(role string) bool { return slices.Contains(c.Roles, role
 // what name may differ.
 func (c Caller) Alike(o Caller) bool {
 	return c.system == o.system && c.User == o.User && c.Unit == o.Unit && c.Scope.alike(o.Scope) &&
-		same(c.Below, o.Below) && same(c.Teams, o.Teams) && same(c.Roles, o.Roles) && slices.EqualFunc(c.Bases, o.Bases, Basis.alike)
+		same(c.Below, o.Below) && same(c.Teams, o.Teams) && same(c.Reports, o.Reports) && same(c.ReportsBelow, o.ReportsBelow) && same(c.Roles, o.Roles) && slices.EqualFunc(c.Bases, o.Bases, Basis.alike)
 }
 
 func (s Basis) alike(o Basis) bool {

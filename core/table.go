@@ -102,6 +102,7 @@ type Table struct {
 	Duplicates []DuplicateRule `json:"duplicates,omitempty"`
 	Retention  *Retention      `json:"retention,omitempty"`
 	AuditReads bool            `json:"audit_reads,omitempty"` // who reads which records is kept in the access log
+	Hierarchy  bool            `json:"hierarchy,omitempty"`   // who is above its owner reaches a record, see package authz
 	Link       *Link           `json:"link,omitempty"`        // of a table that joins two others
 	Physical   string          `json:"physical,omitempty"`    // see [Table.SQL]; the name when empty
 
@@ -307,6 +308,9 @@ func (t *Table) check() error {
 	}
 	if err := t.checkRetention(); err != nil {
 		return err
+	}
+	if t.Hierarchy && !t.Owned() {
+		return E(op, Invalid, At{Table: t.Name}, "hierarchy is about whom records belong to, and those of this table belong to the organization: leave it out, or set the ownership to user")
 	}
 	return t.checkLink()
 }

@@ -401,12 +401,14 @@ func TestCallersAlike(t *testing.T) {
 		t.Error("a caller is not like himself")
 	}
 	for name, change := range map[string]func(*core.Caller){
-		"user":  func(c *core.Caller) { c.User = "v" },
-		"unit":  func(c *core.Caller) { c.Unit = "m" },
-		"below": func(c *core.Caller) { c.Below = []core.ID{"n", "o"} },
-		"fewer": func(c *core.Caller) { c.Below = c.Below[:1] },
-		"teams": func(c *core.Caller) { c.Teams = nil },
-		"roles": func(c *core.Caller) { c.Roles = []string{"r"} },
+		"user":    func(c *core.Caller) { c.User = "v" },
+		"unit":    func(c *core.Caller) { c.Unit = "m" },
+		"below":   func(c *core.Caller) { c.Below = []core.ID{"n", "o"} },
+		"fewer":   func(c *core.Caller) { c.Below = c.Below[:1] },
+		"teams":   func(c *core.Caller) { c.Teams = nil },
+		"roles":   func(c *core.Caller) { c.Roles = []string{"r"} },
+		"reports": func(c *core.Caller) { c.Reports = []core.ID{"w"} },
+		"further": func(c *core.Caller) { c.ReportsBelow = []core.ID{"w"} },
 		"system": func(c *core.Caller) {
 			*c = core.System("test")
 			c.User, c.Unit, c.Below, c.Teams, c.Roles = a.User, a.Unit, a.Below, a.Teams, a.Roles

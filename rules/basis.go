@@ -21,6 +21,14 @@ var basisLists = map[string]func(*core.Basis) []core.ID{
 // BasisList returns how an expression names a list of the i-th basis: owners, units or below.
 func BasisList(list string, i int) string { return fmt.Sprintf("%s.%s_%d", callerName, list, i) }
 
+// The lists of those below the caller. They are for the expressions of a policy: see [Options.Reports].
+const (
+	Reports      = callerName + ".reports"
+	ReportsBelow = callerName + ".reports_below"
+)
+
+var reportLists = []string{Reports, ReportsBelow}
+
 // basisList takes apart what follows caller. in such a name.
 func basisList(field string) (list func(*core.Basis) []core.ID, basis int, ok bool) {
 	name, number, found := strings.Cut(field, "_")
@@ -42,11 +50,17 @@ func ofBasis(c *core.Caller, variable string) ([]core.ID, bool) {
 	return list(&c.Bases[i]), true
 }
 
-// basisVariables declares the lists of n bases.
-func basisVariables(n int) (out []cel.EnvOption) {
-	for i := range n {
+// policyVariables declares the lists that the expressions of a policy may name.
+func policyVariables(o Options) (out []cel.EnvOption) {
+	add := func(name string) { out = append(out, cel.Variable(name, cel.ListType(cel.StringType))) }
+	for i := range o.Bases {
 		for list := range basisLists {
-			out = append(out, cel.Variable(BasisList(list, i), cel.ListType(cel.StringType)))
+			add(BasisList(list, i))
+		}
+	}
+	if o.Reports {
+		for _, list := range reportLists {
+			add(list)
 		}
 	}
 	return out

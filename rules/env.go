@@ -97,7 +97,7 @@ func tableEnv(s *core.Schema, t *core.Table, o Options) (language, error) {
 	if o.Old {
 		vars = append(vars, ruleWords(o)...)
 	}
-	env, err := base.Extend(append(vars, basisVariables(o.Bases)...)...)
+	env, err := base.Extend(append(vars, policyVariables(o)...)...)
 	return language{env, s}, err
 }
 

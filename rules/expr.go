@@ -19,7 +19,8 @@ type Options struct {
 	// Unchanged says, with Old, that the record before the change is the record itself: such an expression can be printed.
 	Unchanged bool
 
-	Bases int // how many bases of the caller may be named: see [BasisList]
+	Bases   int  // how many bases of the caller may be named: see [BasisList]
+	Reports bool // [Reports] and [ReportsBelow] may be named
 }
 
 // Expr is a checked expression over the records of one table. It is safe for concurrent use.
@@ -68,7 +69,7 @@ func compile(env language, t *core.Table, source string, o Options) (_ *Expr, er
 		return nil, core.E(op, core.Invalid, at, "the expression is empty")
 	}
 	e := &Expr{Source: source, table: t, overloads: map[int64]*Overload{}, constants: map[int64]func() (cel.Program, error){}}
-	if err := e.check(env.Env, &names{schema: env.schema, table: t, old: o.Old, bases: o.Bases}); err != nil {
+	if err := e.check(env.Env, &names{schema: env.schema, table: t, old: o.Old, bases: o.Bases, reports: o.Reports}); err != nil {
 		return nil, core.E(op, at, err)
 	}
 	if err := settle(e.ast); err != nil {
@@ -195,6 +196,10 @@ func (in *row) ResolveName(name string) (any, bool) {
 		return newIDList(in.caller.Below), true
 	case "caller.teams":
 		return newIDList(in.caller.Teams), true
+	case Reports:
+		return newIDList(in.caller.Reports), true
+	case ReportsBelow:
+		return newIDList(in.caller.ReportsBelow), true
 	case "caller.roles":
 		return types.NewStringList(types.DefaultTypeAdapter, in.caller.Roles), true
 	case opName:

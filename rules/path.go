@@ -79,11 +79,12 @@ func (r Read) At(i int) []string {
 // names says what the names of an expression mean: those of its table, and those of the records that the aggregates around
 // are over.
 type names struct {
-	schema *core.Schema // nil where no relation is reached
-	table  *core.Table
-	old    bool    // there is a record before the change
-	bases  int     // how many there are of the caller
-	locals []local // the innermost last
+	schema  *core.Schema // nil where no relation is reached
+	table   *core.Table
+	old     bool    // there is a record before the change
+	bases   int     // how many there are of the caller
+	reports bool    // so have those below the caller names
+	locals  []local // the innermost last
 }
 
 // local is a name that an aggregate gives to each record that it is over.

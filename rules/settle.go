@@ -111,13 +111,13 @@ func (b *builder) admitName(e ast.Expr, n *names) error {
 	if !n.isLocal(chain[0]) {
 		switch chain[0] {
 		case callerName:
-			return b.admitCaller(e, chain, n.bases)
+			return b.admitCaller(e, chain, n)
 		case userName:
 			if problem := n.ambiguous(chain); problem != "" {
 				return refuse(b.a, e, problem)
 			}
 			if !slices.Contains(n.of(n.table), userName) {
-				return b.admitCaller(e, chain, n.bases)
+				return b.admitCaller(e, chain, n)
 			}
 		}
 	}
@@ -153,14 +153,14 @@ func (b *builder) admitName(e ast.Expr, n *names) error {
 }
 
 // admitCaller takes caller.<field>, and user.id for caller.user.
-func (b *builder) admitCaller(e ast.Expr, chain []string, bases int) error {
+func (b *builder) admitCaller(e ast.Expr, chain []string, n *names) error {
 	if len(chain) == 2 {
 		field := chain[1]
 		if field == "id" && chain[0] == userName {
 			field = userName
 		}
 		_, basis, ok := basisList(field)
-		if slices.Contains(callerFields, field) || ok && basis < bases {
+		if slices.Contains(callerFields, field) || ok && basis < n.bases || n.reports && slices.Contains(reportLists, callerName+"."+field) {
 			e.SetKindCase(b.f.NewIdent(e.ID(), callerName+"."+field))
 			return nil
 		}

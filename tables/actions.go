@@ -127,6 +127,7 @@ func (s *Store) createTable() core.Action {
 			{Name: "bin_days", Kind: core.Integer, Doc: "A deleted record can be restored for so many days."},
 		}},
 		{Name: "audit_reads", Kind: core.Boolean, Doc: "Whether the access log keeps who reads which records."},
+		{Name: "hierarchy", Kind: core.Boolean, Doc: "Whether who is above the owner of a record in the hierarchy of users reaches it: see set_hierarchy."},
 	}
 	return s.define("create_table", "Creates a table.", input, func(in core.Record) (core.Change, error) {
 		var t core.Table

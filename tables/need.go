@@ -46,7 +46,7 @@ func (tx *Tx) keyOf(q *asked, c core.Caller) answerKey {
 
 // appendAsker appends all of a caller on which the value of an expression can depend.
 func appendAsker(b []byte, c core.Caller) []byte {
-	return fmt.Append(b, c.User, c.Unit, c.Roles, c.Teams, c.Below, c.Bases)
+	return fmt.Append(b, c.User, c.Unit, c.Roles, c.Teams, c.Below, c.Bases, c.Reports, c.ReportsBelow)
 }
 
 // Ask answers what the expressions of the caller read of other records in the unit, everything that they hold included: see

@@ -151,7 +151,7 @@ func (n *Snapshot) rights(c core.Caller) string {
 		n.grants = h.Sum(nil)
 	})
 	roles, teams, below := slices.Sorted(slices.Values(c.Roles)), slices.Sorted(slices.Values(c.Teams)), slices.Sorted(slices.Values(c.Below))
-	own, err := json.Marshal([]any{c.Unit, roles, teams, below, c.Bases})
+	own, err := json.Marshal([]any{c.Unit, roles, teams, below, c.Bases, c.Reports, c.ReportsBelow})
 	if err != nil {
 		panic(err) // texts
 	}
