@@ -83,7 +83,7 @@ func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error)
 		}
 		a.heads = func(ctx context.Context) { writeHeads(ctx, a.store, c.Heads, log) }
 	}
-	a.logins = authz.NewLogins(a.db, authz.LoginOptions{Log: log, Change: a.store.ChangeAccess})
+	a.logins = authz.NewLogins(a.db, authz.LoginOptions{Log: log, Change: a.store.ChangeAccess, Note: a.store.NoteAccess})
 
 	a.identity = identity.New(a.store, a.logins, identity.Options{Keys: keys, Log: log, SecondFactor: c.SecondFactor, Egress: a.egress})
 

@@ -51,6 +51,9 @@ func (l *Logins) ChangePassword(ctx context.Context, user, keep core.ID, old, pa
 		if err := changeUser(tx.Gorm(ctx), op, user, map[string]any{"password_hash": hash}); err != nil {
 			return err
 		}
+		if err := l.Changed(ctx, tx, user, "change_password", nil); err != nil {
+			return err
+		}
 		_, err := l.EndSessions(ctx, tx, user, keep)
 		return err
 	}))
@@ -71,6 +74,9 @@ func (l *Logins) NewReset(ctx context.Context, tx *db.Tx, user, by core.ID) (tok
 	if err := g.Where("user_id = ?", user).Delete(&passwordReset{}).Error; err != nil {
 		return "", ends, err
 	}
+	if err := l.Changed(ctx, tx, user, "reset_password", nil); err != nil {
+		return "", ends, err
+	}
 	token, ends = newToken(), l.now().Add(resetLife).UTC()
 	return token, ends, g.Create(&passwordReset{Hash: hashToken(token), UserID: user, CreatedBy: by, EndsAt: dbTime(ends)}).Error
 }
@@ -82,6 +88,7 @@ func (l *Logins) ResetPassword(ctx context.Context, token, password string) erro
 	var r passwordReset
 	err := l.db.Gorm(ctx).Where("hash = ?", hashToken(token)).Take(&r).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) || err == nil && !l.now().Before(r.EndsAt.Time) {
+		l.Refused(ctx, "reset", r.UserID, "the link is not valid, was used, or has ended")
 		return errReset
 	}
 	var u User
@@ -106,6 +113,9 @@ func (l *Logins) ResetPassword(ctx context.Context, token, password string) erro
 			return done.Error
 		}
 		tx.AfterCommit(l.Forget)
+		if err := l.Changed(ctx, tx, u.ID, "set_password", nil); err != nil {
+			return err
+		}
 		return SetPassword(g, u.ID, hash)
 	}))
 }

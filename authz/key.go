@@ -48,7 +48,7 @@ func (l *Logins) CreateKey(ctx context.Context, tx *db.Tx, n NewKey) (secret str
 	if err := tx.Gorm(ctx).Create(&k).Error; err != nil {
 		return "", Key{}, err
 	}
-	return secret, k, nil
+	return secret, k, l.Changed(ctx, tx, n.User, "create_api_key", map[string]any{"key": k.ID, "name": name, "scope": n.Scope, "expires_at": k.ExpiresAt.Time})
 }
 
 // RevokeKey ends a key of the user for good. A user of another's key is told that there is no such key.
@@ -61,7 +61,7 @@ func (l *Logins) RevokeKey(ctx context.Context, tx *db.Tx, user, id core.ID) err
 		return core.E("authz.RevokeKey", core.NotFound, fmt.Sprintf("there is no key %s in use", id))
 	}
 	tx.AfterCommit(l.Forget)
-	return nil
+	return l.Changed(ctx, tx, user, "revoke_api_key", map[string]any{"key": id})
 }
 
 // Keys returns the keys of a user, the newest first.

@@ -26,6 +26,9 @@ type LoginOptions struct {
 	// Change runs a change of the directory in a transaction and publishes the policy that follows from it.
 	// Without it the transaction is run and nothing is published.
 	Change func(ctx context.Context, f func(*db.Tx) error) error
+
+	// Note keeps what happens at a way in, in the transaction in which it happens. Without it, nothing is kept.
+	Note func(ctx context.Context, tx *db.Tx, n Notice) error
 }
 
 // Logins tells who comes in: with a password, a session token, an API key, or the setup link of an empty database.
@@ -36,6 +39,7 @@ type Logins struct {
 	log      *slog.Logger
 	now      func() time.Time
 	change   func(ctx context.Context, f func(*db.Tx) error) error
+	note     func(ctx context.Context, tx *db.Tx, n Notice) error
 	account  *throttle
 	address  *throttle
 	setup    setup
@@ -71,7 +75,7 @@ const (
 
 // NewLogins returns the logins of a database.
 func NewLogins(d *db.DB, o LoginOptions) *Logins {
-	l := &Logins{db: d, log: o.Log, now: o.Now, change: o.Change, account: newThrottle(5), address: newThrottle(20), known: map[[32]byte]known{}}
+	l := &Logins{db: d, log: o.Log, now: o.Now, change: o.Change, note: o.Note, account: &throttle{db: d, limit: 5}, address: &throttle{db: d, limit: 20}, known: map[[32]byte]known{}}
 	if l.log == nil {
 		l.log = slog.Default()
 	}
@@ -89,8 +93,8 @@ func NewLogins(d *db.DB, o LoginOptions) *Logins {
 func (l *Logins) Login(ctx context.Context, email, password string, from Peer) (Session, error) {
 	const op = "authz.Login"
 	email = foldEmail(email)
-	if wait := l.address.take(network(from.Address), l.now()); wait > 0 {
-		return Session{}, tooMany(op, wait)
+	if err := l.AttemptFrom(ctx, from.Address); err != nil {
+		return Session{}, core.E(op, err)
 	}
 	var a account
 	err := l.db.Gorm(ctx).Where("email = ?", email).Take(&a).Error
@@ -99,6 +103,9 @@ func (l *Logins) Login(ctx context.Context, email, password string, from Peer) (
 	}
 	fresh, err := l.verify(ctx, email, &a, password)
 	if err != nil {
+		if core.KindOf(err) == core.Unknown {
+			l.Refused(ctx, "password", a.ID, a.refusal())
+		}
 		return Session{}, core.E(op, err)
 	}
 	s, err := l.Begin(ctx, Start{User: a.ID, Method: "password", Peer: from}, func(tx *gorm.DB) error {
@@ -110,11 +117,24 @@ func (l *Logins) Login(ctx context.Context, email, password string, from Peer) (
 	return s, core.E(op, err)
 }
 
+// refusal says, for who may read the access log, why a password did not let somebody in.
+func (a *account) refusal() string {
+	switch {
+	case a.ID == "":
+		return "no such account"
+	case a.Disabled:
+		return "the account is disabled"
+	case a.PasswordHash == nil:
+		return "the account has no password"
+	}
+	return "wrong password"
+}
+
 // verify checks the password of an account, which is empty when there is none of that e-mail address. The hash is the one
 // to keep in place of one of older costs, if any.
 func (l *Logins) verify(ctx context.Context, email string, a *account, password string) (Hash, error) {
 	const op = "authz.verify"
-	if err := l.Attempt("password", email); err != nil {
+	if err := l.Attempt(ctx, "password", email, a.ID); err != nil {
 		return "", core.E(op, err)
 	}
 	phc := nobody()
@@ -128,28 +148,43 @@ func (l *Logins) verify(ctx context.Context, email string, a *account, password 
 	if !ok || a.PasswordHash == nil || a.Disabled {
 		return "", core.E(op, core.Unknown, "the e-mail address or the password is wrong")
 	}
-	l.Forgive("password", email)
+	if err := l.Forgive(ctx, "password", email); err != nil {
+		return "", core.E(op, err)
+	}
 	if !stale {
 		return "", nil
 	}
 	return hashPassword(ctx, password)
 }
 
-// Attempt counts an attempt to prove something of an account, and refuses it when there were too many.
-func (l *Logins) Attempt(what, account string) error {
-	if wait := l.account.take(hashToken(what+"\n"+account), l.now()); wait > 0 {
-		return tooMany("authz.Attempt", wait)
-	}
-	return nil
+// Attempt counts an attempt to prove something of an account, which is of the user when there is one, and refuses it when there
+// were too many.
+func (l *Logins) Attempt(ctx context.Context, method, account string, user core.ID) error {
+	return l.attempt(ctx, l.account, method+"\n"+account, method, user)
 }
 
 // Forgive forgets the attempts, after one that succeeded.
-func (l *Logins) Forgive(what, account string) { l.account.forgive(hashToken(what + "\n" + account)) }
+func (l *Logins) Forgive(ctx context.Context, method, account string) error {
+	return core.E("authz.Forgive", l.account.forgive(ctx, method+"\n"+account))
+}
 
-// AttemptFrom counts an attempt by address, of which one person may try many accounts.
-func (l *Logins) AttemptFrom(address string) error {
-	if wait := l.address.take(network(address), l.now()); wait > 0 {
-		return tooMany("authz.AttemptFrom", wait)
+// AttemptFrom counts an attempt by address, from which one person may try many accounts.
+func (l *Logins) AttemptFrom(ctx context.Context, address string) error {
+	return l.attempt(ctx, l.address, "address\n"+network(address), "address", "")
+}
+
+// attempt counts an attempt. Of a pause, the beginning is kept: who goes on does not fill the log.
+func (l *Logins) attempt(ctx context.Context, t *throttle, key, method string, user core.ID) error {
+	const op = "authz.attempt"
+	p, err := t.take(ctx, key, l.now())
+	if err != nil {
+		return core.E(op, err)
+	}
+	if p.begins {
+		l.Refused(ctx, method, user, "too many attempts")
+	}
+	if p.wait > 0 {
+		return tooMany(op, p.wait)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"strings"
@@ -203,35 +204,97 @@ func TestThrottleAccount(t *testing.T) {
 
 func TestThrottle(t *testing.T) {
 	t.Parallel()
-	now := newClock()
-	th := newThrottle(20)
+	now, a := newClock(), attempts{}
+	a.Since = dbTime(now.t)
 	var pauses []time.Duration
 	for range 8 {
 		for range 20 {
-			if wait := th.take("a", now.t); wait != 0 {
-				t.Fatalf("made to wait %s too early", wait)
+			if p := a.take(20, now.t); p != (pause{}) {
+				t.Fatalf("made to wait %s too early", p.wait)
 			}
 		}
-		wait := th.take("a", now.t)
-		pauses = append(pauses, wait)
-		if again := th.take("a", now.t); again != wait {
-			t.Fatalf("an attempt in a pause changed it from %s to %s", wait, again)
+		p := a.take(20, now.t)
+		pauses = append(pauses, p.wait)
+		if again := a.take(20, now.t); again != (pause{wait: p.wait}) || !p.begins {
+			t.Fatalf("an attempt in a pause changed it from %v to %v", p, again)
 		}
-		now.add(wait)
+		if a.EndsAt.Before(a.PausedFor.Add(longestPause)) {
+			t.Fatal("forgotten before it counts no longer")
+		}
+		now.add(p.wait)
 	}
 	want := "[30s 1m0s 2m0s 4m0s 8m0s 15m0s 15m0s 15m0s]"
 	if got := fmt.Sprint(pauses); got != want {
 		t.Errorf("pauses %s, want %s", got, want)
 	}
-	if wait := th.take("b", now.t); wait != 0 {
-		t.Error("another key was made to wait")
-	}
-	for i := range 3 * throttleKeys {
-		th.take(fmt.Sprint("k", i), now.t)
-	}
-	if len(th.keys) > 2*throttleKeys {
-		t.Errorf("%d keys are remembered", len(th.keys))
-	}
+}
+
+// TestThrottleShared has two servers count together, one of which starts anew after each attempt.
+func TestThrottleShared(t *testing.T) {
+	eachDB(t, func(t *testing.T, d *db.DB) {
+		l, c, ann := signedUp(t, d)
+		var kept []Notice
+		note := func(_ context.Context, _ *db.Tx, n Notice) error {
+			kept = append(kept, n)
+			return nil
+		}
+		l.note = note
+		try := func(l *Logins, password string) error {
+			_, err := l.Login(t.Context(), "ann@example.com", password, Peer{Address: "127.0.0.1"})
+			return err
+		}
+		again := func() *Logins { return NewLogins(d, LoginOptions{Now: c.now, Note: note}) }
+		for i := range 5 {
+			wantKind(t, try([]*Logins{l, again()}[i%2], "wrong horse battery"), core.Unknown)
+		}
+		wantKind(t, try(again(), goodPassword), core.Limit, "wait 30 seconds")
+		wantKind(t, try(l, goodPassword), core.Limit, "wait 30 seconds")
+		c.add(30 * time.Second)
+		must(t, try(again(), goodPassword))
+		var reasons []string
+		for _, n := range kept {
+			if n.User != ann {
+				t.Errorf("a notice is about %q", n.User)
+			}
+			reason, _ := n.Data["reason"].(string)
+			reasons = append(reasons, string(n.Kind)+" "+reason)
+		}
+		want := strings.Repeat("refused wrong password,", 5) + "refused too many attempts,sign_in "
+		if got := strings.Join(reasons, ","); got != want {
+			t.Errorf("kept are %s", got)
+		}
+		c.add(time.Hour)
+		must(t, l.AttemptFrom(t.Context(), "10.0.0.1"))
+		var left []attempts
+		must(t, d.Gorm(t.Context()).Find(&left).Error)
+		if len(left) != 1 || left[0].Count != 1 {
+			t.Errorf("what counts no longer is there: %+v", left)
+		}
+	})
+}
+
+// TestThrottleTogether has many attempts at once: none is lost.
+func TestThrottleTogether(t *testing.T) {
+	eachDB(t, func(t *testing.T, d *db.DB) {
+		c := newClock()
+		results := make(chan error, 30)
+		for range cap(results) {
+			l := NewLogins(d, LoginOptions{Now: c.now})
+			go func() { results <- l.AttemptFrom(t.Context(), "10.0.0.1") }()
+		}
+		good := 0
+		for range cap(results) {
+			switch err := <-results; {
+			case err == nil:
+				good++
+			case core.KindOf(err) != core.Limit:
+				t.Error(err)
+			}
+		}
+		if good != 20 {
+			t.Errorf("%d attempts were let through, want 20", good)
+		}
+	})
 }
 
 func TestNetwork(t *testing.T) {

@@ -54,25 +54,40 @@ func (l *Logins) Begin(ctx context.Context, s Start, also func(tx *gorm.DB) erro
 	if s.Strong {
 		row.StrongAt = dbTime(now)
 	}
-	return l.begin(ctx, row, func(tx *gorm.DB) error {
-		if err := tx.Where("idle_at <= ?", dbTime(now)).Delete(&session{}).Error; err != nil || also == nil {
+	return l.begin(ctx, row, func(tx *db.Tx) error {
+		g := tx.Gorm(ctx)
+		if err := g.Where("idle_at <= ?", dbTime(now)).Delete(&session{}).Error; err != nil {
 			return err
 		}
-		return also(tx)
+		if err := l.noteSession(ctx, tx, &row); err != nil || also == nil {
+			return err
+		}
+		return also(g)
 	})
 }
 
+// noteSession keeps that a session has begun, or that its second factor was proved. One that waits for that lets nobody in yet.
+func (l *Logins) noteSession(ctx context.Context, tx *db.Tx, in *session) error {
+	var u User
+	if err := tx.Gorm(ctx).Where("id = ?", in.UserID).Take(&u).Error; err != nil {
+		return err
+	}
+	strong := !in.StrongAt.IsZero()
+	return l.Note(acting(ctx, in.UserID), tx, Notice{Kind: NoticeSignIn, User: in.UserID, Data: map[string]any{
+		"method": in.Method, "second_factor": strong, "waits": u.SecondFactor && !strong, "session": in.ID, "agent": in.Agent,
+	}})
+}
+
 // begin stores a session under a new token.
-func (l *Logins) begin(ctx context.Context, row session, also func(tx *gorm.DB) error) (Session, error) {
+func (l *Logins) begin(ctx context.Context, row session, also func(tx *db.Tx) error) (Session, error) {
 	now := l.now()
 	s := Session{Token: newToken(), User: row.UserID, Ends: row.EndsAt.Time}
 	row.Hash, row.SeenAt, row.IdleAt = hashToken(s.Token), dbTime(now), dbTime(earlier(now.Add(sessionIdle), s.Ends))
 	err := l.db.Tx(ctx, db.TxOptions{}, func(tx *db.Tx) error {
-		g := tx.Gorm(ctx)
-		if err := also(g); err != nil {
+		if err := also(tx); err != nil {
 			return err
 		}
-		return g.Create(&row).Error
+		return tx.Gorm(ctx).Create(&row).Error
 	})
 	return s, err
 }
@@ -104,8 +119,8 @@ func (l *Logins) Renew(ctx context.Context, token string, r Renewal) (Session, e
 	if r.Rights != "" {
 		next.Rights = r.Rights
 	}
-	s, err := l.begin(ctx, next, func(tx *gorm.DB) error {
-		q := tx.Where("hash = ? AND rights = ?", hash, old.Rights)
+	s, err := l.begin(ctx, next, func(tx *db.Tx) error {
+		q := tx.Gorm(ctx).Where("hash = ? AND rights = ?", hash, old.Rights)
 		if r.Grace > 0 {
 			until := dbTime(earlier(now.Add(r.Grace), old.EndsAt.Time))
 			q = q.Model(&session{}).Updates(map[string]any{"rights": next.Rights, "idle_at": until, "ends_at": until})
@@ -114,6 +129,9 @@ func (l *Logins) Renew(ctx context.Context, token string, r Renewal) (Session, e
 		}
 		if q.Error == nil && q.RowsAffected == 0 {
 			return errSignIn // somebody else was first
+		}
+		if q.Error == nil && r.Strong {
+			return l.noteSession(ctx, tx, &next)
 		}
 		return q.Error
 	})
@@ -148,10 +166,26 @@ func RightsOf(c core.Caller) string {
 // Logout ends the session. A token that is no session is no error.
 func (l *Logins) Logout(ctx context.Context, token string) error {
 	err := l.db.Tx(ctx, db.TxOptions{}, func(tx *db.Tx) error {
-		return tx.Gorm(ctx).Where("hash = ?", hashToken(token)).Delete(&session{}).Error
+		var in session
+		g := tx.Gorm(ctx)
+		if err := g.Where("hash = ?", hashToken(token)).Limit(1).Find(&in).Error; err != nil || in.ID == "" {
+			return err
+		}
+		if err := l.noteEnd(acting(ctx, in.UserID), tx, in.UserID, 1); err != nil {
+			return err
+		}
+		return g.Where("hash = ?", in.Hash).Delete(&session{}).Error
 	})
 	l.Forget()
 	return core.E("authz.Logout", err)
+}
+
+// noteEnd keeps that sessions of a user were ended.
+func (l *Logins) noteEnd(ctx context.Context, tx *db.Tx, user core.ID, sessions int64) error {
+	if sessions == 0 {
+		return nil
+	}
+	return l.Note(ctx, tx, Notice{Kind: NoticeSignOut, User: user, Data: map[string]any{"sessions": sessions}})
 }
 
 // Method returns how the session of a token began, "" when there is none.
@@ -187,8 +221,11 @@ func (l *Logins) EndSession(ctx context.Context, tx *db.Tx, user, id core.ID) er
 	if done.Error == nil && done.RowsAffected == 0 {
 		return core.E("authz.EndSession", core.NotFound, "there is no such session")
 	}
+	if done.Error != nil {
+		return done.Error
+	}
 	tx.AfterCommit(l.Forget)
-	return done.Error
+	return l.noteEnd(ctx, tx, user, 1)
 }
 
 // EndSessions signs a user out everywhere but in the session to keep, if any. API keys stay.
@@ -198,8 +235,11 @@ func (l *Logins) EndSessions(ctx context.Context, tx *db.Tx, user, keep core.ID)
 		q = q.Where("id <> ?", keep)
 	}
 	done := q.Delete(&session{})
+	if done.Error != nil {
+		return 0, done.Error
+	}
 	tx.AfterCommit(l.Forget)
-	return done.RowsAffected, done.Error
+	return done.RowsAffected, l.noteEnd(ctx, tx, user, done.RowsAffected)
 }
 
 func (l *Logins) checkSession(ctx context.Context, hash string, now time.Time) (known, error) {

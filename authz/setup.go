@@ -53,6 +53,7 @@ func (l *Logins) CreateFirstAdministrator(ctx context.Context, token, name, emai
 	l.setup.mu.Lock()
 	defer l.setup.mu.Unlock()
 	if l.setup.hash == "" || subtle.ConstantTimeCompare([]byte(hashToken(token)), []byte(l.setup.hash)) != 1 || !l.now().Before(l.setup.ends) {
+		l.Refused(ctx, "setup", "", "the link is not valid or has ended")
 		return "", core.E(op, core.Denied, "the setup link is not valid or has ended: restart the server to get a new one")
 	}
 	hash, err := HashPassword(ctx, password, name, email)
@@ -76,6 +77,9 @@ func (l *Logins) CreateFirstAdministrator(ctx context.Context, token, name, emai
 			return core.E(op, core.Denied, "there is a user already: sign in")
 		}
 		if err := g.Create(u).Error; err != nil {
+			return err
+		}
+		if err := l.Changed(acting(ctx, u.ID), tx, u.ID, "create_first_administrator", nil); err != nil {
 			return err
 		}
 		return AssignRole(g, Assignment{User: u.ID, Role: Administrator})

@@ -1,94 +1,106 @@
 package authz
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"colonnade/core"
+	"colonnade/core/db"
 )
 
-// throttle limits attempts by key: so many within a minute, and then a pause that doubles each time.
+// throttle limits attempts by key: so many within a minute, and then a pause that doubles each time. What it knows is in the
+// database, so that all servers count together, and a restart forgives nobody.
 type throttle struct {
+	db    *db.DB
 	limit int
-
-	mu   sync.Mutex
-	keys map[string]*attempts
+	swept atomic.Int64 // when attempts that count no longer were deleted, in seconds since 1970
 }
 
+// attempts are those of one key.
 type attempts struct {
-	since  time.Time // start of the minute
-	count  int       // attempts in it
-	pauses int       // how often the limit was reached
-	until  time.Time // of the pause
+	Key       string  `gorm:"primaryKey"` // a hash
+	Since     db.Time // start of the minute
+	Count     int     // attempts in it
+	Pauses    int     // how often the limit was reached
+	PausedFor db.Time // until then; zero for no pause
+	EndsAt    db.Time // when all of this counts no longer
 }
+
+// TableName implements gorm's Tabler.
+func (attempts) TableName() string { return "_attempt" }
 
 const (
 	throttleWindow = time.Minute
 	firstPause     = 30 * time.Second
 	longestPause   = 15 * time.Minute
-	throttleKeys   = 20_000 // remembered at most
 )
 
-func newThrottle(limit int) *throttle {
-	return &throttle{limit: limit, keys: map[string]*attempts{}}
+// pause is a wait that an attempt met with; the zero value is none.
+type pause struct {
+	wait   time.Duration
+	begins bool // with this attempt
 }
 
-// take counts an attempt. It returns how long to wait when there were too many; that attempt must not be made.
-func (t *throttle) take(key string, now time.Time) time.Duration {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	a := t.keys[key]
-	if a == nil {
-		t.makeRoom(now)
-		a = &attempts{since: now}
-		t.keys[key] = a
+// take counts an attempt, in a transaction of its own. When it returns a pause, that attempt must not be made.
+func (t *throttle) take(ctx context.Context, key string, now time.Time) (p pause, err error) {
+	if err := t.sweep(ctx, now); err != nil {
+		return p, err
 	}
-	if now.Before(a.until) {
-		return a.until.Sub(now)
+	key = hashToken(key)
+	err = t.db.Tx(ctx, db.TxOptions{}, func(tx *db.Tx) error {
+		g := tx.Gorm(ctx)
+		var a attempts // and nobody else's until the end of the transaction
+		q := g.Raw(`INSERT INTO "_attempt" (key, since, count, pauses, ends_at) VALUES (?, ?, 0, 0, ?) ON CONFLICT (key) DO UPDATE SET key = excluded.key RETURNING *`, key, dbTime(now), dbTime(now))
+		if err := q.Scan(&a).Error; err != nil {
+			return err
+		}
+		p = a.take(t.limit, now)
+		return g.Save(&a).Error
+	})
+	return p, err
+}
+
+// take counts one attempt more.
+func (a *attempts) take(limit int, now time.Time) (p pause) {
+	if now.Before(a.PausedFor.Time) {
+		return pause{wait: a.PausedFor.Sub(now)}
 	}
-	if now.Sub(a.since) > longestPause {
-		a.pauses = 0
+	if now.Sub(a.Since.Time) > longestPause {
+		a.Pauses = 0
 	}
-	if now.Sub(a.since) >= throttleWindow {
-		a.since, a.count = now, 0
+	if now.Sub(a.Since.Time) >= throttleWindow {
+		a.Since, a.Count = dbTime(now), 0
 	}
-	if a.count < t.limit {
-		a.count++
-		return 0
+	if a.Count < limit {
+		a.Count++
+	} else {
+		p = pause{wait: min(firstPause<<min(a.Pauses, 10), longestPause), begins: true}
+		a.Pauses++
+		a.Since, a.Count, a.PausedFor = dbTime(now.Add(p.wait)), 0, dbTime(now.Add(p.wait))
 	}
-	pause := min(firstPause<<min(a.pauses, 10), longestPause)
-	a.pauses++
-	a.since, a.count, a.until = now.Add(pause), 0, now.Add(pause)
-	return pause
+	a.EndsAt = dbTime(a.Since.Add(longestPause + throttleWindow))
+	return p
 }
 
 // forgive forgets the attempts of a key, after one that succeeded.
-func (t *throttle) forgive(key string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.keys, key)
+func (t *throttle) forgive(ctx context.Context, key string) error {
+	return t.db.Tx(ctx, db.TxOptions{}, func(tx *db.Tx) error {
+		return tx.Gorm(ctx).Delete(&attempts{Key: hashToken(key)}).Error
+	})
 }
 
-// makeRoom forgets what no longer counts; when that is not enough, everybody who is not made to wait.
-func (t *throttle) makeRoom(now time.Time) {
-	if len(t.keys) < throttleKeys {
-		return
+// sweep deletes what counts no longer, at most once a minute.
+func (t *throttle) sweep(ctx context.Context, now time.Time) error {
+	last := t.swept.Load()
+	if now.Unix()-last < int64(throttleWindow/time.Second) || !t.swept.CompareAndSwap(last, now.Unix()) {
+		return nil
 	}
-	for key, a := range t.keys {
-		if now.Sub(a.since) > longestPause {
-			delete(t.keys, key)
-		}
-	}
-	if len(t.keys) < throttleKeys {
-		return
-	}
-	for key, a := range t.keys {
-		if !now.Before(a.until) || len(t.keys) >= 2*throttleKeys {
-			delete(t.keys, key)
-		}
-	}
+	return t.db.Tx(ctx, db.TxOptions{}, func(tx *db.Tx) error {
+		return tx.Gorm(ctx).Where("ends_at < ?", dbTime(now)).Delete(&attempts{}).Error
+	})
 }
 
 // network returns what counts as one address: an IPv4 address, or the /64 that an IPv6 host chooses from.

@@ -97,16 +97,10 @@ func qrRows(code *qr.Code) []any {
 var recoveryOutput = []core.Column{required(core.Column{Name: "recovery_codes", Kind: core.Text, List: true, Doc: "Each signs in once, without the app. Keep them elsewhere; they are shown this once."})}
 
 func (s *Service) confirmTOTP() core.Action {
-	return s.personal(core.Action{
-		Name: "confirm_totp", Doc: "Ends setting up an authenticator app with the code that it shows. From then on sessions need it; this one has it.", Define: true, Secret: true,
+	a := s.personal(core.Action{
+		Name: "confirm_totp", Doc: "Ends setting up an authenticator app with the code that it shows. From then on sessions need it; this one has it.", Define: true, Secret: true, Alone: true,
 		Input: []core.Column{required(text("code", "The code that the app shows."))}, Output: recoveryOutput, Examples: []core.Example{{In: core.Record{"code": "123456"}}},
 	}, func(ctx context.Context, tx *tables.Tx, who core.Caller, c core.Call) (out core.Record, err error) {
-		if err := bySession(who); err != nil {
-			return nil, err
-		}
-		if err := s.logins.Attempt("code", string(who.User)); err != nil {
-			return nil, err
-		}
 		err = s.changed(ctx, tx, func() error {
 			codes, err := s.confirm(ctx, tx.DB(), who.User, c.Text("code"))
 			if err != nil {
@@ -117,6 +111,18 @@ func (s *Service) confirmTOTP() core.Action {
 		})
 		return out, err
 	})
+	confirm := a.Run
+	a.Run = func(ctx context.Context, c core.Call) (core.Record, error) {
+		who := core.CallerFrom(ctx)
+		if err := bySession(who); err != nil {
+			return nil, core.E("identity.confirm_totp", err)
+		}
+		if err := s.logins.Attempt(ctx, "code", string(who.User), who.User); err != nil { // counted, whatever becomes of the rest
+			return nil, core.E("identity.confirm_totp", err)
+		}
+		return confirm(ctx, c)
+	}
+	return a
 }
 
 func (s *Service) renewCodes() core.Action {
@@ -128,6 +134,9 @@ func (s *Service) renewCodes() core.Action {
 		}
 		if u := tx.Snapshot().Policy.FindUser(string(who.User)); u == nil || !u.SecondFactor {
 			return nil, core.E("identity.new_recovery_codes", core.Invalid, "you have no second factor: set it up with enroll_totp first")
+		}
+		if err := s.logins.Changed(ctx, tx.DB(), who.User, "new_recovery_codes", nil); err != nil {
+			return nil, err
 		}
 		codes, err := s.newRecoveryCodes(tx.DB().Gorm(ctx), who.User)
 		return core.Record{"recovery_codes": core.Texts(codes)}, err

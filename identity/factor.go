@@ -48,7 +48,7 @@ var errCode = core.E("identity.prove", core.Unknown, "the code is wrong, was use
 // prove checks a code of the user: of the authenticator app, or a recovery code. Neither is good twice.
 func (s *Service) prove(ctx context.Context, user core.ID, code string) error {
 	const op = "identity.prove"
-	if err := s.logins.Attempt("code", string(user)); err != nil {
+	if err := s.logins.Attempt(ctx, "code", string(user), user); err != nil {
 		return core.E(op, err)
 	}
 	code = strings.ToUpper(strings.NewReplacer(" ", "", "-", "").Replace(code))
@@ -62,11 +62,13 @@ func (s *Service) prove(ctx context.Context, user core.ID, code string) error {
 		}
 		return done.Error
 	})
+	if core.KindOf(err) == core.Unknown {
+		s.logins.Refused(ctx, "code", user, "wrong code")
+	}
 	if err != nil {
 		return core.E(op, err)
 	}
-	s.logins.Forgive("code", string(user))
-	return nil
+	return core.E(op, s.logins.Forgive(ctx, "code", string(user)))
 }
 
 // useCode uses up a code of the app that the user has confirmed, or is about to.
@@ -135,6 +137,9 @@ func (s *Service) confirm(ctx context.Context, tx *db.Tx, user core.ID, code str
 	if err := authz.SetSecondFactor(g, user, true); err != nil {
 		return nil, err
 	}
+	if err := s.logins.Changed(ctx, tx, user, "confirm_totp", nil); err != nil {
+		return nil, err
+	}
 	return s.newRecoveryCodes(g, user)
 }
 
@@ -145,6 +150,9 @@ func (s *Service) dropSecondFactor(ctx context.Context, tx *db.Tx, user core.ID)
 	}
 	g := tx.Gorm(ctx)
 	if err := g.Where("user_id = ?", user).Delete(&recoveryCode{}).Error; err != nil {
+		return err
+	}
+	if err := s.logins.Changed(ctx, tx, user, "drop_second_factor", nil); err != nil {
 		return err
 	}
 	return authz.SetSecondFactor(g, user, false)

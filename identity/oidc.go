@@ -119,30 +119,40 @@ func (s *Service) Arrive(ctx context.Context, r Return) (Arrival, error) {
 	const op = "identity.Arrive"
 	away, err := s.endLeave(ctx, r)
 	if err != nil {
-		return Arrival{}, core.E(op, err)
+		return Arrival{}, core.E(op, err) // anybody can come here with anything; it is no attempt to sign in
 	}
 	p, err := s.findProvider(ctx, "id = ?", away.ProviderID)
 	if err != nil {
 		return Arrival{}, core.E(op, err)
 	}
+	out, user, err := s.arrive(ctx, p, r, away)
+	if err != nil {
+		s.logins.Refused(ctx, p.Name, user, core.AsError(err).Public())
+	}
+	return out, core.E(op, err)
+}
+
+// arrive goes on with who was away, and tells whose account it is about, as far as that is known.
+func (s *Service) arrive(ctx context.Context, p *provider, r Return, away leave) (Arrival, core.ID, error) {
+	const op = "identity.arrive"
 	if p.Name != r.Provider { // an answer of another provider (mix-up, RFC 9700 4.4)
-		return Arrival{}, core.E(op, errArrival)
+		return Arrival{}, "", core.E(op, errArrival)
 	}
 	if r.Problem != "" || r.Code == "" {
-		return Arrival{}, core.E(op, core.Denied, fmt.Sprintf("%s did not sign you in: try again", p.Label), fmt.Errorf("the provider says %q", r.Problem))
+		return Arrival{}, "", core.E(op, core.Denied, fmt.Sprintf("%s did not sign you in: try again", p.Label), fmt.Errorf("the provider says %q", r.Problem))
 	}
 	c, err := s.exchange(ctx, p, r)
 	if err != nil {
-		return Arrival{}, core.E(op, err)
+		return Arrival{}, "", core.E(op, err)
 	}
 	if away.UserID != nil {
 		if *away.UserID != r.Who {
-			return Arrival{}, core.E(op, errArrival)
+			return Arrival{}, *away.UserID, core.E(op, errArrival)
 		}
-		return Arrival{Next: away.Next, Connected: true}, core.E(op, s.connect(ctx, c, r.Who))
+		return Arrival{Next: away.Next, Connected: true}, r.Who, core.E(op, s.connect(ctx, c, r.Who))
 	}
-	in, err := s.arrived(ctx, p, c, r.From)
-	return Arrival{In: in, Next: away.Next}, core.E(op, err)
+	in, user, err := s.arrived(ctx, p, c, r.From)
+	return Arrival{In: in, Next: away.Next}, user, core.E(op, err)
 }
 
 var errArrival = core.E("identity.Arrive", core.Denied, "this does not belong to a log-in that was begun in this browser within ten minutes: begin again")
@@ -239,10 +249,12 @@ func connected(g *gorm.DB, issuer, subject string) (core.ID, error) {
 
 // connect connects a log-in with the account of a user.
 func (s *Service) connect(ctx context.Context, c *claims, user core.ID) error {
-	return s.db.Tx(ctx, db.TxOptions{}, func(tx *db.Tx) error { return connectIn(tx.Gorm(ctx), c.Issuer, c.Subject, user) })
+	ctx = core.WithCaller(ctx, core.Caller{User: user, Cause: core.Cause{Kind: "api"}})
+	return s.db.Tx(ctx, db.TxOptions{}, func(tx *db.Tx) error { return s.connectIn(ctx, tx, c.Issuer, c.Subject, user) })
 }
 
-func connectIn(g *gorm.DB, issuer, subject string, user core.ID) error {
+func (s *Service) connectIn(ctx context.Context, tx *db.Tx, issuer, subject string, user core.ID) error {
+	g := tx.Gorm(ctx)
 	have, err := connected(g, issuer, subject)
 	switch {
 	case err != nil || have == user:
@@ -250,34 +262,38 @@ func connectIn(g *gorm.DB, issuer, subject string, user core.ID) error {
 	case have != "":
 		return core.E("identity.connect", core.Exists, "this log-in is connected with another account already: disconnect it there first")
 	}
+	if err := s.logins.Changed(ctx, tx, user, "connect_login", map[string]any{"issuer": issuer, "subject": subject}); err != nil {
+		return err
+	}
 	return g.Create(&externalLogin{ID: core.NewID(), Issuer: issuer, Subject: subject, UserID: user, CreatedAt: db.Now()}).Error
 }
 
-// arrived begins the session of somebody whom a provider has named. His roles follow his groups.
-func (s *Service) arrived(ctx context.Context, p *provider, c *claims, from authz.Peer) (In, error) {
+// arrived begins the session of somebody whom a provider has named, who is the user. His roles follow his groups.
+func (s *Service) arrived(ctx context.Context, p *provider, c *claims, from authz.Peer) (in In, user core.ID, err error) {
 	const op = "identity.arrived"
-	user, err := connected(s.db.Gorm(ctx), c.Issuer, c.Subject)
+	user, err = connected(s.db.Gorm(ctx), c.Issuer, c.Subject)
 	if err != nil {
-		return In{}, core.E(op, s.db.Classify(err))
+		return in, user, core.E(op, s.db.Classify(err))
 	}
 	if user == "" {
 		if user, err = s.first(ctx, p, c); err != nil {
-			return In{}, err
+			return in, user, err
 		}
 	}
 	if _, err := s.store.Snapshot().Policy.Caller(user, core.Cause{}); err != nil { // disabled
-		return In{}, core.E(op, err)
+		return in, user, core.E(op, err)
 	}
 	if err := s.followGroups(ctx, p, c, user); err != nil {
-		return In{}, err
+		return in, user, err
 	}
 	session, err := s.logins.Begin(ctx, authz.Start{User: user, Method: p.Name, Strong: p.strong(c), Peer: from}, func(tx *gorm.DB) error {
 		return tx.Model(&externalLogin{}).Where("issuer = ? AND subject = ?", c.Issuer, c.Subject).Update("used_at", db.Now()).Error
 	})
 	if err != nil {
-		return In{}, core.E(op, err)
+		return in, user, core.E(op, err)
 	}
-	return s.entered(ctx, session, "")
+	in, err = s.entered(ctx, session, "")
+	return in, user, err
 }
 
 // first makes the user of a first log-in, when the provider is for that. A user of the same e-mail address is never taken for
@@ -307,7 +323,7 @@ func (s *Service) first(ctx context.Context, p *provider, c *claims) (user core.
 				return err
 			}
 		}
-		return connectIn(g, c.Issuer, c.Subject, user)
+		return s.connectIn(ctx, tx, c.Issuer, c.Subject, user)
 	})
 	if core.KindOf(err) == core.Exists {
 		return "", core.E(op, core.Denied, "there is an account with your e-mail address, which is not connected with this log-in: sign in to it, and connect the log-in on the page /account", err)

@@ -4,12 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
 
 	"gorm.io/gorm"
 
+	"colonnade/authz"
 	"colonnade/core"
 	"colonnade/core/db"
 )
@@ -170,7 +172,27 @@ func (s *Service) put(ctx context.Context, tx *db.Tx, p *provider, secret string
 		}
 	}
 	tx.AfterCommit(func() { s.discovered.Delete(p.ID) })
+	if err := s.noteProvider(ctx, tx, "put_provider", p, map[string]any{"secret": secret != "", "before": old.noted()}); err != nil {
+		return err
+	}
 	return g.Save(p).Error
+}
+
+// noteProvider keeps in the access log that a provider was changed: who can be let in by whom depends on it.
+func (s *Service) noteProvider(ctx context.Context, tx *db.Tx, change string, p *provider, more map[string]any) error {
+	data := map[string]any{"change": change, "provider": p.noted()}
+	maps.Copy(data, more)
+	return s.logins.Note(ctx, tx, authz.Notice{Kind: authz.NoticeProvider, Data: data})
+}
+
+// noted is what is kept of the provider; nil when there is none.
+func (p *provider) noted() any {
+	if p.ID == "" {
+		return nil
+	}
+	out := p.shown(false)
+	delete(out, "has_secret")
+	return out
 }
 
 // texts are the texts of a claim that holds one or several.

@@ -3,6 +3,9 @@ package identity
 import (
 	"context"
 	"encoding/json"
+	"errors"
+
+	"gorm.io/gorm"
 
 	"colonnade/core"
 	"colonnade/core/db"
@@ -124,6 +127,9 @@ func (s *Service) dropProvider() core.Action {
 			return nil, err
 		}
 		tx.AfterCommit(func() { s.discovered.Delete(p.ID) })
+		if err := s.noteProvider(ctx, tx.DB(), "drop_provider", &p, nil); err != nil {
+			return nil, err
+		}
 		return core.Record{"id": string(p.ID)}, g.Delete(&p).Error
 	})
 }
@@ -147,7 +153,7 @@ func (s *Service) connectLogin() core.Action {
 		if err != nil {
 			return nil, core.E("identity.connect_login", core.At{Column: "provider"}, err)
 		}
-		return core.Record{"id": string(user)}, connectIn(tx.DB().Gorm(ctx), p.Issuer, c.Text("subject"), user)
+		return core.Record{"id": string(user)}, s.connectIn(ctx, tx.DB(), p.Issuer, c.Text("subject"), user)
 	})
 }
 
@@ -192,11 +198,19 @@ func (s *Service) disconnectLogin() core.Action {
 		if err != nil {
 			return nil, err
 		}
-		done := tx.DB().Gorm(ctx).Where("id = ? AND user_id = ?", c.Text("id"), user).Delete(&externalLogin{})
-		if done.Error == nil && done.RowsAffected == 0 {
+		g := tx.DB().Gorm(ctx)
+		var x externalLogin
+		err = g.Where("id = ? AND user_id = ?", c.Text("id"), user).Take(&x).Error
+		if errors.Is(err, gorm.ErrRecordNotFound) {
 			return nil, core.E("identity.disconnect_login", core.NotFound, core.At{Column: "id"}, "there is no such connection")
 		}
-		return core.Record{"id": c.Text("id")}, done.Error
+		if err == nil {
+			err = s.logins.Changed(ctx, tx.DB(), user, "disconnect_login", map[string]any{"issuer": x.Issuer, "subject": x.Subject})
+		}
+		if err != nil {
+			return nil, err
+		}
+		return core.Record{"id": c.Text("id")}, g.Delete(&x).Error
 	})
 }
 

@@ -3,7 +3,9 @@ package identity
 import (
 	"context"
 
+	"colonnade/authz"
 	"colonnade/core"
+	"colonnade/core/db"
 )
 
 // rotateSecrets is for servers of an embedded database, which a command cannot open meanwhile.
@@ -18,6 +20,11 @@ func (s *Service) rotateSecrets() core.Action {
 				return nil, core.E(op, err)
 			}
 			n, err := s.secrets.Rotate(ctx)
+			if err == nil {
+				err = s.db.Tx(ctx, db.TxOptions{}, func(tx *db.Tx) error {
+					return s.logins.Note(ctx, tx, authz.Notice{Kind: authz.NoticeSecrets, Data: map[string]any{"change": "rotate_secrets", "rewrapped": n}})
+				})
+			}
 			if err != nil {
 				return nil, core.E(op, err)
 			}

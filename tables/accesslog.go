@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"colonnade/authz"
 	"colonnade/core"
 	"colonnade/core/db"
 )
@@ -23,14 +24,30 @@ const (
 	AccessExport  AccessKind = "export"  // a table was exported, whether its reads are audited or not
 )
 
-// accessKinds are all kinds, for messages.
-var accessKinds = []AccessKind{AccessRead, AccessHistory, AccessChanges, AccessBin, AccessFile, AccessExport}
+// accessKinds are all kinds, for messages. Those of [authz.Notice] are about no table.
+var accessKinds = func() []AccessKind {
+	out := []AccessKind{AccessRead, AccessHistory, AccessChanges, AccessBin, AccessFile, AccessExport}
+	for _, k := range authz.NoticeKinds {
+		out = append(out, AccessKind(k))
+	}
+	return out
+}()
+
+// NoteAccess keeps what happened at a way in, in the transaction in which it happened. The record of the entry is the user whose
+// account it is about.
+func (s *Store) NoteAccess(ctx context.Context, tx *db.Tx, n authz.Notice) error {
+	a := Access{Kind: AccessKind(n.Kind), Data: n.Data}
+	if n.User != "" {
+		a.Records = []string{string(n.User)}
+	}
+	return insertAccesses(ctx, tx, accessEntries(ctx, []Access{a}))
+}
 
 // Access is what an entry of the access log tells, beside who, when and from where.
 type Access struct {
 	Kind    AccessKind
 	Table   *core.Table    // nil when it is about no table
-	Records []string       // the ids of the records that were shown
+	Records []string       // the ids of the records that were shown, or of the user whom it is about
 	Data    map[string]any // what else there is to know, such as the columns
 }
 

@@ -19,11 +19,11 @@ func (s *Store) readAccessLog() core.Action {
 	}
 	return core.Action{
 		Name: "read_access_log",
-		Doc:  "Lists who read which records of tables whose reads are audited, who exported, and who signed in, the newest first. Who does not hold the right verify_history gets what is about himself.",
+		Doc:  "Lists who read which records of tables whose reads are audited, who exported, and who signed in, was refused, or changed what people sign in with, the newest first. Who does not hold the right verify_history gets what he did, and what is about his account.",
 		Input: []core.Column{
 			text("kind", "Only of this kind: "+strings.Join(kinds, ", ")+"."),
 			text("table", "Only about this table."),
-			{Name: "record", Kind: core.UUID, Doc: "Only what showed this record."},
+			{Name: "record", Kind: core.UUID, Doc: "Only what showed this record, or is about the account of this user."},
 			{Name: "user", Kind: core.UUID, Doc: "Only what this user did, or somebody on his behalf."},
 			{Name: "since", Kind: core.Timestamp, Doc: "Only from then on."}, {Name: "until", Kind: core.Timestamp, Doc: "Only before that."},
 			{Name: "before", Kind: core.UUID, Doc: "Only entries in front of the one with this id, to go on from the last one of a list."},
@@ -33,7 +33,7 @@ func (s *Store) readAccessLog() core.Action {
 			{Name: "id", Kind: core.UUID, Required: true, Doc: "The entry."}, {Name: "at", Kind: core.Timestamp, Required: true, Doc: "When."},
 			text("kind", "What it is about."), {Name: "actor", Kind: core.UUID, Doc: "Who did it; null for somebody who did not sign in."},
 			{Name: "behalf", Kind: core.UUID, Doc: "For whom the actor acted."}, text("cause", "Why: api, flow and the like."), text("cause_id", "Which flow run and the like."),
-			text("table", "The table."), {Name: "records", Kind: core.UUID, List: true, Required: true, Doc: "The records that were shown; none where records were only counted, or compared with a condition."},
+			text("table", "The table."), {Name: "records", Kind: core.UUID, List: true, Required: true, Doc: "The records that were shown; none where records were only counted, or compared with a condition. Of what is about an account, its user."},
 			text("address", "The address that the request came from."), text("request", "The id of the request, as in the log of the server."),
 			{Name: "data", Kind: core.JSON, Required: true, Doc: "What else there is to know, such as the columns that the query named."},
 			{Name: "sealed", Kind: core.Boolean, Required: true, Doc: "Whether the audit holds the hash of the entry."},
@@ -80,7 +80,8 @@ func (s *Store) accesses(ctx context.Context, c core.Call) ([]any, error) {
 			b.Write(" AND (l.actor = ").Arg(user).Write(" OR l.behalf = ").Arg(user).Write(")")
 		}
 		if !auditor {
-			of(caller.User)
+			b.Write(" AND (l.actor = ").Arg(caller.User).Write(" OR l.behalf = ").Arg(caller.User)
+			b.Write(` OR l.table_name IS NULL AND l.id IN (SELECT access_id FROM "_access_record" WHERE record_id = `).Arg(caller.User).Write("))")
 			b.Write(" AND (l.table_name IS NULL OR ")
 			s.db.AnyOf(b, &core.Column{Kind: core.Text}, func() { b.Write("l.table_name") }, snap.seen(caller))
 			b.Write(")")
@@ -114,6 +115,9 @@ func (s *Store) accesses(ctx context.Context, c core.Call) ([]any, error) {
 	}
 	out := make([]any, len(entries))
 	for i := range entries {
+		if e := &entries[i]; !auditor && e.actor != "" && e.actor != caller.User && e.behalf != caller.User {
+			e.address, e.request = "", "" // where somebody else sits is his own affair
+		}
 		out[i] = entries[i].shown(snap)
 	}
 	return out, nil

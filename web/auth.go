@@ -226,7 +226,7 @@ func (s *Server) secondFactor(c *fiber.Ctx) error {
 			return err
 		}
 	}
-	if err := s.o.Logins.AttemptFrom(s.peer(c).String()); err != nil {
+	if err := s.o.Logins.AttemptFrom(c.UserContext(), s.peer(c).String()); err != nil {
 		return core.E(op, err)
 	}
 	if _, err := s.o.Logins.AuthenticatePending(c.UserContext(), token); core.KindOf(err) == core.Unknown {
@@ -249,7 +249,7 @@ func (s *Server) reset(c *fiber.Ctx) error {
 	if err := decode(c, &in); err != nil {
 		return err
 	}
-	if err := s.o.Logins.AttemptFrom(s.peer(c).String()); err != nil {
+	if err := s.o.Logins.AttemptFrom(c.UserContext(), s.peer(c).String()); err != nil {
 		return core.E(op, err)
 	}
 	if err := s.o.Logins.ResetPassword(c.UserContext(), in.Token, in.Password); err != nil {
@@ -268,6 +268,9 @@ func (s *Server) setup(c *fiber.Ctx) error {
 	}
 	if err := decode(c, &in); err != nil {
 		return err
+	}
+	if err := s.o.Logins.AttemptFrom(c.UserContext(), s.peer(c).String()); err != nil {
+		return core.E(op, err)
 	}
 	if _, err := s.o.Logins.CreateFirstAdministrator(c.UserContext(), in.Token, in.Name, in.Email, in.Password); err != nil {
 		return core.E(op, err)

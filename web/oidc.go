@@ -58,7 +58,7 @@ func (s *Server) leave(c *fiber.Ctx) error {
 	if err := sameSite(c, true); err != nil {
 		return err
 	}
-	if err := s.o.Logins.AttemptFrom(s.peer(c).String()); err != nil {
+	if err := s.o.Logins.AttemptFrom(c.UserContext(), s.peer(c).String()); err != nil {
 		return core.E(op, err)
 	}
 	var connect core.ID

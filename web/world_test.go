@@ -61,7 +61,7 @@ func newWorld(t testing.TB, o Options, change func(*Server)) *world {
 	w := &world{t: t, db: d, log: &syncBuffer{}}
 	o.Log = slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	w.store = tables.New(d, tables.Options{Builtin: transfer.Tables(), Log: o.Log})
-	w.logins = authz.NewLogins(d, authz.LoginOptions{Log: o.Log, Change: w.store.ChangeAccess})
+	w.logins = authz.NewLogins(d, authz.LoginOptions{Log: o.Log, Change: w.store.ChangeAccess, Note: w.store.NoteAccess})
 	who := identity.New(w.store, w.logins, identity.Options{Log: o.Log})
 	actions := append(append(w.store.Actions(), w.store.AccessActions(w.logins)...), who.Actions()...)
 	o.Engine = graphql.New(w.store, actions, graphql.Options{Log: o.Log, RequestID: RequestID})
