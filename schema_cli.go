@@ -53,7 +53,7 @@ type schemaFile struct {
 }
 
 // schemaFolders are where the files of a schema are. What else is in the folder is left alone.
-var schemaFolders = []string{"flows", "options", "roles", "tables"}
+var schemaFolders = []string{"flows", "options", "roles", "settings", "tables"}
 
 func runExport(ctx context.Context, args []string, out io.Writer) error {
 	var r schemaFolder
@@ -137,7 +137,7 @@ func (r *schemaFolder) read() ([]schemaFile, error) {
 		return nil, err
 	}
 	if len(out) == 0 {
-		return nil, fmt.Errorf("there is no file in %s/options, tables, roles or flows, and no drop.yaml", r.dir)
+		return nil, fmt.Errorf("there is no file in %s/options, tables, roles, flows or settings, and no drop.yaml", r.dir)
 	}
 	return out, nil
 }
@@ -150,7 +150,7 @@ func runApply(ctx context.Context, args []string, out io.Writer) error {
 	return compare(ctx, "apply", args, out, `mutation($files: [apply_schema_files_input!]!, $may_block: Boolean) { done: apply_schema(files: $files, may_block: $may_block) { `+report+` } }`)
 }
 
-const report = `version changes steps { what table column lock rows lost examples { id value reason } } dependants { kind name table column effect }`
+const report = `version changes steps { what table column lock rows lost examples { id value reason } } dependants { kind name table column effect } rules { table rule checked broken first { id message } }`
 
 // schemaReport is the answer of plan_schema and apply_schema.
 type schemaReport struct {
@@ -162,6 +162,11 @@ type schemaReport struct {
 		Examples                  []struct{ ID, Value, Reason string }
 	}
 	Dependants []struct{ Kind, Name, Table, Column, Effect string }
+	Rules      []struct {
+		Table, Rule     string
+		Checked, Broken int64
+		First           []struct{ ID, Message string }
+	}
 }
 
 func compare(ctx context.Context, name string, args []string, out io.Writer, query string) error {
@@ -208,6 +213,16 @@ func (p *schemaReport) print(out io.Writer) {
 		say(out, ")\n")
 		for _, e := range s.Examples {
 			say(out, "    %s %s: %s\n", e.ID, e.Value, e.Reason)
+		}
+	}
+	for _, r := range p.Rules {
+		if r.Checked > 0 {
+			say(out, "  %s: the rule %s refuses %d of %d records as they are then\n", r.Table, r.Rule, r.Broken, r.Checked)
+		} else {
+			say(out, "  %s: what the rule %s makes of the records is known when this is applied\n", r.Table, r.Rule)
+		}
+		for _, f := range r.First {
+			say(out, "    %s: %s\n", f.ID, f.Message)
 		}
 	}
 	for _, d := range p.Dependants {

@@ -46,6 +46,14 @@ func TestSchemaCommands(t *testing.T) {
 		if out := s.send(t, "admin", `{ shop { town } }`, nil); !strings.Contains(string(out), "Rome") {
 			t.Errorf("%s", out)
 		}
+		writeFile(t, dir, "settings/currency.yaml", "base_currency: EUR\n")
+		want(command("plan"), "set the base currency to EUR")
+		want(command("apply"), "set the base currency to EUR")
+		writeFile(t, dir, "tables/shop.yaml", "name: shop\ncolumns:\n  - {name: town, kind: text}\n  - {name: size, kind: integer, required: true, default: '7'}\nrules:\n  - {name: large, when: size > 5, do: [{do: fail, message: '{town} has {size}'}]}\n")
+		want(command("plan"), "shop: the rule large refuses 1 of 1 records as they are then\n", ": Rome has 7\n")
+		want(command("apply"), "shop: the rule large refuses 1 of 1 records as they are then\n", ": Rome has 7\n")
+		want(command("apply"), "Everything is as the files say.")
+		want(command("export"), "3 files")
 		var out strings.Builder
 		if err := run(t.Context(), []string{"plan", "--key", "x", "a", "b"}, &out); core.KindOf(err) != core.Invalid {
 			t.Error(err)

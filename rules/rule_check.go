@@ -16,6 +16,7 @@ type Check struct {
 	Broken *Expr
 
 	op   core.Op
+	set  *Set
 	t    *tableSet
 	rule rule
 }
@@ -27,7 +28,7 @@ func (s *Set) Check(table string, source core.Rule) (*Check, error) {
 	if !ok {
 		return nil, core.E(op, core.NotFound, core.At{Table: table}, "there is no such table")
 	}
-	c := &Check{op: core.Create}
+	c := &Check{op: core.Create, set: s}
 	for _, o := range []core.Op{core.Delete, core.Create, core.Update} {
 		if source.Runs(o) {
 			c.op = o

@@ -152,6 +152,7 @@ func (a *alteration) numberRows(ctx context.Context, t *core.Table, c *core.Colu
 		return err
 	}
 	if n > 0 {
+		a.noteFill(t, c, unforeseen)
 		if err := a.step(ctx, t, Step{What: "existing records get their numbers", Column: c.Name, Lock: LockWrites, Rows: n}); err != nil {
 			return err
 		}

@@ -27,6 +27,9 @@ type ChangeOptions struct {
 	// Plan is the hash of the plan that was made for the change; Conflict when it would do something else. "" for any.
 	Plan string
 
+	// Rules has the answer tell what rules make of the records that are there then.
+	Rules bool
+
 	built map[string]bool // indexes that are there already: see [Store.ApplyChange]
 }
 
@@ -52,14 +55,8 @@ func (tx *Tx) ChangeWith(ctx context.Context, o ChangeOptions, changes ...core.C
 	if v := tx.snap.Schema.Version(); o.Version != 0 && o.Version != v {
 		return nil, core.E(op, core.Conflict, "the schema has changed since the plan was made: version "+strconv.FormatInt(v, 10)+" is not version "+strconv.FormatInt(o.Version, 10)+"; plan again")
 	}
-	if o.Plan != "" {
-		p, err := tx.planChange(ctx, changes)
-		if err != nil {
-			return nil, core.E(op, err)
-		}
-		if p.Hash() != o.Plan {
-			return nil, core.E(op, errOtherPlan)
-		}
+	if err := tx.asPlanned(ctx, o.Plan, changes); err != nil {
+		return nil, core.E(op, err)
 	}
 	if err := tx.settle(ctx); err != nil { // by the snapshot that it was made stale in
 		return nil, core.E(op, err)
@@ -78,7 +75,13 @@ func (tx *Tx) ChangeWith(ctx context.Context, o ChangeOptions, changes ...core.C
 	if err := tx.record(ctx, &a); err != nil {
 		return nil, tx.keep(core.E(op, err))
 	}
-	return a.plan(), nil
+	p := a.plan()
+	if o.Rules {
+		if p.Rules, err = a.broken(ctx); err != nil {
+			return nil, tx.keep(core.E(op, err))
+		}
+	}
+	return p, nil
 }
 
 // candidate is a snapshot that a change would make, compiled by every layer.

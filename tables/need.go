@@ -113,8 +113,7 @@ func (a *alteration) ask(c core.Caller) rules.Ask {
 	if a.dry {
 		return func(*rules.Need, core.Record, core.Record) (any, error) { return nil, nil }
 	}
-	next := &Tx{store: a.tx.store, db: a.tx.db, snap: a.next, now: a.tx.now, query: a.tx.query}
-	return next.Ask(c)
+	return a.ahead().Ask(c)
 }
 
 // foresee asks at once for what the rows of an insert will need, as far as it can be told from what they hold.
@@ -252,7 +251,7 @@ func (tx *Tx) answer(c core.Caller, needs []*rules.Need, list []asked) error {
 		s.add(db.ShapeField{Key: "v" + strconv.Itoa(i), Kind: n.Column().Kind}, func(b *db.Builder) { n.SQL(b, record, old, c) })
 	}
 	s.from = func(b *db.Builder) { given.from(b, list, own, was) }
-	b := db.New(tx.db.Dialect)
+	b := db.New(tx.store.db.Dialect) // tx may be one that only reads, outside of a transaction
 	s.answer(b)
 	raw, err := tx.query(b, s.shape)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"slices"
 
 	"colonnade/authz"
 	"colonnade/core"
@@ -17,17 +18,8 @@ func (s *Store) checkRule() core.Action {
 		Name: "check_rule", Alone: true, Privilege: "define_tables",
 		Doc: "Tells what a rule would make of the records that are there, each as if it were written again as it is. A rule without actions is the one of that name, " +
 			"disabled or not. Nothing is written. It stops after ten seconds, and can go on behind the last record.",
-		Input: input,
-		Output: []core.Column{
-			{Name: "checked", Kind: core.Integer, Required: true, Doc: "How many records were looked at."},
-			{Name: "broken", Kind: core.Integer, Required: true, Doc: "How many of them the rule refuses."},
-			{Name: "changed", Kind: core.Integer, Required: true, Doc: "How many of them it gives other values."},
-			{Name: "after", Kind: core.UUID, Doc: "The last record, when there are more; null when all were looked at."},
-			{Name: "first", Kind: core.Object, List: true, Required: true, Doc: "The first that the rule refuses, of those that you may read.", Fields: []core.Column{
-				{Name: "id", Kind: core.UUID, Required: true, Doc: "The record."}, text("message", "Why; null where you may not read every column."),
-			}},
-			warningsOutput,
-		},
+		Input:    input,
+		Output:   append(slices.Clone(breakingsOutput), warningsOutput),
 		Examples: []core.Example{{Doc: "How many products are gifts.", In: ruleExample}},
 		Run: func(ctx context.Context, c core.Call) (core.Record, error) {
 			const op = "tables.check_rule"
@@ -43,16 +35,31 @@ func (s *Store) checkRule() core.Action {
 			if err != nil {
 				return nil, core.E(op, err)
 			}
-			first := []any{}
-			for _, b := range found.First {
-				first = append(first, map[string]any{"id": string(b.ID), "message": orNull(b.Message)})
-			}
-			return core.Record{
-				"checked": int64(found.Checked), "broken": int64(found.Broken), "changed": int64(found.Changed), "after": orNull(string(found.After)),
-				"first": first, "warnings": core.Texts(found.Warnings),
-			}, nil
+			out := found.record()
+			out["warnings"] = core.Texts(found.Warnings)
+			return out, nil
 		},
 	}
+}
+
+// breakingsOutput describes [Breakings].
+var breakingsOutput = []core.Column{
+	{Name: "checked", Kind: core.Integer, Required: true, Doc: "How many records were looked at; of a plan none where only the change itself can tell what the rule reads."},
+	{Name: "broken", Kind: core.Integer, Required: true, Doc: "How many of them the rule refuses."},
+	{Name: "changed", Kind: core.Integer, Required: true, Doc: "How many of them it gives other values."},
+	{Name: "after", Kind: core.UUID, Doc: "The last record, when there are more; null when all were looked at."},
+	{Name: "first", Kind: core.Object, List: true, Required: true, Doc: "The first that the rule refuses, of those that you may read.", Fields: []core.Column{
+		{Name: "id", Kind: core.UUID, Required: true, Doc: "The record."}, text("message", "Why; null where you may not read every column."),
+	}},
+}
+
+// record is the answer without warnings.
+func (b *Breakings) record() core.Record {
+	first := []any{}
+	for _, f := range b.First {
+		first = append(first, map[string]any{"id": string(f.ID), "message": orNull(f.Message)})
+	}
+	return core.Record{"checked": int64(b.Checked), "broken": int64(b.Broken), "changed": int64(b.Changed), "after": orNull(string(b.After)), "first": first}
 }
 
 // ruleNamed returns a rule, to who may define tables.

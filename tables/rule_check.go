@@ -28,6 +28,29 @@ type Breakings struct {
 	Warnings []string   // see [rules.Set.Warnings]
 }
 
+// try asks a rule about records and counts them.
+func (b *Breakings) try(check *rules.Check, page []core.Record, caller core.Caller, ask rules.Ask) error {
+	for _, r := range page {
+		found, err := check.Try(r, caller, ask)
+		if err != nil {
+			return core.E("tables.try", err)
+		}
+		b.Checked++
+		b.After = core.ID(r["id"].(string))
+		if found.Changed {
+			b.Changed++
+		}
+		if !found.Broken {
+			continue
+		}
+		b.Broken++
+		if len(b.First) < maxBreakings {
+			b.First = append(b.First, Breaking{b.After, found.Message})
+		}
+	}
+	return nil
+}
+
 // Breaking is a record that a rule refuses.
 type Breaking struct {
 	ID      core.ID
@@ -51,14 +74,7 @@ func (s *Store) CheckRule(ctx context.Context, snap *Snapshot, table string, r c
 	}
 	c := checking{store: s, snap: snap, table: t, check: check, until: time.Now().Add(checkTime), out: Breakings{After: after}}
 	c.out.Warnings = check.Warnings()
-	if check.Broken != nil {
-		err = c.statements(ctx)
-	} else {
-		err = c.scan(ctx)
-	}
-	if err == nil {
-		err = c.readable(ctx)
-	}
+	err = c.all(ctx)
 	return c.out, core.E(op, err)
 }
 
@@ -70,6 +86,18 @@ type checking struct {
 	check *rules.Check
 	until time.Time
 	out   Breakings
+}
+
+// all looks at the records until there are no more, or the time is over.
+func (c *checking) all(ctx context.Context) error {
+	look := c.scan
+	if c.check.Broken != nil {
+		look = c.statements
+	}
+	if err := look(ctx); err != nil {
+		return err
+	}
+	return c.readable(ctx)
 }
 
 // statements has the database look, some records at a time.
@@ -157,35 +185,33 @@ func (c *checking) scan(ctx context.Context) error {
 	if c.out.After != "" {
 		q.Where = Compare{Column: "id", Op: Gt, Value: string(c.out.After)}
 	}
-	caller := core.CallerFrom(ctx)
-	ask := c.store.outside(ctx, c.snap).Ask(caller)
+	var page []core.Record
 	for r, err := range c.store.Scan(core.WithCaller(ctx, core.System("check")), c.snap, q) {
 		if err != nil {
 			return err
 		}
-		if c.out.Checked%100 == 99 && time.Now().After(c.until) {
-			return nil
-		}
-		found, err := c.check.Try(r, caller, ask)
-		if err != nil {
-			return core.E("tables.scan", core.At{Table: c.table.Name}, err)
-		}
-		id := core.ID(r["id"].(string))
-		c.out.Checked++
-		c.out.After = id
-		if found.Changed {
-			c.out.Changed++
-		}
-		if !found.Broken {
+		if page = append(page, r); len(page) < maxAsked {
 			continue
 		}
-		c.out.Broken++
-		if len(c.out.First) < maxBreakings {
-			c.out.First = append(c.out.First, Breaking{id, found.Message})
+		if err := c.try(ctx, page); err != nil {
+			return err
+		}
+		if page = page[:0]; time.Now().After(c.until) {
+			return nil
 		}
 	}
+	err := c.try(ctx, page)
 	c.out.After = ""
-	return nil
+	return err
+}
+
+// try asks the rule about some records, and what it reads of others for all of them at once.
+func (c *checking) try(ctx context.Context, page []core.Record) error {
+	caller, tx := core.CallerFrom(ctx), c.store.outside(ctx, c.snap)
+	if err := tx.Foresee(caller, c.check.Needs(), page, page); err != nil {
+		return err
+	}
+	return c.out.try(c.check, page, caller, tx.Ask(caller))
 }
 
 // readable leaves of the first records those that the caller may read. A message may hold what he may not: it stays with who

@@ -79,7 +79,7 @@ var swapExample = core.Record{"changes": []any{
 
 func (s *Store) planChangeAction() core.Action {
 	return core.Action{
-		Name: "plan_change", Doc: "Tells what changes of the schema would do: the statements, what they lock, the records that are written, the values that cannot be kept, and what names the tables and columns. Nothing is done.",
+		Name: "plan_change", Doc: "Tells what changes of the schema would do: the statements, what they lock, the records that are written, the values that cannot be kept, what names the tables and columns, and which records rules would refuse as they are then. Nothing is done.",
 		Privilege: "define_tables", Input: []core.Column{changesInput}, Output: planOutput,
 		Examples: []core.Example{{Doc: "Two columns swap their names.", In: swapExample}},
 		Run: func(ctx context.Context, c core.Call) (core.Record, error) {
@@ -113,7 +113,7 @@ func (s *Store) applyChangeAction() core.Action {
 			if err != nil {
 				return nil, core.E("tables.apply_change", err)
 			}
-			p, err := s.ApplyChange(ctx, ChangeOptions{MayBlock: c.Bool("may_block"), Version: c.Int("version", 0), Plan: c.Text("plan")}, changes...)
+			p, err := s.ApplyChange(ctx, ChangeOptions{MayBlock: c.Bool("may_block"), Rules: true, Version: c.Int("version", 0), Plan: c.Text("plan")}, changes...)
 			if err != nil {
 				return nil, core.E("tables.apply_change", err)
 			}

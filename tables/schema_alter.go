@@ -15,6 +15,7 @@ type alteration struct {
 	dry   bool
 	done  []string // the statements
 	steps []Step
+	fills []filling             // what existing records get
 	late  map[*core.Column]bool // lookups that a new table was made without
 	made  map[string]bool       // new tables, by physical name: false while those that they look up are made
 }
@@ -239,6 +240,12 @@ func (a *alteration) backfill(ctx context.Context, t *core.Table, c *core.Column
 			return core.E("tables.backfill", core.Invalid, fmt.Sprintf("the table has %s, which a required column cannot leave empty: give it a default that has a value whatever the record holds", core.Count(n, "record")))
 		}
 	}
+	a.noteFill(t, c, func(_ context.Context, _, next []core.Record) error {
+		for _, r := range next {
+			r[c.Name] = v
+		}
+		return nil
+	})
 	if v == nil || c.Kind != core.Lookup {
 		if v != nil {
 			if err := a.step(ctx, t, Step{What: "existing records get the default, without being written", Column: c.Name, Lock: LockBrief}); err != nil {
@@ -265,6 +272,11 @@ func (a *alteration) owners(ctx context.Context, t *core.Table) error {
 	was, isNew := a.before(t)
 	if isNew || was.Owned() == t.Owned() || !t.Owned() {
 		return nil
+	}
+	for _, name := range []string{"owner_id", "unit_id"} {
+		if c, ok := t.Column(name); ok {
+			a.noteFill(t, c, unforeseen)
+		}
 	}
 	n, err := a.number(ctx, t, nil)
 	if err != nil {
@@ -358,6 +370,14 @@ func (a *alteration) require(ctx context.Context, t *core.Table, c *core.Column)
 	if err != nil {
 		return core.E("tables.require", err, "backfill: "+core.AsError(err).Msg)
 	}
+	a.noteFill(t, c, func(_ context.Context, _, next []core.Record) error {
+		for _, r := range next {
+			if r[c.Name] == nil {
+				r[c.Name] = v
+			}
+		}
+		return nil
+	})
 	if err := a.step(ctx, t, Step{What: "records without a value get " + backfill, Column: c.Name, Lock: LockWrites, Rows: n}); err != nil {
 		return err
 	}

@@ -215,6 +215,7 @@ func (p *codePlan) change(ctx context.Context, tx *Tx, o ChangeOptions, changes 
 	p.Steps = append(p.Steps, done.Steps...)
 	p.Statements = append(p.Statements, done.Statements...)
 	p.Dependants = append(p.Dependants, done.Dependants...)
+	p.Rules = append(p.Rules, done.Rules...)
 	return nil
 }
 
@@ -327,7 +328,7 @@ func (a access) codeActions() []core.Action {
 				if v := c.Int("version", 0); v != 0 && v != tx.snap.Schema.Version() {
 					return nil, core.E("tables.apply_schema", core.Conflict, "the schema has changed since it was planned: plan again")
 				}
-				return a.applyCode(ctx, tx, files, ChangeOptions{MayBlock: c.Bool("may_block")})
+				return a.applyCode(ctx, tx, files, ChangeOptions{MayBlock: c.Bool("may_block"), Rules: true})
 			})
 		},
 	}}

@@ -9,6 +9,7 @@ import (
 	"colonnade/authz"
 	"colonnade/core"
 	"colonnade/core/db"
+	"colonnade/rules"
 )
 
 // convertPage is how many records are read and written together when a column is filled.
@@ -23,6 +24,13 @@ func (a *alteration) convert(ctx context.Context, t *core.Table, r core.RetypeCo
 	if err := a.mayBlock(ctx, t, s); err != nil {
 		return err
 	}
+	a.noteFill(t, c, func(ctx context.Context, raw, next []core.Record) error {
+		values, _, err := a.converted(ctx, from, c, raw)
+		for i, r := range next {
+			r[c.Name] = values[raw[i]["id"].(string)]
+		}
+		return err
+	})
 	empty := int64(0)
 	err := a.pages(ctx, was, []*core.Column{from}, func(page []core.Record) error {
 		next, lost, err := a.converted(ctx, from, c, page)
@@ -190,27 +198,19 @@ func (a *alteration) backfillEach(ctx context.Context, t *core.Table, c *core.Co
 	if err := a.run(ctx, a.addColumn(t, c, nil)); err != nil {
 		return err
 	}
-	have := stored(was)
-	var columns []*core.Column
-	for o := range t.Stored {
-		if have[o.SQL()] != nil && o.Name != "id" {
-			columns = append(columns, o)
-		}
-	}
-	empty := 0
-	err := a.pages(ctx, was, columns, func(page []core.Record) error {
-		values := map[string]any{}
-		for _, raw := range page {
-			r := core.Record{}
-			for o := range t.Stored {
-				if v, ok := raw[o.SQL()]; ok || o.SQL() != c.SQL() {
-					r[o.Name] = v
-				}
-			}
-			if err := a.next.Rules.Defaults(t.Name, r, core.CallerFrom(ctx), a.ask(core.CallerFrom(ctx))); err != nil {
+	a.noteFill(t, c, func(ctx context.Context, raw, next []core.Record) (err error) {
+		for i := range next {
+			if next[i][c.Name], err = a.defaultOf(ctx, t, c, raw[i], askNothing); err != nil {
 				return err
 			}
-			v, err := c.Parse(r[c.Name])
+		}
+		return nil
+	})
+	empty := 0
+	err := a.pages(ctx, was, columnsThere(was, t), func(page []core.Record) error {
+		values := map[string]any{}
+		for _, raw := range page {
+			v, err := a.defaultOf(ctx, t, c, raw, a.ask(core.CallerFrom(ctx)))
 			if err != nil {
 				return err
 			}
@@ -231,6 +231,37 @@ func (a *alteration) backfillEach(ctx context.Context, t *core.Table, c *core.Co
 		return core.E("tables.backfill", core.Invalid, fmt.Sprintf("the default has no value for %s, and the column is required: give it one that has a value whatever the record holds", core.Count(empty, "record")))
 	}
 	return nil
+}
+
+// defaultOf computes the default of a new column for a record that was there before.
+func (a *alteration) defaultOf(ctx context.Context, t *core.Table, c *core.Column, raw core.Record, ask rules.Ask) (any, error) {
+	r := logical(t, raw)
+	delete(r, c.Name)
+	if err := a.next.Rules.Defaults(t.Name, r, core.CallerFrom(ctx), ask); err != nil {
+		return nil, err
+	}
+	return c.Parse(r[c.Name])
+}
+
+// columnsThere returns the columns of the table that the database has already, but for the id.
+func columnsThere(was, t *core.Table) (out []*core.Column) {
+	have := stored(was)
+	for c := range t.Stored {
+		if have[c.SQL()] != nil && c.Name != "id" {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// logical is a record that holds columns of the table by their physical names, by what they are called; without a value what it
+// does not hold.
+func logical(t *core.Table, raw core.Record) core.Record {
+	out := core.Record{}
+	for c := range t.Stored {
+		out[c.Name] = raw[c.SQL()]
+	}
+	return out
 }
 
 // readable keeps of the examples what the caller may read; of the others, that there are some.

@@ -227,12 +227,9 @@ func (s *Store) ApplyChange(ctx context.Context, o ChangeOptions, changes ...cor
 		return nil, core.E(op, core.Invalid, "the change opens transactions of its own: send it alone")
 	}
 	if o.Plan != "" { // before an index is built for nothing
-		p, err := s.PlanChange(ctx, changes...)
+		err := s.Tx(ctx, TxOptions{}, func(ctx context.Context, tx *Tx) error { return tx.asPlanned(ctx, o.Plan, changes) })
 		if err != nil {
 			return nil, core.E(op, err)
-		}
-		if p.Hash() != o.Plan {
-			return nil, core.E(op, errOtherPlan)
 		}
 	}
 	builds, err := s.buildOnline(ctx, changes)

@@ -16,6 +16,7 @@ type Plan struct {
 	Steps      []Step
 	Statements []string
 	Dependants []Dependant
+	Rules      []Broken // what rules make of the records that are there
 }
 
 // The locks of a step: who waits while it is done.
@@ -59,15 +60,35 @@ func (s *Store) PlanChange(ctx context.Context, changes ...core.Change) (p *Plan
 }
 
 func (tx *Tx) planChange(ctx context.Context, changes []core.Change) (*Plan, error) {
+	a, err := tx.alterDry(ctx, changes)
+	if err != nil {
+		return nil, err
+	}
+	p := a.plan()
+	p.Rules, err = a.broken(ctx)
+	return p, err
+}
+
+// alterDry takes the steps of a change without doing anything.
+func (tx *Tx) alterDry(ctx context.Context, changes []core.Change) (*alteration, error) {
 	c, err := tx.candidate(ctx, changes)
 	if err != nil {
 		return nil, err
 	}
-	a := alteration{candidate: c, o: ChangeOptions{MayBlock: true}, dry: true}
-	if err := a.apply(ctx); err != nil {
-		return nil, err
+	a := &alteration{candidate: c, o: ChangeOptions{MayBlock: true}, dry: true}
+	return a, a.apply(ctx)
+}
+
+// asPlanned refuses changes that would do something else than the plan says whose hash is given.
+func (tx *Tx) asPlanned(ctx context.Context, hash string, changes []core.Change) error {
+	if hash == "" {
+		return nil
 	}
-	return a.plan(), nil
+	a, err := tx.alterDry(ctx, changes)
+	if err == nil && a.plan().Hash() != hash {
+		err = errOtherPlan
+	}
+	return err
 }
 
 func (a *alteration) plan() *Plan {
@@ -90,7 +111,7 @@ func (p *Plan) Hash() string {
 
 // Record is the plan as the output of an action.
 func (p *Plan) Record() core.Record {
-	steps, dependants, statements := []any{}, []any{}, []any{}
+	steps, dependants, statements, broken := []any{}, []any{}, []any{}, []any{}
 	for _, s := range p.Steps {
 		examples := []any{}
 		for _, e := range s.Examples {
@@ -106,7 +127,12 @@ func (p *Plan) Record() core.Record {
 	for _, s := range p.Statements {
 		statements = append(statements, s)
 	}
-	return core.Record{"version": p.Version, "plan": p.Hash(), "steps": steps, "statements": statements, "dependants": dependants}
+	for _, b := range p.Rules {
+		out := b.record()
+		out["table"], out["rule"] = b.Table, b.Rule
+		broken = append(broken, map[string]any(out))
+	}
+	return core.Record{"version": p.Version, "plan": p.Hash(), "steps": steps, "statements": statements, "dependants": dependants, "rules": broken}
 }
 
 // planOutput describes [Plan.Record].
@@ -128,4 +154,7 @@ var planOutput = []core.Column{
 		text("kind", "lookup, rule, formula, default, key, index, role, flow, ..."), text("name", "Its name."), text("table", "The table that it is about."), text("column", "The column that it is about."),
 		text("effect", "What the change does to it."),
 	}},
+	{Name: "rules", Kind: core.Object, List: true, Doc: "What rules make of the records that are there, as they are after the change: rules that it puts, and those that read what it fills. Nothing is refused for it.", Fields: append(
+		[]core.Column{text("table", "The table."), text("rule", "The rule.")}, breakingsOutput...,
+	)},
 }
