@@ -1,6 +1,6 @@
 # Short recipes; the work lives in scripts/. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run demo build test test-fast lint fuzz bench generate clean
+.PHONY: help run demo build test test-fast lint fuzz oracle bench generate clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ lint: ## golangci-lint (the first run builds it)
 
 fuzz: ## A million comparisons of expressions on each database, and every fuzz test for FUZZTIME (30s)
 	@scripts/fuzz.sh
+
+oracle: ## A million answers compared with those of a naive evaluator, on both databases
+	@scripts/oracle.sh
 
 bench: ## Benchmarks on SQLite and PostgreSQL
 	@scripts/bench.sh

@@ -39,6 +39,7 @@ var arrows = map[string]string{
 	"web":              "core authz files graphql identity transfer transfer/format",
 	"examples/coffee":  "",
 	"bench":            "core",
+	"tests/oracle":     "core",
 }
 
 // systemCallers are the packages that may act as the system, which passes every check.

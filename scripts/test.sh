@@ -48,6 +48,7 @@ step "gcc" compiler
 step "PostgreSQL" database
 step "identity provider" provider
 step "go test -race" tests
+step "oracle" env COLONNADE_CASES=50000 scripts/oracle.sh
 step "demo" scripts/demo.sh
 step "audit over HTTP" scripts/audit.sh
 

@@ -2,6 +2,7 @@ package tables
 
 import (
 	"bytes"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -93,4 +94,20 @@ func broken(text string) string {
 		text = strings.ReplaceAll(text, word, "\n"+strings.TrimPrefix(word, " "))
 	}
 	return text
+}
+
+// policyData is the grants as the policy is made of them.
+func policyData(roles []string, grants []authz.Grant) *authz.Data {
+	d := &authz.Data{Units: []authz.BusinessUnit{{ID: core.RootUnit, Name: "all"}}, Roles: []authz.Role{{ID: core.NewID(), Name: authz.Administrator}}}
+	for _, r := range roles {
+		d.Roles = append(d.Roles, authz.Role{ID: core.NewID(), Name: r})
+	}
+	for _, g := range grants {
+		hidden, err := json.Marshal(append([]string{}, g.Hidden...))
+		if err != nil {
+			panic(err)
+		}
+		d.Rules = append(d.Rules, authz.Rule{ID: core.NewID(), Ptype: "p", V0: "role:" + g.Role, V1: g.Table, V2: string(g.Privilege), V3: g.Level.String(), V4: g.Condition, V5: string(hidden)})
+	}
+	return d
 }

@@ -4,9 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"colonnade/authz"
 	"colonnade/core"
@@ -309,4 +312,17 @@ func rowsOf(t testing.TB, s *Store, table string) int {
 	var n int64
 	must(t, s.db.Query(t.Context(), newBuilder(s).Write("SELECT count(*) FROM ").Name(table), func(scan func(...any) error) error { return scan(&n) }))
 	return int(n)
+}
+
+func envInt(name string, otherwise int) int {
+	if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
+		return n
+	}
+	return otherwise
+}
+
+func seedOf(t *testing.T) uint64 {
+	seed := uint64(envInt("COLONNADE_SEED", int(time.Now().UnixNano()%1_000_000_000)))
+	t.Logf("COLONNADE_SEED=%d", seed)
+	return seed
 }

@@ -1,0 +1,327 @@
+package oracle
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+
+	"colonnade/core"
+)
+
+// everything is the limit of a query without one.
+const everything = -1
+
+// related returns the visible records that the relation leads to.
+func (p *person) related(table string, r core.Record, rel core.Relation) []core.Record {
+	v := &sight{p: p}
+	if rel.Many {
+		return v.list(r, rel)
+	}
+	if to := v.follow(table, r, rel, true); to != nil {
+		return []core.Record{to}
+	}
+	return nil
+}
+
+// relation returns the relation of that name, of a lookup of several tables the one that leads to the target.
+func (p *person) relation(table, name, target string) core.Relation {
+	if target == "" {
+		rel, _ := p.schema.Relation(table, name)
+		return rel
+	}
+	u, _ := p.schema.Union(table, name)
+	i := slices.IndexFunc(u.Targets, func(t core.Target) bool { return t.Table == target })
+	return core.Relation{Table: target, Column: u.Column, Which: u.Which, Target: u.Targets[i].Value}
+}
+
+func (p *person) holds(table string, r core.Record, c cond) truth {
+	switch c := c.(type) {
+	case nil:
+		return yes
+	case and:
+		out := yes
+		for _, part := range c {
+			out = min(out, p.holds(table, r, part))
+		}
+		return out
+	case or:
+		out := no
+		for _, part := range c {
+			out = max(out, p.holds(table, r, part))
+		}
+		return out
+	case not:
+		return -p.holds(table, r, c.cond)
+	case related:
+		rel := p.relation(table, c.relation, c.target)
+		for _, other := range p.related(table, r, rel) {
+			if p.holds(rel.Table, other, c.where) == yes {
+				return yes
+			}
+		}
+		return no
+	case compare:
+		return p.compare(table, r, c)
+	case search:
+		return is(p.finds(table, r, c.text))
+	}
+	panic(fmt.Sprintf("%T", c))
+}
+
+func (p *person) compare(table string, r core.Record, c compare) truth {
+	v := p.value(table, r, c.column)
+	if c.op == "_is_null" {
+		return is((v == nil) == c.value.(bool))
+	}
+	if c.op == "_contains" || c.op == "_contained_in" || c.op == "_has_any" { // NULL is like no value
+		have, _ := v.([]string)
+		return includes(have, c)
+	}
+	if v == nil {
+		if list, ok := c.value.([]any); ok && len(list) == 0 { // no value is in an empty list
+			return is(c.op == "_nin")
+		}
+		return unknown
+	}
+	against := func(x any) int { return collate(v, x) }
+	switch c.op {
+	case "_eq":
+		return is(against(c.value) == 0)
+	case "_neq":
+		return is(against(c.value) != 0)
+	case "_gt":
+		return is(against(c.value) > 0)
+	case "_gte":
+		return is(against(c.value) >= 0)
+	case "_lt":
+		return is(against(c.value) < 0)
+	case "_lte":
+		return is(against(c.value) <= 0)
+	case "_in", "_nin":
+		in := slices.ContainsFunc(c.value.([]any), func(x any) bool { return against(x) == 0 })
+		return is(in == (c.op == "_in"))
+	case "_between":
+		list := c.value.([]any)
+		return is(against(list[0]) >= 0 && against(list[1]) <= 0)
+	case "_starts_with":
+		return is(strings.HasPrefix(v.(string), c.value.(string)))
+	case "_like", "_nlike", "_ilike", "_nilike":
+		return is(likes(v.(string), c.value.(string), c.op == "_ilike" || c.op == "_nilike") == (c.op == "_like" || c.op == "_ilike"))
+	}
+	panic(c.op)
+}
+
+// sortKey is the value of a term of an order.
+func (p *person) sortKey(q *query, r core.Record, t order) any {
+	if t.rank {
+		return p.rank(q, r)
+	}
+	table := q.table
+	for _, name := range t.relation {
+		rel, _ := p.schema.Relation(table, name)
+		to := p.related(table, r, rel)
+		if len(to) == 0 {
+			return nil
+		}
+		table, r = rel.Table, to[0]
+	}
+	v := p.value(table, r, t.column)
+	if c, ok := p.table(table).Column(t.column); ok && v != nil && c.HasOrder() {
+		i := slices.IndexFunc(c.Options, func(o core.Option) bool { return o.Value == v })
+		return int64(i)
+	}
+	return v
+}
+
+// pick returns the records that q selects from the candidates, in order.
+func (p *person) pick(q *query, from []core.Record, limit int) []core.Record {
+	var out []core.Record
+	for _, r := range from {
+		if p.visible(q.table, r) && p.holds(q.table, r, q.where) == yes {
+			out = append(out, r)
+		}
+	}
+	slices.SortFunc(out, func(a, b core.Record) int {
+		for _, t := range q.order {
+			x, y := p.sortKey(q, a, t), p.sortKey(q, b, t)
+			first := t.desc
+			if t.nullsSet {
+				first = t.nullsFirst
+			}
+			switch {
+			case x == nil && y == nil:
+				continue
+			case x == nil:
+				return pick(first, -1, 1)
+			case y == nil:
+				return pick(first, 1, -1)
+			}
+			if d := collate(x, y); d != 0 {
+				return pick(t.desc, -d, d)
+			}
+		}
+		return strings.Compare(a["id"].(string), b["id"].(string))
+	})
+	out = out[min(q.offset, len(out)):]
+	if limit != everything {
+		out = out[:min(limit, len(out))]
+	}
+	return out
+}
+
+// answer returns the answer to q over the candidates.
+func (p *person) answer(q *query, from []core.Record) any {
+	switch {
+	case q.form == aggregate:
+		return p.aggregate(q, from)
+	case q.form == one:
+		if found := p.pick(q, from, 1); len(found) > 0 {
+			return p.object(q, found[0])
+		}
+		return nil
+	}
+	limit := q.limit
+	if limit == 0 {
+		limit = defaultLimit
+	}
+	out := []any{}
+	for _, r := range p.pick(q, from, limit) {
+		out = append(out, p.object(q, r))
+	}
+	return out
+}
+
+func (p *person) object(q *query, r core.Record) any {
+	out := map[string]any{}
+	for _, f := range q.fields {
+		switch {
+		case f.text != "":
+			out[f.as] = f.text
+		case f.union != nil:
+			out[f.as] = nil
+			for _, sub := range f.union {
+				if of := p.related(q.table, r, p.relation(q.table, f.relation, sub.table)); len(of) > 0 {
+					sub.form = one
+					out[f.as] = p.answer(&sub, of)
+				}
+			}
+		case f.query != nil:
+			rel, _ := p.schema.Relation(q.table, f.relation)
+			sub := *f.query
+			sub.table = rel.Table
+			if !rel.Many {
+				sub.form = one
+			}
+			out[f.as] = p.answer(&sub, p.related(q.table, r, rel))
+		case f.rank:
+			out[f.as] = p.rank(q, r)
+		default:
+			c, _ := p.table(q.table).Column(f.column)
+			out[f.as] = parsed(c.AppendJSON(nil, p.value(q.table, r, f.column)))
+		}
+	}
+	return out
+}
+
+func (p *person) aggregate(q *query, from []core.Record) any {
+	limit := q.limit
+	if limit == 0 {
+		limit = everything
+	}
+	return p.functions(q, q.fields, p.pick(q, from, limit), from)
+}
+
+func (p *person) functions(q *query, fields []field, rows, from []core.Record) any {
+	out := map[string]any{}
+	for _, f := range fields {
+		switch {
+		case f.text != "":
+			out[f.as] = f.text
+		case f.query != nil:
+			nodes := *q
+			nodes.form, nodes.fields = list, f.query.fields
+			out[f.as] = p.answer(&nodes, from)
+		case f.function == "count":
+			out[f.as] = map[string]any{"count": json.Number(fmt.Sprint(p.count(q.table, f, rows)))}
+		default:
+			out[f.as] = map[string]any{f.function: map[string]any{f.column: p.function(q.table, f, rows)}}
+		}
+	}
+	return out
+}
+
+func (p *person) function(table string, f field, rows []core.Record) any {
+	var values []any
+	for _, r := range rows {
+		if v := p.value(table, r, f.column); v != nil {
+			values = append(values, v)
+		}
+	}
+	if len(values) == 0 {
+		return nil
+	}
+	c, _ := p.table(table).Column(f.column)
+	switch f.function {
+	case "min":
+		return parsed(c.AppendJSON(nil, slices.MinFunc(values, collate)))
+	case "max":
+		return parsed(c.AppendJSON(nil, slices.MaxFunc(values, collate)))
+	}
+	if c.Kind == core.Duration {
+		return spanOf(f.function, values)
+	}
+	sum := new(big.Rat)
+	for _, v := range values {
+		x, ok := new(big.Rat).SetString(string(core.AppendValue(nil, v)))
+		if !ok {
+			panic(v)
+		}
+		sum.Add(sum, x)
+	}
+	if f.function == "avg" {
+		sum.Quo(sum, new(big.Rat).SetInt64(int64(len(values))))
+		x, _ := sum.Float64()
+		return json.Number(core.AppendFloat(nil, x))
+	}
+	return json.Number(sum.FloatString(6))
+}
+
+// spanOf is the sum or the average of durations, which is rounded half away from zero.
+func spanOf(function string, values []any) any {
+	sum := new(big.Rat)
+	for _, v := range values {
+		sum.Add(sum, new(big.Rat).SetInt64(int64(v.(core.Span))))
+	}
+	if function == "avg" {
+		sum.Quo(sum, new(big.Rat).SetInt64(int64(len(values))))
+	}
+	us, err := strconv.ParseInt(sum.FloatString(0), 10, 64)
+	if err != nil {
+		panic(err)
+	}
+	return core.Span(us).String()
+}
+
+func (p *person) count(table string, f field, rows []core.Record) int {
+	n := 0
+	seen := map[string]bool{}
+	for _, r := range rows {
+		some := len(f.columns) == 0
+		for _, name := range f.columns {
+			if v := p.value(table, r, name); v != nil {
+				some = true
+				seen[string(core.AppendValue(nil, v))] = true
+			}
+		}
+		if some {
+			n++
+		}
+	}
+	if f.distinct {
+		return len(seen)
+	}
+	return n
+}

@@ -1,0 +1,134 @@
+package oracle
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"colonnade/core"
+)
+
+// view is everything that a person sees.
+func (p *person) view() string {
+	var out []byte
+	for _, table := range p.schema.Tables() {
+		for _, r := range p.rows[table.Name] {
+			if !p.visible(table.Name, r) {
+				continue
+			}
+			out = append(out, table.Name...)
+			for i := range table.Columns {
+				out = append(table.Columns[i].AppendJSON(out, p.value(table.Name, r, table.Columns[i].Name)), ' ')
+			}
+		}
+	}
+	return string(out)
+}
+
+// disturb changes data at random of which a person sees nothing. It reports whether there was some.
+func (g *game) disturb(t testing.TB, p *person) bool {
+	t.Helper()
+	before := p.view()
+	var b batch
+	for range 40 {
+		if len(b.roots) == roots {
+			break
+		}
+		table := choose(g.maker, g.schema.Tables()...)
+		rows := g.rows[table.Name]
+		if g.chance(0.25) {
+			r := g.record(table)
+			g.owned(r, nil)
+			if !linksTwo(table, r) || g.linked(table, r) {
+				continue
+			}
+			created := r.Clone()
+			g.complete(table, created)
+			g.rows[table.Name] = append(rows[:len(rows):len(rows)], created)
+			if g.unseen(p, before) {
+				b.add("insert_"+table.Name+"_one", "id", "object "+table.Name+"_insert_input!", inputOf(table, r))
+				continue
+			}
+		} else if len(rows) > 0 {
+			i := g.IntN(len(rows))
+			changed, set := g.changed(table, rows[i])
+			g.rows[table.Name] = slices.Concat(rows[:i], []core.Record{changed}, rows[i+1:])
+			if len(set) > 0 && !g.linked(table, changed) && g.unseen(p, before) {
+				b.add("update_"+table.Name+"_by_pk", "id", "pk_columns "+table.Name+"_pk_columns_input!", map[string]any{"id": changed["id"]}, "_set "+table.Name+"_set_input", inputOf(table, set))
+				continue
+			}
+		}
+		g.rows[table.Name] = rows
+	}
+	if len(b.roots) == 0 {
+		return false
+	}
+	b.do(t, g.program)
+	g.read(t)
+	if after := p.view(); after != before {
+		return false // a stored column was computed anew, and the version of its record has risen
+	}
+	return true
+}
+
+// unseen reports whether the person sees what he saw before.
+func (g *game) unseen(p *person, before string) bool {
+	p.forget()
+	return p.view() == before
+}
+
+// owned gives a record an owner that may have one.
+func (g *game) owned(r, was core.Record) {
+	if _, ok := r["owner_id"]; ok {
+		r["owner_id"] = string(choose(g.maker, g.strangers, g.other))
+		if was != nil && g.chance(0.5) {
+			r["owner_id"] = was["owner_id"]
+		}
+	}
+}
+
+// complete gives a new record values in the columns that the program fills in.
+func (g *game) complete(table *core.Table, r core.Record) {
+	for c := range table.Stored {
+		if _, ok := r[c.Name]; !ok {
+			r[c.Name] = nil
+		}
+	}
+	r["version"] = int64(1)
+	if of, ok := table.Column("no"); ok {
+		r["no"] = fmt.Sprint("N?", of.Name)
+	}
+}
+
+// changed returns the record with other values, and those.
+func (g *game) changed(table *core.Table, r core.Record) (changed, set core.Record) {
+	fresh := g.record(table)
+	g.owned(fresh, r)
+	changed, set = r.Clone(), core.Record{}
+	for c := range table.Stored {
+		if c.Name == "id" || c.Of != "" || !writable(c) || c.Required && fresh[c.Name] == nil || !g.chance(0.3) {
+			continue
+		}
+		if c.Kind == core.Status && !follows(c, r[c.Name], fresh[c.Name]) {
+			continue
+		}
+		set[c.Name] = fresh[c.Name]
+		if of, ok := table.TargetColumn(c); ok {
+			set[of.Name] = fresh[of.Name]
+			if fresh[c.Name] == nil {
+				set[of.Name] = nil
+			}
+		}
+	}
+	for name, v := range set {
+		changed[name] = v
+	}
+	changed["version"] = r["version"].(int64) + 1
+	return changed, set
+}
+
+// follows reports whether a status may go from one value to another.
+func follows(c *core.Column, from, to any) bool {
+	i := slices.IndexFunc(c.Options, func(o core.Option) bool { return o.Value == from })
+	return from == to || i >= 0 && slices.Contains(c.Options[i].Next, to.(string))
+}

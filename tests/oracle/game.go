@@ -1,0 +1,278 @@
+package oracle
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"colonnade/core"
+)
+
+// Count is what games have compared.
+type Count struct {
+	Answers  int // with what the evaluator says
+	Refusals int // of what cannot be named, with the words for what is not there
+	Twins    int // bodies before and after a change of what is out of sight
+	TooMuch  int // questions that the program found too large
+}
+
+// Cases is the number of comparisons.
+func (c Count) Cases() int { return c.Answers + c.Refusals + c.Twins }
+
+// Add adds what another game has compared.
+func (c *Count) Add(other Count) {
+	c.Answers += other.Answers
+	c.Refusals += other.Refusals
+	c.Twins += other.Twins
+	c.TooMuch += other.TooMuch
+}
+
+// game is a world that is asked about.
+type game struct {
+	*world
+	count  Count
+	moment time.Time // since which nothing was changed
+}
+
+// Play makes up the world of the seed in the program, which must be empty, and asks each person so many questions.
+// It fails with the seed, the question, what came and what should have come.
+func Play(t testing.TB, program *Program, seed uint64, questions int) Count {
+	t.Helper()
+	g := &game{world: newWorld(t, maker{rand.New(rand.NewPCG(seed, 1))}, program)}
+	for _, p := range g.people {
+		g.visit(t, p, questions)
+	}
+	return g.count
+}
+
+// sent is a request and its answer.
+type sent struct {
+	document  *document
+	body      []byte
+	questions int
+}
+
+// visit asks as one person, changes what he does not see, and asks again.
+func (g *game) visit(t testing.TB, p *person, questions int) {
+	t.Helper()
+	g.moment = time.Now().UTC()
+	var all []sent
+	for range questions {
+		all = append(all, g.ask(t, p)...)
+	}
+	if !g.disturb(t, p) {
+		return
+	}
+	for _, s := range all {
+		again := g.program.send(t, p.key, s.document.String(), s.document.variables)
+		if !bytes.Equal(again, s.body) {
+			t.Fatalf("the answer shows what %s does not see\nbefore %s\nafter  %s\n%s\n%s", p.name, firstDifference(s.body, again), firstDifference(again, s.body), g.describe(p), show(s.document))
+		}
+		g.count.Twins += s.questions
+	}
+}
+
+const variations = 4 // of a question, which differ in the values that are compared with
+
+// ask puts a few questions in one request, several times with other values, and compares the answers.
+func (g *game) ask(t testing.TB, p *person) (all []sent) {
+	t.Helper()
+	a := asker{maker: g.maker, p: p, n: new(int)}
+	var asked []question
+	for i := range 1 + g.IntN(3) {
+		table := choose(g.maker, g.tableNames()...)
+		if !p.readable(table) {
+			g.refused(t, p, table)
+			continue
+		}
+		asked = append(asked, g.question(fmt.Sprint("q", i), a, table))
+		g.unnameable(t, a, table)
+	}
+	if len(asked) == 0 {
+		return nil
+	}
+	inline := g.chance(0.15)
+	for range variations {
+		s, ok := g.put(t, p, asked, inline)
+		if !ok {
+			return all
+		}
+		all = append(all, s)
+		for i := range asked {
+			if asked[i].id == "" {
+				asked[i].query = a.vary(asked[i].query)
+			} else {
+				asked[i].query = asked[i].of(g.anyID(asked[i].query.table))
+			}
+		}
+	}
+	return all
+}
+
+// put sends questions, and compares the answers; ok is false when they were too much.
+func (g *game) put(t testing.TB, p *person, asked []question, inline bool) (s sent, ok bool) {
+	t.Helper()
+	d := &document{p: p, inline: inline}
+	for i := range asked {
+		asked[i].write(d)
+	}
+	body := g.program.send(t, p.key, d.String(), d.variables)
+	answer := understood(t, body)
+	if answer.kind() == string(core.Limit) {
+		g.count.TooMuch += len(asked)
+		return s, false
+	}
+	if len(answer.Errors) > 0 {
+		t.Fatalf("%s\n%s\n%s", body, g.describe(p), show(d))
+	}
+	for _, q := range asked {
+		if want := p.answer(q.query, g.rows[q.table]); !agree(want, answer.Data[q.as]) {
+			t.Fatalf("%s\n%s\n%s\n%s", disagreement(q.as, want, answer.Data[q.as]), g.describe(p), show(d), g.content())
+		}
+		g.count.Answers++
+	}
+	return sent{d, body, len(asked)}, true
+}
+
+// question is a root field.
+type question struct {
+	*query
+	as   string
+	id   string     // of a record by its key
+	past *time.Time // of a list as it was
+}
+
+// question makes up a list, an aggregate, a record, or a list as it was.
+func (g *game) question(as string, a asker, table string) question {
+	if a.past = g.chance(0.15); a.past {
+		q := question{query: a.query(table, g.depth()), as: as}
+		if q.form != aggregate {
+			q.past = &g.moment
+		}
+		return q
+	}
+	if g.chance(0.15) {
+		q := question{query: &query{table: table, form: one, fields: a.fields(table, g.depth())}, as: as}
+		q.id = g.anyID(table)
+		q.query = q.of(q.id)
+		return q
+	}
+	return question{query: a.query(table, g.depth()), as: as}
+}
+
+// depth is how deep a question nests.
+func (g *game) depth() int { return choose(g.maker, 0, 0, 1, 1, 1, 2) }
+
+// anyID is the id of a record, or of none.
+func (g *game) anyID(table string) string {
+	if rows := g.rows[table]; len(rows) > 0 && g.chance(0.9) {
+		return choose(g.maker, rows...)["id"].(string)
+	}
+	return string(core.NewID())
+}
+
+// of is the question about a record by its key, about another record.
+func (q *question) of(id string) *query {
+	out := *q.query
+	q.id, out.where = id, compare{"id", "_eq", id}
+	return &out
+}
+
+// write writes the question into a document.
+func (q *question) write(d *document) {
+	switch {
+	case q.form == aggregate:
+		d.add(q.as, q.table+"_aggregate", q.query)
+	case q.past != nil:
+		d.add(q.as, q.table+"_as_of", q.query, d.put("at", "timestamptz!", q.past.Format(core.TimeLayout)))
+	case q.id != "":
+		plain := *q.query
+		plain.where = nil
+		d.add(q.as, q.table+"_by_pk", &plain, d.put("id", "uuid!", q.id))
+	default:
+		d.add(q.as, q.table, q.query)
+	}
+}
+
+// refused asks for a table on which the person holds nothing to read: it must be denied, or not be there.
+func (g *game) refused(t testing.TB, p *person, table string) {
+	t.Helper()
+	body := g.program.send(t, p.key, "{ "+table+" { id } }", nil)
+	want := pick(p.known(table), string(core.Denied), string(core.Invalid))
+	if answer := understood(t, body); answer.kind() != want {
+		t.Fatalf("%s\nwant %s\n%s", body, want, g.describe(p))
+	}
+	g.count.Refusals++
+}
+
+// unnameable asks for a column that the person cannot name: it must be like one that is not there.
+func (g *game) unnameable(t testing.TB, a asker, table string) {
+	t.Helper()
+	for _, c := range a.p.table(table).Columns {
+		if a.p.nameable(table, c.Name) || !a.chance(0.03) {
+			continue
+		}
+		ways := []string{
+			"(where: {%s: {_is_null: true}}) { id }", "(where: {_not: {_or: [{_and: []}, {%s: {_is_null: false}}]}}) { id }",
+			"_aggregate { aggregate { count(columns: [%s]) } }",
+		}
+		if ordered(&c) {
+			ways = append(ways, "(order_by: {%s: asc}) { id }")
+		}
+		if c.Kind.Info().Ordered {
+			ways = append(ways, "_aggregate { aggregate { min { %s } } }")
+		}
+		for _, way := range ways {
+			body := g.program.send(t, a.p.key, "{ "+table+fmt.Sprintf(way, c.Name)+" }", nil)
+			answer := understood(t, body)
+			if len(answer.Errors) != 1 || answer.kind() != string(core.Invalid) || !strings.Contains(answer.Errors[0].Message, "there is no such column") {
+				t.Fatalf("%s.%s: %s: %s\n%s", table, c.Name, way, body, g.describe(a.p))
+			}
+			g.count.Refusals++
+		}
+	}
+}
+
+// describe tells what a person holds, and what the columns and roles of the world are.
+func (g *game) describe(p *person) string {
+	var out []string
+	for key, d := range g.meanings {
+		out = append(out, fmt.Sprintf("%s = %s, stored: %t, rights: %s", key, d.column.Formula, d.column.Stored, d.column.Rights))
+	}
+	slices.Sort(out)
+	for _, grant := range p.grants {
+		out = append(out, fmt.Sprintf("%s gives %v on %s at %s where %q hides %v", grant.role, grant.privileges, grant.table, grant.level, grant.condition, grant.hidden))
+	}
+	out = append(out, fmt.Sprintf("%s %s in %s of %v holds %+v", p.name, p.id, p.unit, p.teams, p.holdings), fmt.Sprint("units ", g.units))
+	return strings.Join(out, "\n")
+}
+
+// content is the records of the world, as far as they are stored.
+func (g *game) content() string {
+	var out []string
+	for _, table := range g.schema.Tables() {
+		for _, r := range g.rows[table.Name] {
+			out = append(out, table.Name+" "+string(core.AppendValue(nil, r)))
+		}
+	}
+	return strings.Join(out, "\n")
+}
+
+func show(d *document) string {
+	variables, _ := json.Marshal(d.variables)
+	return d.String() + "\n" + string(variables)
+}
+
+// firstDifference is what is around the first byte in which a differs from b.
+func firstDifference(a, b []byte) []byte {
+	i := 0
+	for i < min(len(a), len(b)) && a[i] == b[i] {
+		i++
+	}
+	return a[max(0, i-400):min(len(a), i+100)]
+}

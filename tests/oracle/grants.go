@@ -1,0 +1,114 @@
+package oracle
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"colonnade/core"
+)
+
+// grant gives the roles their rights.
+func (w *world) grant(t testing.TB) {
+	t.Helper()
+	if w.chance(0.3) {
+		w.inherits["three"] = []string{"one"}
+	}
+	var all []grant
+	for _, role := range w.roles {
+		all = append(all, w.put(t, role)...)
+	}
+	for _, p := range w.people {
+		for _, g := range all {
+			if slices.ContainsFunc(p.holdings, func(h holding) bool { return w.includes(h.role, g.role) }) {
+				p.grants = append(p.grants, g)
+			}
+		}
+	}
+}
+
+// put makes up what a role gives. A grant whose condition the program finds too large is left out.
+func (w *world) put(t testing.TB, role string) []grant {
+	t.Helper()
+	var out []grant
+	for _, table := range w.schema.Tables() {
+		if w.chance(0.2) {
+			continue
+		}
+		reads := w.grantOf(role, table, "read")
+		out = append(out, reads)
+		if more := w.grantOf(role, table, "read"); w.chance(0.3) && (more.level != reads.level || more.condition != reads.condition) { // else it would take the place of the first
+			out = append(out, more)
+		}
+		if w.chance(0.6) {
+			out = append(out, w.grantOf(role, table, append([]string{"create", "append", "append_to"}, subset(w.maker, []string{"update", "delete"}, 0.7)...)...))
+		}
+	}
+	for {
+		_, err := w.program.try(t, `mutation($name: String!, $grants: [put_role_grants_input!], $inherits: [String!], $limits: put_role_limits_input) {
+			put_role(name: $name, grants: $grants, inherits: $inherits, limits: $limits) { role } }`,
+			map[string]any{"name": role, "grants": specsOf(out), "inherits": append([]string{}, w.inherits[role]...), "limits": map[string]any{
+				"tokens": 2000, "nodes": 5000, "aliases": 1000, "depth": 30, "terms": 10000, "rows": 10000000, "nesting": 100,
+			}})
+		if err == nil {
+			return out
+		}
+		i := slices.IndexFunc(out, func(g grant) bool { return len(w.conditions[g.table+" "+g.condition].reads) > 0 })
+		if i < 0 || !strings.Contains(err.Error(), "too large") {
+			t.Fatal(err)
+		}
+		out = slices.Delete(out, i, i+1)
+	}
+}
+
+func specsOf(all []grant) (out []any) {
+	for _, g := range all {
+		spec := map[string]any{"table": g.table, "privileges": g.privileges, "level": g.level}
+		if g.condition != "" {
+			spec["condition"] = g.condition
+		}
+		if len(g.hidden) > 0 {
+			spec["hidden"] = g.hidden
+		}
+		out = append(out, spec)
+	}
+	return out
+}
+
+// grantOf makes a grant up.
+func (w *world) grantOf(role string, table *core.Table, privileges ...string) grant {
+	g := grant{role: role, table: table.Name, privileges: privileges, level: organization, condition: w.rowCondition(table)}
+	if table.Owned() {
+		g.level = choose(w.maker, own, unit, unitBelow, organization)
+	}
+	for _, c := range table.Columns {
+		if c.Name != "id" && w.chance(0.15) {
+			g.hidden = append(g.hidden, c.Name)
+		}
+	}
+	return g
+}
+
+// rowCondition is a condition on the records of the table: none, one over a record, or one that reads others.
+func (w *world) rowCondition(table *core.Table) string {
+	if w.chance(0.25) {
+		return ""
+	}
+	var m meant
+	if w.chance(0.15) {
+		speak := speaker{maker: w.maker, schema: w.schema, meanings: w.meanings}
+		m = speak.term(core.Boolean, &spot{table: table.Name}, 2)
+		if w.meanings[table.Name+"."+m.text] != nil || simpleFormulas[m.text].value != nil {
+			return ""
+		}
+	} else {
+		all := slices.Clone(plainConditions)
+		for _, c := range table.Columns {
+			all = append(all, kindConditions[c.Name]...)
+		}
+		plain := choose(w.maker, all...)
+		m = meant{text: plain.text, eval: func(_ *sight, at []core.Record) any { return plain.eval(at[0]) }}
+	}
+	w.conditions[table.Name+" "+m.text] = m
+	return m.text
+}
