@@ -104,6 +104,9 @@ func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error)
 	if err := a.store.Load(ctx); err != nil {
 		return err
 	}
+	if err := c.declareProviders(ctx, a.identity); err != nil {
+		return err
+	}
 	proxies, err := c.proxies()
 	if err != nil {
 		return err

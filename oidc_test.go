@@ -31,20 +31,27 @@ import (
 func withProviders(t *testing.T, f func(t *testing.T, p *people, port string)) {
 	t.Helper()
 	eachDatabase(t, func(t *testing.T, c *config) {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, port, _ := net.SplitHostPort(ln.Addr().String())
-		if err := ln.Close(); err != nil {
-			t.Fatal(err)
-		}
-		c.Private, c.Ports, c.SecretsKey = "127.0.0.0/8", port, t.TempDir()+"/keys"
-		if _, err := secret.AddKey(c.SecretsKey); err != nil {
-			t.Fatal(err)
-		}
+		port := mayCall(t, c)
 		f(t, &people{newScenario(t, c), t}, port)
 	})
+}
+
+// mayCall has the program call a port of this machine, which is returned, and gives it a key for secrets.
+func mayCall(t *testing.T, c *config) (port string) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ = net.SplitHostPort(ln.Addr().String())
+	if err := ln.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c.Private, c.Ports, c.SecretsKey = "127.0.0.0/8", port, t.TempDir()+"/keys"
+	if _, err := secret.AddKey(c.SecretsKey); err != nil {
+		t.Fatal(err)
+	}
+	return port
 }
 
 // get follows one address, of this server or of a provider.

@@ -17,6 +17,7 @@ import (
 
 	"colonnade/authz"
 	"colonnade/core"
+	"colonnade/core/db"
 )
 
 const annPassword = "purple trains bake bread"
@@ -165,6 +166,59 @@ func TestSecondFactor(t *testing.T) {
 			third.post("/auth/second-factor", map[string]string{"code": "000000"}, 401)
 		}
 		third.post("/auth/second-factor", map[string]string{"code": codes[5].(string)}, 429)
+	})
+}
+
+// TestStepUp has actions that want a second factor that was proved just now, of who has one.
+func TestStepUp(t *testing.T) {
+	eachPeople(t, func(t *testing.T, p *people) {
+		p.ann(`"administrator"`)
+		b, plain := p.browser(), p.browser()
+		b.signIn("ann@example.com", annPassword)
+		steps := map[string]string{
+			"create_api_key":        `mutation { create_api_key(name: "x") { id } }`,
+			"reset_password":        `mutation { reset_password(user: "ann@example.com") { path } }`,
+			"require_second_factor": `mutation { require_second_factor(role: "clerk", required: false) { role } }`,
+			"put_role":              `mutation { put_role(name: "payer", second_factor: %t) { role } }`,
+			"new_recovery_codes":    `mutation { new_recovery_codes { recovery_codes } }`,
+			"rotate_secrets":        `mutation { rotate_secrets { rewrapped } }`,
+			"drop_provider":         `mutation { drop_provider(name: "none") { id } }`,
+		}
+		secret := at(b.do(`mutation { enroll_totp { secret } }`), "enroll_totp", "secret")
+		first, second := appCode(t, secret, 0), appCode(t, secret, 1)
+		b.do(`mutation { confirm_totp(code: "`+first+`") { recovery_codes } }`, "!errors")
+		try := func(required bool, words ...string) {
+			t.Helper()
+			for name, query := range steps {
+				if name == "put_role" {
+					query = fmt.Sprintf(query, required)
+				}
+				b.do(query, words...)
+			}
+		}
+		try(true, "!second factor again")
+		age := func(by time.Duration) {
+			t.Helper()
+			err := p.app.db.Tx(t.Context(), db.TxOptions{}, func(tx *db.Tx) error {
+				return tx.Gorm(t.Context()).Exec(`UPDATE "_session" SET strong_at = ?`, db.Time{Time: time.Now().Add(-by)}).Error
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.app.logins.Forget()
+		}
+		age(14 * time.Minute)
+		try(true, "!second factor again")
+		age(15 * time.Minute)
+		try(false, "second factor again", "permission-error")
+		b.do(`{ customer { name } }`, "!errors") // the rest goes on
+		b.post("/auth/second-factor", map[string]string{"code": second}, 200)
+		try(false, "!second factor again")
+
+		// Who has none is not asked for it.
+		p.must("admin", `mutation { create_user(name: "Bob", email: "bob@example.com", password: "seven green doors sing", roles: ["clerk"]) { id } }`)
+		plain.signIn("bob@example.com", "seven green doors sing")
+		plain.do(steps["create_api_key"], "!errors")
 	})
 }
 

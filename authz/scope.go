@@ -33,7 +33,23 @@ func (p *Policy) MayCall(c core.Caller, a *core.Action) error {
 	case !a.Personal && c.Scope != nil && c.Scope.Account:
 		return errSetUp
 	case a.StepUp && c.Login != nil && c.Login.Stale:
-		return core.E("authz.MayCall", core.Denied, fmt.Sprintf("for the action %s, prove your second factor again: send its code to /auth/second-factor, or use the page /account", a.Name))
+		return errStale("the action " + a.Name)
+	}
+	return nil
+}
+
+func errStale(what string) error {
+	return core.E("authz.MayCall", core.Denied, fmt.Sprintf("for %s, prove your second factor again: send its code to /auth/second-factor, or use the page /account", what))
+}
+
+// CheckSecondFactor returns an error when c must not say of whom a second factor is asked: administrators do, who have proved
+// theirs just now.
+func (p *Policy) CheckSecondFactor(c core.Caller) error {
+	if err := p.Administers(c); err != nil {
+		return core.E("authz.CheckSecondFactor", core.Denied, "of whom a second factor is asked is for administrators to say")
+	}
+	if c.Login != nil && c.Login.Stale {
+		return errStale("this")
 	}
 	return nil
 }

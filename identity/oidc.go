@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -319,7 +320,7 @@ func (s *Service) first(ctx context.Context, p *provider, c *claims) (user core.
 			return err
 		}
 		for _, role := range p.DefaultRoles {
-			if err := authz.AssignRole(g, authz.Assignment{User: user, Role: role}); err != nil {
+			if err := authz.AssignRole(g, authz.Assignment{User: user, Role: role}); err != nil && core.KindOf(err) != core.NotFound {
 				return err
 			}
 		}
@@ -334,7 +335,8 @@ func (s *Service) first(ctx context.Context, p *provider, c *claims) (user core.
 // followGroups gives and takes the roles that the provider is in charge of.
 func (s *Service) followGroups(ctx context.Context, p *provider, c *claims, user core.ID) error {
 	const op = "identity.followGroups"
-	want := p.mapped(c.groups)
+	want, policy := p.mapped(c.groups), s.store.Snapshot().Policy
+	maps.DeleteFunc(want, func(role string, _ bool) bool { return policy.NeedRole(role) != nil }) // nobody has what is not there
 	same, err := authz.Follows(s.db.Gorm(ctx), user, want)
 	if err != nil {
 		return core.E(op, s.db.Classify(err))

@@ -94,10 +94,33 @@ func (p *provider) check(s *Service) error {
 	case len(p.GroupRoles) > 0 && p.GroupsClaim == "":
 		return core.E(op, core.Invalid, at("groups_claim"), "name the claim that holds the groups, such as groups")
 	}
-	policy := s.store.Snapshot().Policy
+	return nil
+}
+
+// complete fills in what was left out.
+func (p *provider) complete() {
+	if p.Label == "" {
+		p.Label = p.Name
+	}
+	if p.OnFirst == "" {
+		p.OnFirst = onFirstRefuse
+	}
+	if p.Scopes == nil {
+		p.Scopes = []string{"email", "profile"}
+	}
+	if p.GroupRoles == nil {
+		p.GroupRoles = []groupRole{}
+	}
+	if p.DefaultRoles == nil {
+		p.DefaultRoles = []string{}
+	}
+}
+
+// checkRoles refuses a provider that hands out what is not there.
+func (p *provider) checkRoles(policy *authz.Policy) error {
 	for _, name := range p.roles() {
 		if err := policy.NeedRole(name); err != nil {
-			return core.E(op, at("group_roles"), err)
+			return core.E("identity.put_provider", core.At{Column: "group_roles"}, err)
 		}
 	}
 	return nil

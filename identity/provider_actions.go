@@ -1,9 +1,11 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 
 	"gorm.io/gorm"
 
@@ -43,16 +45,25 @@ func (s *Service) putProvider() core.Action {
 		if err := tx.Snapshot().Policy.Administers(who); err != nil {
 			return nil, err
 		}
-		p := &provider{Label: c.Text("name"), Scopes: []string{"email", "profile"}, GroupRoles: []groupRole{}, DefaultRoles: []string{}, OnFirst: onFirstRefuse, Enabled: true}
+		p := &provider{Enabled: true}
 		if err := p.read(c.In); err != nil {
 			return nil, err
 		}
-		if err := p.check(s); err != nil {
+		p.complete()
+		if err := cmp.Or(s.notDeclared(p.Name), p.check(s), p.checkRoles(tx.Snapshot().Policy)); err != nil {
 			return nil, err
 		}
 		err := s.put(ctx, tx.DB(), p, c.Text("client_secret"))
 		return core.Record{"id": string(p.ID)}, err
 	})
+}
+
+// notDeclared refuses to change a provider that the operator sets up.
+func (s *Service) notDeclared(name string) error {
+	if !s.declared[name] {
+		return nil
+	}
+	return core.E("identity.notDeclared", core.Denied, core.At{Column: "name"}, fmt.Sprintf("the provider %s is set up by --providers, when the server starts: change it there", name))
 }
 
 // read takes what the input names.
@@ -113,6 +124,9 @@ func (s *Service) dropProvider() core.Action {
 		Input: []core.Column{required(text("name", "The name."))}, Output: []core.Column{idColumn}, Examples: []core.Example{{In: core.Record{"name": "corporate"}}},
 	}, func(ctx context.Context, tx *tables.Tx, who core.Caller, c core.Call) (core.Record, error) {
 		if err := tx.Snapshot().Policy.Administers(who); err != nil {
+			return nil, err
+		}
+		if err := s.notDeclared(c.Text("name")); err != nil {
 			return nil, err
 		}
 		g := tx.DB().Gorm(ctx)

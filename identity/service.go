@@ -38,6 +38,8 @@ type Service struct {
 	guard      *egress.Guard
 	client     *http.Client
 	discovered sync.Map // by id of the provider: *discovery
+
+	declared map[string]bool // the providers that the operator sets up; never changed once somebody can sign in
 }
 
 // What an answer of a provider may take.

@@ -3,6 +3,7 @@ package tables
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"gorm.io/gorm"
 
@@ -69,6 +70,7 @@ func (a access) putRole() core.Action {
 		actionsInput,
 		{Name: "inherits", Kind: core.Text, List: true, Doc: "Roles whose rights it includes."},
 		limitsInput("What one request of its holders may ask for at most, where that is more than everybody may: see set_limits."),
+		{Name: "second_factor", Kind: core.Boolean, Doc: "Whether its holders must sign in with a second factor: see require_second_factor, whose rights this takes. As it is when left out."},
 		{Name: "tests", Kind: core.Object, List: true, Fields: roleTestInput, Doc: "Examples of what it gives and does not give. A change of rights or tables that breaks one is refused."},
 	}
 	example := core.Record{"name": "support", "grants": []any{map[string]any{"table": "product", "privileges": []any{"read"}, "hidden": []any{"price"}}}}
@@ -89,6 +91,8 @@ type roleSpec struct {
 	Actions  []string    `json:"actions"`
 	Inherits []string    `json:"inherits"`
 	Limits   core.Limits `json:"limits"`
+
+	SecondFactor *bool `json:"second_factor"` // as it is when nil
 
 	Tests []authz.RoleTest `json:"tests"`
 }
@@ -133,6 +137,9 @@ func (a access) putSpec(ctx context.Context, tx *Tx, g *gorm.DB, spec roleSpec) 
 		if err := a.allow(ctx, tx, g, spec.Name, spec.Limits); err != nil {
 			return err
 		}
+		if err := a.demand(ctx, tx, g, spec.Name, spec.SecondFactor); err != nil {
+			return err
+		}
 		for _, t := range spec.Tests {
 			if t.Empty() {
 				return core.E("tables.put_role", core.Invalid, fmt.Sprintf("the test %q expects nothing: say what one may, may_not, or what it shows or hides", t.Name))
@@ -147,6 +154,18 @@ func (a access) putSpec(ctx context.Context, tx *Tx, g *gorm.DB, spec roleSpec) 
 		}
 		return authz.SaveMoved(g, tx.snap.access.WaitingGrants(spec.Name))
 	})
+}
+
+// demand says whether the holders of the role must sign in with a second factor; nil leaves that as it is.
+func (a access) demand(ctx context.Context, tx *Tx, g *gorm.DB, name string, required *bool) error {
+	i := slices.IndexFunc(tx.snap.access.Roles, func(r authz.Role) bool { return r.Name == name })
+	if required == nil || *required == (i >= 0 && tx.snap.access.Roles[i].SecondFactor) {
+		return nil
+	}
+	if err := tx.snap.Policy.CheckSecondFactor(core.CallerFrom(ctx)); err != nil {
+		return core.E("tables.put_role", core.At{Column: "second_factor"}, err)
+	}
+	return authz.RequireSecondFactor(g, name, *required)
 }
 
 // clear makes the role one that grants nothing, and keeps who holds it.

@@ -23,6 +23,8 @@ type roleFile struct {
 	Grants   []grantSpec `json:"grants,omitempty"`
 	Limits   core.Limits `json:"limits,omitzero"`
 
+	SecondFactor bool `json:"second_factor,omitempty"`
+
 	Tests []authz.RoleTest `json:"tests,omitempty"`
 }
 
@@ -87,7 +89,7 @@ func rolesOf(s *core.Schema, d *authz.Data) (map[string]roleFile, error) {
 		if role.Name == authz.Administrator {
 			continue
 		}
-		r := roleFile{Role: role.Name, Doc: role.Doc, Inherits: inherits[role.Name], Limits: d.LimitsOf(role.Name)}
+		r := roleFile{Role: role.Name, Doc: role.Doc, Inherits: inherits[role.Name], Limits: d.LimitsOf(role.Name), SecondFactor: role.SecondFactor}
 		var onTables []authz.Grant
 		for _, g := range grants[role.Name] {
 			if g.Action != "" {
@@ -183,5 +185,5 @@ func (b *codeFiles) otherRoles(n *Snapshot) (out []roleFile, isNew map[string]bo
 
 // putFile makes the role that of the file.
 func (a access) putFile(ctx context.Context, tx *Tx, g *gorm.DB, r roleFile) error {
-	return a.putSpec(ctx, tx, g, roleSpec{Name: r.Role, Doc: r.Doc, Grants: r.Grants, Actions: r.Actions, Inherits: r.Inherits, Limits: r.Limits, Tests: r.Tests})
+	return a.putSpec(ctx, tx, g, roleSpec{Name: r.Role, Doc: r.Doc, Grants: r.Grants, Actions: r.Actions, Inherits: r.Inherits, Limits: r.Limits, SecondFactor: &r.SecondFactor, Tests: r.Tests})
 }
