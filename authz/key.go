@@ -48,7 +48,7 @@ func (l *Logins) CreateKey(ctx context.Context, tx *db.Tx, n NewKey) (secret str
 	if err := tx.Gorm(ctx).Create(&k).Error; err != nil {
 		return "", Key{}, err
 	}
-	return secret, k, l.Changed(ctx, tx, n.User, "create_api_key", map[string]any{"key": k.ID, "name": name, "scope": n.Scope, "expires_at": k.ExpiresAt.Time})
+	return secret, k, l.Changed(ctx, tx, n.User, "create_api_key", map[string]any{"key": k.ID, "name": name, "scope": n.Scope})
 }
 
 // RevokeKey ends a key of the user for good. A user of another's key is told that there is no such key.
