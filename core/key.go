@@ -177,6 +177,15 @@ func KeySize(k Kind, v any) int {
 	return otherSize
 }
 
+// CheckedKeys returns the keys that [Table.CheckKeys] looks at.
+func (t *Table) CheckedKeys() []Key {
+	out := make([]Key, len(t.held))
+	for i := range t.held {
+		out[i] = t.held[i].Key
+	}
+	return out
+}
+
 // CheckKeys finds a key of t that the record, with values in the Go forms, cannot have: for a NULL that the key refuses, or
 // since the values are longer than a key can be.
 func (t *Table) CheckKeys(r Record) error {

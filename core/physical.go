@@ -85,9 +85,9 @@ type storedColumn struct {
 
 // StoredWriter returns a writer of records of t.
 func (t *Table) StoredWriter() *StoredWriter {
-	w := &StoredWriter{columns: make([]storedColumn, len(t.Columns))}
-	for i := range t.Columns {
-		w.columns[i] = storedColumn{Column: &t.Columns[i], key: `"` + t.Columns[i].SQL() + `":`}
+	w := &StoredWriter{columns: make([]storedColumn, 0, len(t.Columns))}
+	for c := range t.Stored {
+		w.columns = append(w.columns, storedColumn{Column: c, key: `"` + c.SQL() + `":`})
 	}
 	return w
 }
@@ -105,17 +105,29 @@ func (w *StoredWriter) Append(b []byte, r Record) []byte {
 		if len(b) > start {
 			b = append(b, ',')
 		}
-		b = append(b, c.key...)
-		if !c.System {
-			b = c.AppendJSON(b, v)
-			continue
-		}
-		if c.text == nil || v != c.last {
-			c.last, c.text = v, c.AppendJSON(c.text[:0], v)
-		}
-		b = append(b, c.text...)
+		b = c.append(append(b, c.key...), v)
 	}
 	return append(b, '}')
+}
+
+// AppendValues appends a record whose values are those of the stored columns, in their order.
+func (w *StoredWriter) AppendValues(b []byte, values []any) []byte {
+	for i := range w.columns {
+		c := &w.columns[i]
+		b = append(b, "{,"[min(i, 1)])
+		b = c.append(append(b, c.key...), values[i])
+	}
+	return append(b, '}')
+}
+
+func (c *storedColumn) append(b []byte, v any) []byte {
+	if !c.System {
+		return c.AppendJSON(b, v)
+	}
+	if c.text == nil || v != c.last {
+		c.last, c.text = v, c.AppendJSON(c.text[:0], v)
+	}
+	return append(b, c.text...)
 }
 
 // FromStored returns what history holds under physical names as a record: the values as they are, under the names that

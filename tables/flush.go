@@ -59,7 +59,8 @@ func (w *writer) flush(ctx context.Context) error {
 		sets = append(sets, markRows(marks))
 	}
 	if !w.table.Builtin {
-		sets = append(sets, w.history(), w.events())
+		imprints := w.imprints()
+		sets = append(sets, w.history(imprints), w.events(imprints))
 		w.tx.events = true
 	}
 	creates = slices.Clone(creates) // the batch is used again before a late error comes

@@ -9,10 +9,37 @@ import (
 	"colonnade/core/db"
 )
 
+// imprint is what a change leaves in history and events.
+type imprint struct {
+	op              core.Op
+	id, version, at any
+	after           core.Record // or
+	values          []any       // of the stored columns, in their order
+}
+
+// imprint returns what the change leaves.
+func (w *writer) imprint(c *change) imprint {
+	r := c.record()
+	t := imprint{op: c.op, id: r["id"], version: r["version"], at: w.when(c), after: c.after}
+	if c.op == core.Delete {
+		t.version = c.before["version"].(int64) + 1
+	}
+	return t
+}
+
+// imprints returns what the changes of the batch leave.
+func (w *writer) imprints() []imprint {
+	out := make([]imprint, len(w.batch))
+	for i := range out {
+		out[i] = w.imprint(&w.batch[i])
+	}
+	return out
+}
+
 // column is a column of a table of the system, and its value for a change.
 type column struct {
 	core.Column
-	value func(w *writer, c *change) any
+	value func(w *writer, t *imprint) any
 	same  sameness
 }
 
@@ -25,38 +52,33 @@ const (
 	whenAlike sameness = "when all of them do the same at the same time"
 )
 
-func field(name string, kind core.Kind, same sameness, value func(w *writer, c *change) any) column {
+func field(name string, kind core.Kind, same sameness, value func(w *writer, t *imprint) any) column {
 	return column{core.Column{Name: name, Kind: kind}, value, same}
 }
 
 // common are the columns that history and events share.
 var common = []column{
-	field("table_name", core.Text, always, func(w *writer, _ *change) any { return w.table.SQL() }),
-	field("record_id", core.UUID, differs, func(_ *writer, c *change) any { return c.record()["id"] }),
-	field("version", core.Integer, differs, func(_ *writer, c *change) any {
-		if c.op == core.Delete {
-			return c.before["version"].(int64) + 1
-		}
-		return c.after["version"]
-	}),
-	field("op", core.Text, whenAlike, func(_ *writer, c *change) any { return string(c.op) }),
-	field("actor", core.UUID, always, func(w *writer, _ *change) any { return string(actorOf(w.caller)) }),
-	field("cause", core.Text, always, func(w *writer, _ *change) any { return causeKind(w.caller) }),
-	field("cause_id", core.Text, always, func(w *writer, _ *change) any { return orNull(w.caller.Cause.ID) }),
-	field("at", core.Timestamp, whenAlike, func(w *writer, c *change) any { return w.when(c) }),
+	field("table_name", core.Text, always, func(w *writer, _ *imprint) any { return w.table.SQL() }),
+	field("record_id", core.UUID, differs, func(_ *writer, t *imprint) any { return t.id }),
+	field("version", core.Integer, differs, func(_ *writer, t *imprint) any { return t.version }),
+	field("op", core.Text, whenAlike, func(_ *writer, t *imprint) any { return string(t.op) }),
+	field("actor", core.UUID, always, func(w *writer, _ *imprint) any { return string(actorOf(w.caller)) }),
+	field("cause", core.Text, always, func(w *writer, _ *imprint) any { return causeKind(w.caller) }),
+	field("cause_id", core.Text, always, func(w *writer, _ *imprint) any { return orNull(w.caller.Cause.ID) }),
+	field("at", core.Timestamp, whenAlike, func(_ *writer, t *imprint) any { return t.at }),
 }
 
 var (
 	historyColumns = append(common[:len(common):len(common)],
-		field("behalf", core.UUID, always, func(w *writer, _ *change) any { return orNull(string(w.caller.Behalf)) }),
-		field("data", core.JSON, differs, func(w *writer, c *change) any {
-			if c.after == nil {
+		field("behalf", core.UUID, always, func(w *writer, _ *imprint) any { return orNull(string(w.caller.Behalf)) }),
+		field("data", core.JSON, differs, func(w *writer, t *imprint) any {
+			if t.op == core.Delete {
 				return nil
 			}
-			return w.version(c.after)
+			return w.version(t)
 		}))
 	eventColumns = append(common[:len(common):len(common)],
-		field("depth", core.Integer, always, func(w *writer, _ *change) any { return int64(w.caller.Cause.Depth) }))
+		field("depth", core.Integer, always, func(w *writer, _ *imprint) any { return int64(w.caller.Cause.Depth) }))
 
 	historyTable = columnsOf(historyColumns)
 	eventTable   = columnsOf(eventColumns)
@@ -70,46 +92,48 @@ func columnsOf(columns []column) []*core.Column {
 	return out
 }
 
-// history is a row for each record of the batch: what it became, and who made it so.
-func (w *writer) history() db.Rows { return w.trail("_history", historyTable, historyColumns) }
+// history is a row for each change: what its record became, and who made it so.
+func (w *writer) history(all []imprint) db.Rows {
+	return w.trail("_history", historyTable, historyColumns, all)
+}
 
-// events is a row for each record of the batch, for those who follow what happens.
-func (w *writer) events() db.Rows { return w.trail("_event", eventTable, eventColumns) }
+// events is a row for each change, for those who follow what happens.
+func (w *writer) events(all []imprint) db.Rows { return w.trail("_event", eventTable, eventColumns, all) }
 
-func (w *writer) trail(table string, columns []*core.Column, values []column) db.Rows {
-	alike := w.alikeInTime()
+func (w *writer) trail(table string, columns []*core.Column, values []column, all []imprint) db.Rows {
+	w.due = len(all)
+	alike := alikeInTime(all)
 	same := make([]bool, len(values))
 	for i, c := range values {
 		same[i] = c.same == always || c.same == whenAlike && alike
 	}
-	return db.Rows{Table: table, Columns: columns, N: len(w.batch), Same: same, Value: func(row, column int) any {
-		return values[column].value(w, &w.batch[row])
+	return db.Rows{Table: table, Columns: columns, N: len(all), Same: same, Value: func(row, column int) any {
+		return values[column].value(w, &all[row])
 	}}
 }
 
-// alikeInTime reports whether all changes of the batch do the same at the same time.
-func (w *writer) alikeInTime() bool {
-	if len(w.batch) == 0 {
-		return true
-	}
-	first := &w.batch[0]
-	at := w.when(first)
-	return !slices.ContainsFunc(w.batch, func(c change) bool { return c.op != first.op || c.before != nil && !w.when(&c).Equal(at) })
+// alikeInTime reports whether all changes do the same at the same time.
+func alikeInTime(all []imprint) bool {
+	return !slices.ContainsFunc(all, func(t imprint) bool { return t.op != all[0].op || !equal(t.at, all[0].at) })
 }
 
 // maxPage is how many bytes of versions share a piece of memory.
 const maxPage = 64 << 10
 
-// version returns what the history keeps of a record.
-func (w *writer) version(r core.Record) json.RawMessage {
+// version returns what the history keeps of a record that was written.
+func (w *writer) version(t *imprint) json.RawMessage {
 	if w.versions == nil {
 		w.versions = w.table.StoredWriter()
 	}
 	if need := 48 * len(w.stored); cap(w.page)-len(w.page) < need {
-		w.page = make([]byte, 0, min(need*len(w.batch), max(need, maxPage)))
+		w.page = make([]byte, 0, min(need*w.due, max(need, maxPage)))
 	}
 	start := len(w.page)
-	w.page = w.versions.Append(w.page, r)
+	if t.values != nil {
+		w.page = w.versions.AppendValues(w.page, t.values)
+	} else {
+		w.page = w.versions.Append(w.page, t.after)
+	}
 	return json.RawMessage(w.page[start:len(w.page):len(w.page)])
 }
 

@@ -88,6 +88,8 @@ func (tx *Tx) insert(ctx context.Context, in Insert) (res Result, err error) {
 	switch {
 	case w.atOnce(u):
 		err = w.upsertAtOnce(ctx, u, in.Rows, &res)
+	case u == nil && n >= minSlate && w.slates(u):
+		err = w.insertSlates(ctx, in.Rows, &res)
 	case w.aside(u):
 		err = w.insertAside(ctx, u, in.Rows, &res)
 	default:
@@ -207,7 +209,7 @@ type upsert struct {
 
 // upsert checks what the caller wants to be done with records that exist.
 func (w *writer) upsert(ctx context.Context, in Insert) (u *upsert, err error) {
-	u = &upsert{OnConflict: in.OnConflict, seen: map[string]int{}}
+	u = &upsert{OnConflict: in.OnConflict, seen: make(map[string]int, len(in.Rows))}
 	if u.key, err = keyOf(w.table, u.Key); err != nil {
 		return nil, err
 	}
@@ -313,17 +315,32 @@ func (u *upsert) keys(rows []core.Record, from, n int) (k batchKeys, err error) 
 		if !ok {
 			continue
 		}
-		if j, ok := u.seen[key]; ok {
-			return k, core.E(op, core.Invalid, place, fmt.Sprintf("the row has the same key as row %d: send one of them", j+1))
+		if err := u.meet(key, from+i, n); err != nil {
+			return k, err
 		}
-		u.seen[key], k.at[key] = from+i, i
-		if v := values[u.key.columns[0].Name]; len(u.key.columns) == 1 && v != nil {
-			k.single = append(k.single, v)
-		} else {
-			k.several = append(k.several, u.key.is(values))
-		}
+		k.at[key] = i
+		k.add(u.key, values)
 	}
 	return k, nil
+}
+
+// add notes that the record with these values is looked for.
+func (k *batchKeys) add(key *uniqueKey, values core.Record) {
+	if v := values[key.columns[0].Name]; len(key.columns) == 1 && v != nil {
+		k.single = append(k.single, v)
+	} else {
+		k.several = append(k.several, key.is(values))
+	}
+}
+
+// meet notes the key of the i-th of n rows, which no row before must have.
+func (u *upsert) meet(key string, i, n int) error {
+	if j, ok := u.seen[key]; ok {
+		at := core.At{Table: u.key.table.Name, Item: item(n, i)}
+		return core.E("tables.existing", core.Invalid, at, fmt.Sprintf("the row has the same key as row %d: send one of them", j+1))
+	}
+	u.seen[key] = i
+	return nil
 }
 
 // look finds the record that each of the rows collides with, and locks it. It writes what it finds over raw.

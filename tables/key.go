@@ -81,6 +81,18 @@ func (k *uniqueKey) appendTo(key []byte, r core.Record) ([]byte, bool) {
 	return key, true
 }
 
+// appendValues is appendTo for values of columns, of which the key has some.
+func (k *uniqueKey) appendValues(key []byte, columns []*core.Column, values []any) ([]byte, bool) {
+	for _, c := range k.columns {
+		v := values[slices.Index(columns, c)]
+		if v == nil && k.nulls != core.NullsEqual {
+			return nil, false
+		}
+		key = append(c.AppendJSON(key, v), 0)
+	}
+	return key, true
+}
+
 // is returns the condition that a record holds in the key what r does.
 func (k *uniqueKey) is(r core.Record) And {
 	all := make(And, len(k.columns))

@@ -416,7 +416,8 @@ func (r *revival) put(ctx context.Context, w *writer) error {
 		}
 		return nil
 	}}
-	sets := []db.Rows{rows, w.history(), w.events()}
+	imprints := w.imprints()
+	sets := []db.Rows{rows, w.history(imprints), w.events(imprints)}
 	if len(marks) > 0 {
 		sets = append(sets, markRows(marks))
 	}

@@ -13,97 +13,90 @@ import (
 )
 
 // atOnce reports whether one statement can create the records of an insert or change those that exist: what is written, and what
-// follows from it, does not depend on what they held before, and no other transaction holds them.
+// follows from it, does not depend on what they held before.
 func (w *writer) atOnce(u *upsert) bool {
-	if u == nil || u.Exists || w.asIs || !w.tx.db.Upserts() || len(u.taken()) == 0 || !w.aside(u) {
-		return false
-	}
-	t, derivation := w.table, w.tx.snap.derivation
-	if t.Builtin || len(t.Search) > 0 || len(w.monies) > 0 || len(w.duplicates) > 0 || len(derivation.watches[t.Name]) > 0 {
-		return false
-	}
-	if u.key.nulls == core.NullsEqual || u.key.columns[0].Name == "id" {
-		return false
-	}
-	return !slices.ContainsFunc(w.stored, func(c *core.Column) bool {
-		return c.System && slices.Contains(u.Update, c.Name) || c.Kind == core.Status || c.Kind == core.AnyLookup || c.Kind.Info().File ||
-			c.Kind == core.Lookup && (c.Target == t.Name || !w.defined && !w.ties(c).free())
-	})
+	return u != nil && !u.Exists && len(u.taken()) > 0 && u.key.nulls != core.NullsEqual && u.key.columns[0].Name != "id" && w.slates(u) &&
+		!slices.ContainsFunc(w.stored, func(c *core.Column) bool { return c.System && slices.Contains(u.Update, c.Name) })
 }
 
-// taken returns the columns that records which exist take over, without those of the key, which they have.
+// taken returns the columns that records which exist take over, each once, without those of the key, which they have.
 func (u *upsert) taken() []string {
-	return slices.DeleteFunc(slices.Clone(u.Update), u.key.has)
+	return slices.DeleteFunc(slices.Compact(slices.Sorted(slices.Values(u.Update))), u.key.has)
 }
 
 // upsertAtOnce writes a batch while the next is prepared.
 func (w *writer) upsertAtOnce(ctx context.Context, u *upsert, rows []core.Record, res *Result) error {
-	preparer := *w
-	preparer.columns = nil // which are found out as they are needed
+	clerk := w.clerk(u.Update)
 	ready := func() newRows { return newRows{} }
 	defer func() { ready() }()
-	var batches [2][]change // to be used again
-	turn := 0
 	for from, part := range w.parts(rows) {
-		before, batch := ready(), &batches[turn]
+		before := ready()
 		if before.err != nil {
 			return before.err
 		}
-		ready = db.Start(func() newRows {
-			preparer.batch = (*batch)[:0]
-			next := preparer.prepareNew(u, part, from, len(rows))
-			*batch = preparer.batch
-			return next
-		})
-		if err := w.writeNew(ctx, u, before, len(rows), res); err != nil {
+		ready = db.Start(func() newRows { return clerk.prepare(u, part, from, len(rows)) })
+		if err := w.writeNew(ctx, u, clerk, before, len(rows), res); err != nil {
 			return err
 		}
-		turn = 1 - turn
 	}
 	last := ready()
 	if last.err != nil {
 		return last.err
 	}
-	return w.writeNew(ctx, u, last, len(rows), res)
+	return w.writeNew(ctx, u, clerk, last, len(rows), res)
 }
 
 // newRows is a batch of rows that were prepared as if none of their records existed.
 type newRows struct {
+	rows  []core.Record
+	from  int
+	slate *slate   // nil where a row says too little of a record, or names its id
+	keys  []string // of the records of the slate
 	batchKeys
-	rows    []core.Record
-	from    int
-	changes []change // nil where a row says too little of a record, or names its id
-	err     error
+	err error
 }
 
-// prepareNew prepares some of n rows as new records. What is wrong with one may not be when its record exists.
-func (w *writer) prepareNew(u *upsert, rows []core.Record, from, n int) newRows {
+// prepare prepares some of n rows as new records. What is wrong with one may not be when its record exists.
+func (k *clerk) prepare(u *upsert, rows []core.Record, from, n int) newRows {
 	out := newRows{rows: rows, from: from}
-	if out.batchKeys, out.err = u.keys(rows, from, n); out.err != nil || len(out.at) < len(rows) {
-		return out
-	}
-	for i, values := range rows {
-		if _, named := values["id"]; named || slices.ContainsFunc(u.Update, func(name string) bool { _, ok := values[name]; return !ok }) {
+	if s := k.fill(rows); s != nil {
+		if keys := u.keysOf(s); keys != nil {
+			out.slate, out.keys = s, keys
+			for i, key := range keys {
+				if out.err = u.meet(key, from+i, n); out.err != nil {
+					break
+				}
+			}
 			return out
 		}
-		if _, err := w.add(values, item(n, from+i)); err != nil {
-			return out
-		}
 	}
-	out.changes = w.batch
+	out.batchKeys, out.err = u.keys(rows, from, n)
+	return out
+}
+
+// keysOf returns the keys of the records of a slate; nil when one has none.
+func (u *upsert) keysOf(s *slate) []string {
+	out := make([]string, s.n)
+	var text []byte
+	for i := range out {
+		var ok bool
+		if text, ok = u.key.appendValues(text[:0], s.columns, s.record(i)); !ok {
+			return nil
+		}
+		out[i] = string(text)
+	}
 	return out
 }
 
 // writeNew writes a batch of n rows, in the way of all others where it was not prepared.
-func (w *writer) writeNew(ctx context.Context, u *upsert, next newRows, n int, res *Result) error {
-	if next.changes != nil {
-		w.batch = next.changes
-		return w.writeAtOnce(ctx, u, next.batchKeys, res)
+func (w *writer) writeNew(ctx context.Context, u *upsert, k *clerk, next newRows, n int, res *Result) error {
+	if next.slate != nil {
+		return w.writeAtOnce(ctx, u, k, next, n, res)
 	}
 	if len(next.rows) == 0 {
 		return nil
 	}
-	w.batch = nil // the one of before is being prepared
+	w.batch = nil
 	f, err := w.lookFor(ctx, u, next.batchKeys, nil)
 	if err == nil {
 		err = w.prepareFound(u, f, next.rows, next.from, n, res)
@@ -116,46 +109,33 @@ func (w *writer) writeNew(ctx context.Context, u *upsert, next newRows, n int, r
 
 // writeAtOnce writes the batch, whose records are new as far as it knows, and then the history and the events of those that are
 // new or became others.
-func (w *writer) writeAtOnce(ctx context.Context, u *upsert, k batchKeys, res *Result) error {
-	written := make([]bool, len(w.batch))
-	kept := w.kept(u)
-	err := w.tx.db.Upsert(ctx, db.Upsert{Rows: w.created(w.batch), Conflict: w.conflict(u), Back: kept}, w.takeBack(u, k, kept, written))
+func (w *writer) writeAtOnce(ctx context.Context, u *upsert, k *clerk, next newRows, n int, res *Result) error {
+	s, back := next.slate, w.takeBack(u, k, next)
+	err := w.tx.db.Upsert(ctx, db.Upsert{Rows: k.rows(s), Conflict: w.conflict(u), Back: back.columns}, back.take)
 	if err != nil {
+		w.batch = s.changes(next.from, n)
 		return w.explain(ctx, err, w.batch)
 	}
-	ids, err := w.unchanged(ctx, u, k, written)
+	ids, err := w.unchanged(ctx, u, next, back.ops)
 	if err != nil {
 		return err
 	}
-	batch := w.batch[:0]
-	for i, c := range w.batch {
-		switch {
-		case !written[i]:
+	trail := make([]imprint, 0, s.n)
+	for i, op := range back.ops {
+		id, _ := s.record(i)[k.id].(string)
+		switch op {
+		case "":
 			res.updated(ids[i], false)
 			continue
-		case c.op == core.Create:
-			res.created(core.ID(c.after["id"].(string)))
+		case core.Create:
+			res.created(core.ID(id))
 		default:
-			res.updated(core.ID(c.after["id"].(string)), true)
+			res.updated(core.ID(id), true)
+			delete(w.tx.fresh, key{w.table.Name, id})
 		}
-		batch = append(batch, c)
+		trail = append(trail, k.imprint(s, i, op))
 	}
-	w.batch = batch
-	return w.trailAtOnce(ctx)
-}
-
-// trailAtOnce writes the history and the events of a batch whose records are written.
-func (w *writer) trailAtOnce(ctx context.Context) error {
-	if len(w.batch) == 0 {
-		return nil
-	}
-	if err := w.tx.db.Insert(ctx, w.history(), w.events()); err != nil {
-		return err
-	}
-	w.tx.events = true
-	w.tx.remember(w)
-	w.tx.wrote()
-	return nil
+	return w.writeTrail(ctx, trail)
 }
 
 // kept returns the columns that a record which exists has otherwise than the row that was prepared: those of the key and the id
@@ -172,50 +152,32 @@ func (w *writer) kept(u *upsert) []*core.Column {
 	return out
 }
 
-// takeBack returns what completes the changes of the batch by what the database has in the columns that are kept, and notes which
-// were written.
-func (w *writer) takeBack(u *upsert, k batchKeys, kept []*core.Column, written []bool) func(values []any) error {
-	was := core.Record{"updated_at": w.tx.now} // what is known of a record before: at the most when it last changed
-	t := taker{kept: kept, loose: make([]*core.Column, len(kept)), raw: make([]any, len(kept)), values: make([]any, len(kept))}
-	for i, c := range kept {
-		t.loose[i] = c.Loose()
-	}
-	first := len(u.key.columns)
-	key := make(core.Record, first)
-	var text []byte
-	return func(values []any) error {
-		if err := t.take(values); err != nil {
-			return err
-		}
-		for i, c := range u.key.columns {
-			key[c.Name] = t.values[i]
-		}
-		text, _ = u.key.appendTo(text[:0], key)
-		i, ok := k.at[string(text)]
-		if !ok {
-			return core.E("tables.takeBack", core.At{Table: w.table.Name}, fmt.Errorf("a record was written that no row is of: %s", text))
-		}
-		written[i] = true
-		c := &w.batch[i]
-		if t.values[first] == c.after["id"] {
-			return nil
-		}
-		for i, of := range kept {
-			c.after[of.Name] = t.values[i]
-		}
-		if c.op, c.before = core.Update, was; !equal(c.after["updated_at"], was["updated_at"]) {
-			c.before = core.Record{"updated_at": c.after["updated_at"]}
-		}
-		return nil
-	}
-}
-
-// taker brings what the database gives into the Go forms. Many records have a value of the one before.
+// taker completes the records of a slate by what the database has in the columns that are kept, and notes what became of each.
 type taker struct {
-	kept, loose []*core.Column
-	raw, values []any
+	of      newRows
+	key     *uniqueKey
+	columns []*core.Column // that are kept
+	loose   []*core.Column
+	places  []int // of the columns on the slate
+	raw     []any
+	values  []any
+	ops     []core.Op
+	next    int            // the record that most likely comes next
+	at      map[string]int // by key: the record, once another one came
+	text    []byte
 }
 
+func (w *writer) takeBack(u *upsert, k *clerk, of newRows) *taker {
+	t := &taker{of: of, key: u.key, columns: w.kept(u), ops: make([]core.Op, of.slate.n)}
+	n := len(t.columns)
+	t.loose, t.places, t.raw, t.values = make([]*core.Column, n), make([]int, n), make([]any, n), make([]any, n)
+	for i, c := range t.columns {
+		t.loose[i], t.places[i] = c.Loose(), slices.Index(w.stored, c)
+	}
+	return t
+}
+
+// take takes over what a row that was written has. Many rows have a value of the one before.
 func (t *taker) take(raw []any) (err error) {
 	for i, v := range raw {
 		text, ok := v.(string)
@@ -227,34 +189,70 @@ func (t *taker) take(raw []any) (err error) {
 		}
 		t.raw[i] = v
 	}
+	i, err := t.find()
+	if err != nil {
+		return err
+	}
+	record, id := t.of.slate.record(i), len(t.key.columns)
+	if t.ops[i] = core.Create; t.values[id] == record[t.places[id]] {
+		return nil
+	}
+	t.ops[i] = core.Update
+	for j, place := range t.places {
+		record[place] = t.values[j]
+	}
 	return nil
 }
 
-// unchanged returns the ids of the records that the batch left as they were, by row.
-func (w *writer) unchanged(ctx context.Context, u *upsert, k batchKeys, written []bool) (map[int]core.ID, error) {
-	left := batchKeys{n: k.n, at: k.at}
-	for i, ok := range written {
-		switch {
-		case ok:
-		case len(k.single) > 0:
-			left.single = append(left.single, k.single[i])
-		default:
-			left.several = append(left.several, k.several[i])
+// find returns the record of the slate that has the key which was read. They mostly come in their order.
+func (t *taker) find() (int, error) {
+	t.text, _ = t.key.appendValues(t.text[:0], t.key.columns, t.values)
+	for ; t.at == nil && t.next < len(t.of.keys); t.next++ {
+		if t.of.keys[t.next] == string(t.text) {
+			t.next++
+			return t.next - 1, nil
 		}
 	}
-	if len(left.single)+len(left.several) == 0 {
+	if t.at == nil {
+		t.at = make(map[string]int, len(t.of.keys))
+		for i, k := range t.of.keys {
+			t.at[k] = i
+		}
+	}
+	i, ok := t.at[string(t.text)]
+	if !ok {
+		return 0, core.E("tables.take", core.At{Table: t.key.table.Name}, fmt.Errorf("a record was written that no row is of: %s", t.text))
+	}
+	return i, nil
+}
+
+// unchanged returns the ids of the records that the batch left as they were, by row.
+func (w *writer) unchanged(ctx context.Context, u *upsert, of newRows, ops []core.Op) (map[int]core.ID, error) {
+	left := batchKeys{n: of.slate.n, at: map[string]int{}}
+	values := make(core.Record, len(u.key.columns))
+	for i, op := range ops {
+		if op != "" {
+			continue
+		}
+		for _, c := range u.key.columns {
+			values[c.Name] = of.slate.record(i)[slices.Index(of.slate.columns, c)]
+		}
+		left.at[of.keys[i]] = i
+		left.add(u.key, values)
+	}
+	if len(left.at) == 0 {
 		return nil, nil
 	}
 	f, err := w.lookFor(ctx, u, left, nil)
 	if err != nil {
 		return nil, err
 	}
-	of := *u
-	if err := of.read(f); err != nil {
+	found := *u
+	if err := found.read(f); err != nil {
 		return nil, err
 	}
-	ids := make(map[int]core.ID, len(left.single)+len(left.several))
-	for i, r := range of.existing {
+	ids := make(map[int]core.ID, len(left.at))
+	for i, r := range found.existing {
 		if r != nil {
 			ids[i] = core.ID(r["id"].(string))
 		}
@@ -290,7 +288,7 @@ func (w *writer) conflict(u *upsert) string {
 	return b.String()
 }
 
-// fromDatabase returns a value that [db.Upserter] gave in the Go form of the column.
+// fromDatabase returns a value that [db.Session] gave in the Go form of the column.
 func fromDatabase(c *core.Column, v any) (any, error) {
 	switch v := v.(type) {
 	case nil:

@@ -74,7 +74,7 @@ func TestUpsertAtOnceOfEveryKind(t *testing.T) {
 					if err != nil {
 						return err
 					}
-					if at := w.atOnce(u); at != (table == "item" && d.Name() == "sqlite") {
+					if at := w.atOnce(u); at != (table == "item") {
 						t.Errorf("%s is written at once: %v", table, at)
 					}
 					res, err := tx.Insert(ctx, in)

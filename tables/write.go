@@ -36,6 +36,7 @@ type writer struct {
 	columns  map[core.Op]map[string]*settable // that were found to be the caller's to write
 	versions *core.StoredWriter
 	page     []byte // where versions are written
+	due      int    // how many versions come
 
 	duplicates  []*duplicateRule
 	onDuplicate Duplicates

@@ -197,6 +197,10 @@ type Session interface {
 	Insert(ctx context.Context, sets ...Rows) error
 	// Update sets the columns of rows that exist; the first column is the primary key that finds them.
 	Update(ctx context.Context, rows Rows) error
+	// Upsert inserts rows or changes those that are there, and calls each with what Back has in every row that is new or was
+	// changed, in any order: a bool, an int64 or a string of its digits, a float64, a [core.Span], a string, JSON as a
+	// json.RawMessage, or nil. each must not keep the list, nor use the session.
+	Upsert(ctx context.Context, u Upsert, each func(values []any) error) error
 	// InsertLater is Insert, or in a transaction with TxOptions.Later a promise to do it before anything else; fail gives
 	// the error its words, and whatever finds out returns it.
 	InsertLater(ctx context.Context, fail func(error) error, sets ...Rows) error
@@ -204,13 +208,6 @@ type Session interface {
 	CopyIn(ctx context.Context, table string, columns []StoredColumn, rows [][][]byte) error
 	Query(ctx context.Context, text string, args []any, each func(scan func(dest ...any) error) error) error
 	Answer(ctx context.Context, text string, args []any, s *Shape, dst []byte) ([]byte, error)
-}
-
-// Upserter is a session that can insert rows or change those that are there by one statement.
-type Upserter interface {
-	// Upsert calls each with what Back has in every row that is new or was changed, in any order: a bool, an int64 or a string
-	// of its digits, a float64, a [core.Span], a string, JSON as a json.RawMessage, or nil.
-	Upsert(ctx context.Context, u Upsert, each func(values []any) error) error
 }
 
 // Upsert is rows to be inserted, and what is to be done with those that are there.

@@ -113,15 +113,9 @@ func (tx *Tx) Update(ctx context.Context, rows Rows) error {
 	return classify(tx.Dialect, tx.session.Update(ctx, rows))
 }
 
-// Upserts reports whether [Tx.Upsert] works.
-func (tx *Tx) Upserts() bool {
-	_, ok := tx.session.(Upserter)
-	return ok
-}
-
-// Upsert is [Upserter.Upsert].
+// Upsert inserts rows or changes those that are there: see [Session].
 func (tx *Tx) Upsert(ctx context.Context, u Upsert, each func(values []any) error) error {
-	return classify(tx.Dialect, tx.session.(Upserter).Upsert(ctx, u, each))
+	return classify(tx.Dialect, tx.session.Upsert(ctx, u, each))
 }
 
 // Flush does what [TxOptions.Later] has put off, so that its errors come now.

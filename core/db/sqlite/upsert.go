@@ -10,9 +10,7 @@ import (
 	"colonnade/core/db"
 )
 
-var _ db.Upserter = (*session)(nil)
-
-// Upsert implements db.Upserter. While a statement runs, the arguments of the next ones are made.
+// Upsert implements db.Session. While a statement runs, the arguments of the next ones are made.
 func (s *session) Upsert(ctx context.Context, u db.Upsert, each func(values []any) error) error {
 	ctx, err := s.ready(ctx)
 	if err != nil {
@@ -27,6 +25,11 @@ func (s *session) Upsert(ctx context.Context, u db.Upsert, each func(values []an
 		return s.upsertRest(ctx, u.Rows, write, last.from, err)
 	}
 	return nil
+}
+
+// Upsert implements db.Session.
+func (e *engine) Upsert(ctx context.Context, u db.Upsert, each func(values []any) error) error {
+	return e.Tx(ctx, db.TxOptions{}, func(s db.Session) error { return s.Upsert(ctx, u, each) })
 }
 
 // upsertRest goes on row by row where a block has failed, to find the row that is to blame. Those before it are there already, and
