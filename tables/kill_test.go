@@ -44,7 +44,7 @@ const killWriters = 4
 const killShop = "00000000-0000-7000-8000-00000000005b"
 
 // work does a unit of work under a key: a batch of three records is made, one of them is changed and one deleted, and the
-// writer's own counter goes up; so does the stored count of the shop. A second time would leave four records and a counter that is ahead.
+// writer's own counter goes up; so does the stored count of the shop. Three lines are upserted twice. A second time would leave four records and a counter that is ahead.
 func work(ctx context.Context, s *Store, writer, key string) error {
 	return s.Tx(ctx, TxOptions{}, func(ctx context.Context, tx *Tx) error {
 		_, _, err := tx.Once(ctx, Once{Key: key, Hash: sha256.Sum256([]byte(key))}, func() ([]byte, error) {
@@ -61,6 +61,15 @@ func work(ctx context.Context, s *Store, writer, key string) error {
 			}
 			if err == nil {
 				_, err = tx.Update(ctx, Update{Table: "product", Where: Compare{Column: "sku", Op: Eq, Value: writer}, Inc: core.Record{"stock": 1}})
+			}
+			for _, text := range []string{"first", "second"} { // created by one statement, and changed by the next
+				lines := make([]core.Record, 3)
+				for i := range lines {
+					lines[i] = core.Record{"code": key + strconv.Itoa(i), "text": text}
+				}
+				if err == nil {
+					_, err = tx.Insert(ctx, Insert{Table: "line", Rows: lines, OnConflict: &OnConflict{Key: "code", Update: []string{"text"}}})
+				}
 			}
 			return []byte(key), err
 		})
@@ -93,6 +102,16 @@ func mustHold(t *testing.T, s *Store, keys map[string]bool) {
 	if total != len(keys) {
 		t.Errorf("the counters are at %d, want %d", total, len(keys))
 	}
+	lines := 0
+	for r, err := range s.Scan(root(t), s.Snapshot(), Query{Table: "line"}) {
+		must(t, err)
+		if lines++; r["text"] != "second" || r["version"] != int64(2) {
+			t.Errorf("the line %v is the %v of version %v", r["code"], r["text"], r["version"])
+		}
+	}
+	if lines != 3*len(keys) {
+		t.Errorf("there are %d lines, want %d", lines, 3*len(keys))
+	}
 	if r, err := s.Find(root(t), s.Snapshot(), "shop", killShop); err != nil || r["products"] != int64(2*len(keys)) {
 		t.Errorf("the shop counts %v products (%v), want %d", r["products"], err, 2*len(keys))
 	}
@@ -102,7 +121,8 @@ func mustHold(t *testing.T, s *Store, keys map[string]bool) {
 // counters makes what the writers count in.
 func counters(t *testing.T, s *Store) {
 	t.Helper()
-	define(t, s, append(shop(), core.AddColumn{To: "shop", Add: core.Column{Name: "products", Kind: core.Integer, Formula: "product.count()", Stored: true}})...)
+	line := core.Table{Name: "line", Columns: []core.Column{{Name: "code", Kind: core.Text, Unique: true}, {Name: "text", Kind: core.Text}}}
+	define(t, s, append(shop(), core.CreateTable{Define: line}, core.AddColumn{To: "shop", Add: core.Column{Name: "products", Kind: core.Integer, Formula: "product.count()", Stored: true}})...)
 	mustInsert(t, root(t), s, "shop", core.Record{"id": killShop, "code": "kill"})
 	for i := range killWriters {
 		mustInsert(t, root(t), s, "product", core.Record{"title": "counter " + strconv.Itoa(i), "sku": strconv.Itoa(i)})
