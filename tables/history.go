@@ -98,7 +98,9 @@ func (w *writer) history(all []imprint) db.Rows {
 }
 
 // events is a row for each change, for those who follow what happens.
-func (w *writer) events(all []imprint) db.Rows { return w.trail("_event", eventTable, eventColumns, all) }
+func (w *writer) events(all []imprint) db.Rows {
+	return w.trail("_event", eventTable, eventColumns, all)
+}
 
 func (w *writer) trail(table string, columns []*core.Column, values []column, all []imprint) db.Rows {
 	w.due = len(all)
