@@ -154,9 +154,9 @@ func (p *Policy) decide(s *roleSet, t *tablePolicy, priv Privilege) (*Decision, 
 		return nil, t.denied[priv.index()]
 	}
 	d := &Decision{table: t.Table, columns: map[string]column{}}
-	rows := union(grants)
+	rows, arms := union(grants), p.arms(t.Table, priv)
 	var err error
-	if d.Rows, err = p.reach(s, t.Table, []terms{rows}); err != nil {
+	if d.Rows, err = p.reach(s, t.Table, []terms{rows}, arms); err != nil {
 		return nil, err
 	}
 	shown := func(name string) terms {
@@ -180,7 +180,7 @@ func (p *Policy) decide(s *roleSet, t *tablePolicy, priv Privilege) (*Decision, 
 			continue
 		}
 		needs = slices.DeleteFunc(needs, func(n terms) bool { return slices.Equal(n, rows) })
-		guard, err := p.reach(s, t.Table, needs)
+		guard, err := p.reach(s, t.Table, needs, arms)
 		if err != nil {
 			return nil, err
 		}
@@ -251,9 +251,9 @@ func (t term) within(wide term) bool {
 	return t.level <= wide.level && (t.basis == wide.basis || wide.level == Organization) && (wide.condition == "" || wide.condition == t.condition)
 }
 
-// source returns the terms as one expression, "" for every row. Each condition ends with a line of its own: it may end
-// with a comment.
-func (ts terms) source() string {
+// source returns the terms as one expression, "" for every row. One of the arms may hold in place of a level. Each condition ends
+// with a line of its own: it may end with a comment.
+func (ts terms) source(arms []string) string {
 	var parts []string
 	for i := 0; i < len(ts); {
 		level := ts[i].level.source(ts[i].basis, ts[i].reports)
@@ -274,7 +274,25 @@ func (ts terms) source() string {
 			parts = append(parts, level)
 		}
 	}
-	return anyOf(parts)
+	return anyOf(append(parts, ts.widened(arms)...))
+}
+
+// widened returns what the arms add to the terms: the records for which one of them holds, and a condition of a term with a level.
+func (ts terms) widened(arms []string) []string {
+	var conditions []string
+	for _, t := range ts {
+		if t.level == Organization {
+			continue
+		}
+		if t.condition == "" {
+			return arms
+		}
+		conditions = append(conditions, t.condition)
+	}
+	if len(conditions) == 0 || len(arms) == 0 {
+		return nil
+	}
+	return []string{"(" + anyOf(arms) + ") && (" + anyOf(conditions) + "\n)"}
 }
 
 func anyOf(parts []string) string {
@@ -284,11 +302,11 @@ func anyOf(parts []string) string {
 	return "(" + strings.Join(parts, "\n) || (") + "\n)"
 }
 
-// reach compiles the rows that all of the unions reach; nil for every row.
-func (p *Policy) reach(s *roleSet, t *core.Table, all []terms) (*rules.Expr, error) {
+// reach compiles the rows that all of the unions reach; nil for every row. See [Policy.arms].
+func (p *Policy) reach(s *roleSet, t *core.Table, all []terms, arms []string) (*rules.Expr, error) {
 	var parts []string
 	for _, ts := range all {
-		if src := ts.source(); src != "" && !slices.Contains(parts, src) {
+		if src := ts.source(arms); src != "" && !slices.Contains(parts, src) {
 			parts = append(parts, src)
 		}
 	}
@@ -299,7 +317,7 @@ func (p *Policy) reach(s *roleSet, t *core.Table, all []terms) (*rules.Expr, err
 	if len(parts) > 1 {
 		source = "(" + strings.Join(parts, "\n) && (") + "\n)"
 	}
-	x, err := p.compileFor(t, source, rules.Options{Bases: s.bases, Reports: slices.Contains(s.manages, true)})
+	x, err := p.compileFor(t, source, rules.Options{Bases: s.bases, Reports: slices.Contains(s.manages, true), Shares: len(arms) > 0})
 	if err != nil { // each condition compiles by itself, so that together they are too much
 		return nil, core.E("authz.Decide", core.Denied, core.At{Table: t.Name}, "the conditions of your roles on this table are too long together: ask an administrator to shorten them", err)
 	}

@@ -1,14 +1,10 @@
 package authz
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/google/uuid"
 
 	"colonnade/core"
 )
@@ -104,16 +100,9 @@ func grantOf(r []string) (Grant, error) {
 	return g, nil
 }
 
-// newRule returns the row of a rule. Each part counts with its length, so that no two rules have one id.
+// newRule returns the row of a rule.
 func newRule(ptype string, v []string) Rule {
-	h := sha256.New()
-	for _, s := range append([]string{ptype}, v...) {
-		h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(s))))
-		h.Write([]byte(s))
-	}
-	id := uuid.UUID(h.Sum(nil)[:16])
-	id[6], id[8] = id[6]&0x0f|0x80, id[8]&0x3f|0x80 // version 8: made by a rule of one's own
-	r := Rule{ID: core.ID(id.String()), Ptype: ptype}
+	r := Rule{ID: core.HashID(append([]string{ptype}, v...)...), Ptype: ptype}
 	for i, to := range r.fields() {
 		if i < len(v) {
 			*to = v[i]

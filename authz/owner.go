@@ -34,7 +34,7 @@ func (p *Policy) owner(id core.ID) (core.Caller, error) {
 	const op = "authz.owner"
 	if u, ok := p.users[id]; ok {
 		if u.Disabled {
-			return core.Caller{}, core.E(op, core.Invalid, "the account of the new owner is disabled: choose another one")
+			return core.Caller{}, core.E(op, core.Invalid, "the account is disabled: choose another one")
 		}
 		return p.Caller(id, core.Cause{})
 	}

@@ -27,6 +27,7 @@ type Data struct {
 	Roles   []Role
 	Rules   []Rule
 	Limits  []QueryLimit
+	Shared  []string // the physical names of the tables of which records are shared
 
 	Positions   []Position
 	Hierarchies []Hierarchy // one
@@ -40,7 +41,8 @@ func Load(ctx context.Context, g *gorm.DB) (*Data, error) {
 			return nil, err // the transaction classifies it
 		}
 	}
-	return d, nil
+	shared := `SELECT t.name FROM "_table" t WHERE EXISTS (SELECT 1 FROM "_share" s WHERE s.table_name = t.name) ORDER BY t.name`
+	return d, g.WithContext(ctx).Raw(shared).Scan(&d.Shared).Error
 }
 
 // Policy is the compiled form of a [Data] for a schema. It is immutable, but for caches of what follows from it.
@@ -62,6 +64,7 @@ type Policy struct {
 	teamsByID map[core.ID]*Team
 	teams     map[core.ID][]core.ID // of a user
 	assigned  map[string][]assigned // to a user or a team
+	shared    map[string]bool       // by table: records of it are shared, or can be
 	parents   map[core.ID]core.ID
 	children  map[core.ID][]core.ID
 	hierarchy hierarchy
@@ -128,6 +131,7 @@ func NewPolicy(s *core.Schema, set *rules.Set, d *Data) (*Policy, error) {
 			return nil, core.E(op, err)
 		}
 	}
+	p.addShared(d)
 	return p, nil
 }
 
@@ -347,7 +351,7 @@ func (p *Policy) compile(t *core.Table, source string) (*rules.Expr, error) {
 	return p.compileFor(t, source, rules.Options{})
 }
 
-// compileFor is compile for an expression that may name lists of the caller which a condition may not.
+// compileFor is compile for an expression of the policy itself, which may name what a condition may not.
 func (p *Policy) compileFor(t *core.Table, source string, o rules.Options) (*rules.Expr, error) {
 	key := exprKey{t.Name, source, o}
 	if x, ok := p.exprs.Load(key); ok {

@@ -1,6 +1,8 @@
 package core
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"maps"
 
 	"github.com/google/uuid"
@@ -11,6 +13,19 @@ type ID string
 
 // NewID returns a UUIDv7: unique, and ordered by the time of its making to the millisecond.
 func NewID() ID { return ID(uuid.Must(uuid.NewV7()).String()) }
+
+// HashID returns the UUID that stands for the texts: the same texts have the same one. Each counts with its length, so that no
+// two lists have one id.
+func HashID(parts ...string) ID {
+	h := sha256.New()
+	for _, s := range parts {
+		h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(s))))
+		h.Write([]byte(s))
+	}
+	id := uuid.UUID(h.Sum(nil)[:16])
+	id[6], id[8] = id[6]&0x0f|0x80, id[8]&0x3f|0x80 // version 8: made by a rule of one's own
+	return ID(id.String())
+}
 
 // ParseID returns the canonical form of s, or an error when s is no UUID.
 func ParseID(s string) (ID, error) {

@@ -89,8 +89,12 @@ func (a *analysis) ident(n ast.Expr, times int) shape {
 	name := n.AsIdent()
 	v, ok := a.e.vars[name]
 	if !ok {
-		a.e.Outside = true
-		return shape{free: true, depth: 1} // of the caller, or the time
+		a.e.Outside = true // of the caller, or the time
+		if sharedRight(name) != 0 {
+			a.cost.weight += stepWeight * len(a.e.sharers) * times
+			return shape{depth: 1 + maxSteps}
+		}
+		return shape{free: true, depth: 1}
 	}
 	c := v.column
 	if v.old && a.unchanged {

@@ -32,8 +32,11 @@ func Assume(s *core.Schema, t *core.Table, given []core.TestGiven) (*Assumed, er
 	return a, nil
 }
 
-// Ask is the [Ask] of a; what it does not know is NULL.
+// Ask is the [Ask] of a; what it does not know is NULL, and nothing is shared.
 func (a *Assumed) Ask(n *Need, _, _ core.Record) (any, error) {
+	if n.Shared() {
+		return false, nil
+	}
 	v, ok := a.values[n.String()]
 	if !ok && a.missing == "" {
 		a.missing = n.String()

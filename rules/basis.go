@@ -50,7 +50,7 @@ func ofBasis(c *core.Caller, variable string) ([]core.ID, bool) {
 	return list(&c.Bases[i]), true
 }
 
-// policyVariables declares the lists that the expressions of a policy may name.
+// policyVariables declares what the expressions of a policy may name.
 func policyVariables(o Options) (out []cel.EnvOption) {
 	add := func(name string) { out = append(out, cel.Variable(name, cel.ListType(cel.StringType))) }
 	for i := range o.Bases {
@@ -61,6 +61,11 @@ func policyVariables(o Options) (out []cel.EnvOption) {
 	if o.Reports {
 		for _, list := range reportLists {
 			add(list)
+		}
+	}
+	if o.Shares {
+		for _, right := range core.Shareable {
+			out = append(out, cel.Variable(Shared(right), cel.BoolType))
 		}
 	}
 	return out

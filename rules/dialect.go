@@ -19,6 +19,8 @@ type dialect struct {
 	loadBefore, loadAfter map[core.Kind]string
 	kindCast              map[core.Kind]string // what follows an argument in the stored form of such a kind
 
+	now string // the time of the statement, in the form in which a timestamp is stored
+
 	equality, order map[string]string // by type: what follows the right side of = and of <
 	inner           map[string]inner  // by type: how values are compared within a value, where those must not stand
 }
@@ -41,6 +43,7 @@ var dialects = map[string]*dialect{
 		bind:       bindSQLite,
 		loadBefore: map[core.Kind]string{core.Date: "("},
 		loadAfter:  map[core.Kind]string{core.Date: " || 'T00:00:00+00:00')"},
+		now:        "strftime('%Y-%m-%dT%H:%M:%f', 'now')", // without a zone: it sorts among texts of core.TimeLayout
 		equality:   map[string]string{"decimal": " COLLATE decimal"},
 		order:      map[string]string{"decimal": " COLLATE decimal"},
 		inner:      map[string]inner{"decimal": {compare: "decimal_compare($1, $2)", canonical: "decimal_text"}},
@@ -58,6 +61,7 @@ var dialects = map[string]*dialect{
 		kindCast: map[core.Kind]string{
 			core.Date: "::date", core.UUID: "::uuid", core.Lookup: "::uuid", core.AnyLookup: "::uuid", core.File: "::uuid", core.Image: "::uuid",
 		},
+		now:   "statement_timestamp()",
 		order: map[string]string{"string": ` COLLATE "C"`},
 	},
 }

@@ -21,6 +21,7 @@ type Options struct {
 
 	Bases   int  // how many bases of the caller may be named: see [BasisList]
 	Reports bool // [Reports] and [ReportsBelow] may be named
+	Shares  bool // what is shared with the caller may be named: see [Shared]
 }
 
 // Expr is a checked expression over the records of one table. It is safe for concurrent use.
@@ -38,6 +39,7 @@ type Expr struct {
 	ast        *ast.AST
 	program    cel.Program
 	vars       map[string]target // by name
+	sharers    []sharer          // with [Options.Shares]
 	aggregates map[int64]*aggregate
 	needs      map[string]*Need                      // by the name that the program has for it
 	overloads  map[int64]*Overload                   // by node
@@ -69,7 +71,10 @@ func compile(env language, t *core.Table, source string, o Options) (_ *Expr, er
 		return nil, core.E(op, core.Invalid, at, "the expression is empty")
 	}
 	e := &Expr{Source: source, table: t, overloads: map[int64]*Overload{}, constants: map[int64]func() (cel.Program, error){}}
-	if err := e.check(env.Env, &names{schema: env.schema, table: t, old: o.Old, bases: o.Bases, reports: o.Reports}); err != nil {
+	if o.Shares {
+		e.sharers = sharers(t)
+	}
+	if err := e.check(env.Env, &names{schema: env.schema, table: t, old: o.Old, bases: o.Bases, reports: o.Reports, shares: o.Shares}); err != nil {
 		return nil, core.E(op, at, err)
 	}
 	if err := settle(e.ast); err != nil {

@@ -165,7 +165,7 @@ func (e *Expr) need(n ast.Expr, tree *ast.AST) {
 			e.need(x, tree)
 		}
 	case ast.IdentKind:
-		if v, ok := e.vars[n.AsIdent()]; ok && len(v.steps) > 0 {
+		if v, ok := e.vars[n.AsIdent()]; ok && len(v.steps) > 0 || sharedRight(n.AsIdent()) != 0 {
 			name = n.AsIdent()
 		}
 	case ast.CallKind:
@@ -209,6 +209,13 @@ func (e *Expr) ownColumns(root ast.Expr) (now, before []string) {
 			into[name] = true
 		}
 	})
+	if e.namesShares(root) {
+		for _, s := range e.sharers {
+			for _, name := range s.own() {
+				own[name] = true
+			}
+		}
+	}
 	return slices.Sorted(maps.Keys(own)), slices.Sorted(maps.Keys(old))
 }
 

@@ -84,6 +84,7 @@ type names struct {
 	old     bool    // there is a record before the change
 	bases   int     // how many there are of the caller
 	reports bool    // so have those below the caller names
+	shares  bool    // and what is shared with him
 	locals  []local // the innermost last
 }
 

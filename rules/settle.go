@@ -160,7 +160,8 @@ func (b *builder) admitCaller(e ast.Expr, chain []string, n *names) error {
 			field = userName
 		}
 		_, basis, ok := basisList(field)
-		if slices.Contains(callerFields, field) || ok && basis < n.bases || n.reports && slices.Contains(reportLists, callerName+"."+field) {
+		special := ok && basis < n.bases || n.reports && slices.Contains(reportLists, callerName+"."+field) || n.shares && sharedRight(callerName+"."+field) != 0
+		if special || slices.Contains(callerFields, field) {
 			e.SetKindCase(b.f.NewIdent(e.ID(), callerName+"."+field))
 			return nil
 		}

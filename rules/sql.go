@@ -73,6 +73,10 @@ func (p *printer) operand(n ast.Expr) {
 	}
 	switch n.Kind() {
 	case ast.IdentKind:
+		if right := sharedRight(n.AsIdent()); right != 0 {
+			p.shared(right)
+			return
+		}
 		v := p.e.vars[n.AsIdent()]
 		p.b.Write(p.d.loadBefore[v.column.Kind])
 		p.raw(v)
@@ -90,7 +94,7 @@ func (p *printer) constant(n ast.Expr) (ref.Val, bool) {
 	case ast.LiteralKind:
 		return n.AsLiteral(), true
 	case ast.IdentKind:
-		if _, ok := p.e.vars[n.AsIdent()]; ok {
+		if _, ok := p.e.vars[n.AsIdent()]; ok || sharedRight(n.AsIdent()) != 0 {
 			return nil, false
 		}
 		v, ok := p.in.ResolveName(n.AsIdent())

@@ -15,7 +15,7 @@ func (s *Store) Actions() []core.Action {
 		s.putOptions(), s.dropOptions(), s.describeOptions(),
 		s.putSearch(), s.search(), s.addManyToMany(), s.linkRecords(), s.unlinkRecords(),
 		s.verifyHistory(), s.historyHead(), s.signHead(), s.readAudit(), s.readAccessLog(), s.reportCapacity(),
-	}, slices.Concat(s.ruleActions(), s.expressionActions(), s.moneyActions(), s.schemaActions())...)
+	}, slices.Concat(s.shareActions(), s.ruleActions(), s.expressionActions(), s.moneyActions(), s.schemaActions())...)
 }
 
 func text(name, doc string) core.Column { return core.Column{Name: name, Kind: core.Text, Doc: doc} }

@@ -15,6 +15,7 @@ type auditKind string
 const (
 	auditSchema auditKind = "schema" // the schema was changed
 	auditRights auditKind = "rights" // users, teams, units, roles or grants were changed
+	auditShare  auditKind = "share"  // records were shared, or shared no longer
 	auditEvents auditKind = "events" // old events were dropped
 	auditPurge  auditKind = "purge"  // records were deleted for good
 

@@ -3,6 +3,7 @@ package tables
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"colonnade/core"
 	"colonnade/core/db"
@@ -28,6 +29,9 @@ type formulaRow struct {
 func (n *node) row(reader bool) *formulaRow {
 	return &formulaRow{p: n.p, table: n.table, node: n, reader: reader, column: func(b *db.Builder, c *core.Column) { b.Name(n.alias, c.SQL()) }}
 }
+
+// SharedAt implements rules.Lasting.
+func (r *formulaRow) SharedAt() (time.Time, bool) { return r.p.lasts, !r.p.lasts.IsZero() }
 
 // readers reports whether a calculated column is computed with the reader's rights.
 func readers(c *core.Column) bool { return c.Rights != core.DefinerRights }

@@ -101,7 +101,8 @@ func (w *writer) creates(ctx context.Context) ([]change, error) {
 	return creates, nil
 }
 
-// resume gives records whose ids were used before the versions that come next.
+// resume gives records whose ids were used before the versions that come next, and ends what was shared of the records that had
+// these ids.
 func (w *writer) resume(ctx context.Context, creates []change) error {
 	if w.table.Builtin {
 		return nil
@@ -121,13 +122,20 @@ func (w *writer) resume(ctx context.Context, creates []change) error {
 	id := &core.Column{Name: "record_id", Kind: core.UUID}
 	b := db.New(w.tx.db.Dialect).Write(`SELECT record_id, max(version) FROM "_history" WHERE table_name = `).Arg(w.table.SQL()).Write(" AND ")
 	b.Dialect().AnyOf(b, id, func() { b.Write("record_id") }, given)
-	return w.tx.db.Query(ctx, b.Write(" GROUP BY record_id"), func(scan func(...any) error) error {
+	var used []any
+	err := w.tx.db.Query(ctx, b.Write(" GROUP BY record_id"), func(scan func(...any) error) error {
 		var id core.ID
 		var version int64
 		err := scan(&id, &version)
 		byID[string(id)]["version"] = version + 1
+		used = append(used, string(id))
 		return err
 	})
+	if err != nil || len(used) == 0 {
+		return err
+	}
+	_, err = w.tx.dropShares(ctx, w.table, ofRecords(used))
+	return err
 }
 
 // parentsFirst sorts records of a table that looks up itself.

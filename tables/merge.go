@@ -61,6 +61,9 @@ func (tx *Tx) merge(ctx context.Context, m Merge) (out Merged, err error) {
 	if err := j.loosen(ctx); err != nil {
 		return out, err
 	}
+	if err := j.share(ctx); err != nil {
+		return out, err
+	}
 	r := newRemoval(tx, j.caller)
 	r.id = j.id
 	if err := r.run(ctx, w.table, sortedIDs(j.losers)); err != nil {
@@ -252,6 +255,20 @@ func (j *joining) win(ctx context.Context, take core.Record) error {
 	return j.tx.trace(ctx, j.id, log)
 }
 
+// share gives to the winner what the losers are shared with. They keep their shares, for the case that they come back.
+func (j *joining) share(ctx context.Context) error {
+	list, err := j.tx.shareReader(ctx).of(ctx, j.table, ofRecords(sortedIDs(j.losers)))
+	for i := range list {
+		s := &list[i]
+		s.id = core.HashID(string(j.id), string(s.id))
+		s.record, s.cause, s.causeID = j.Winner, sharedByMerge, j.id
+	}
+	if err != nil {
+		return err
+	}
+	return j.tx.putShares(ctx, list)
+}
+
 // now reads the winner as it is by now.
 func (j *joining) now(ctx context.Context) (core.Record, error) {
 	found, err := j.tx.records(ctx, j.Table, "", ByID(j.Winner), true)
@@ -323,6 +340,9 @@ func (tx *Tx) unmerge(ctx context.Context, table string, merge core.ID) (out Unm
 		return out, err
 	}
 	if err := a.moveBack(ctx, winner[0]["id"], &out); err != nil {
+		return out, err
+	}
+	if _, err := tx.dropShares(ctx, w.table, ofMerge(merge)); err != nil {
 		return out, err
 	}
 	return out, tx.forgetMerge(ctx, merge)

@@ -19,6 +19,7 @@ type planner struct {
 	caller core.Caller
 	at     time.Time     // not zero: every table is read as it was then
 	were   []*core.Table // that are read as they were
+	lasts  time.Time     // not zero: shares count that are in force then
 	n      int           // aliases given
 	open   []operand
 

@@ -232,6 +232,9 @@ func (c *clearing) forget(ctx context.Context, t *core.Table, found []lost, ids 
 			return err
 		}
 	}
+	if _, err := c.tx.dropShares(ctx, t, ofRecords(ids)); err != nil {
+		return err
+	}
 	b := db.New(c.tx.db.Dialect).Write(`DELETE FROM "_deletion" WHERE table_name = `).Arg(t.SQL()).Write(" AND ")
 	b.Dialect().AnyOf(b, &core.Column{Kind: core.UUID}, func() { b.Write("record_id") }, ids)
 	_, err := c.tx.db.Exec(ctx, b)

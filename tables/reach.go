@@ -27,7 +27,10 @@ func (tx *Tx) reach(ctx context.Context, table string, priv core.Op, where Cond)
 	if priv == "" {
 		caller, priv = core.System("tables"), core.Read
 	}
-	p := &planner{snap: tx.snap, caller: caller}
+	return (&planner{snap: tx.snap, caller: caller}).reach(table, priv, where)
+}
+
+func (p *planner) reach(table string, priv core.Op, where Cond) (r *reach, err error) {
 	r = &reach{}
 	if r.node, err = p.node(table, priv); err != nil {
 		return nil, err

@@ -435,6 +435,9 @@ func (a *alteration) purgeTables(ctx context.Context) error {
 			if err := a.tx.db.ExecAll(ctx, a.tx.db.SearchDrop(t.SQL(), nil)...); err != nil {
 				return err
 			}
+			if _, err := a.tx.db.Exec(ctx, db.New(a.tx.db.Dialect).Write(`DELETE FROM "_share" WHERE table_name = `).Arg(t.SQL())); err != nil {
+				return err
+			}
 		}
 		if err := a.run(ctx, db.New(a.tx.db.Dialect).Write("DROP TABLE ").Name(t.SQL())); err != nil {
 			return core.E("tables.purge", core.At{Table: t.Name}, err)

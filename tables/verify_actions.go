@@ -118,7 +118,7 @@ func (s *Store) readAudit() core.Action {
 	return core.Action{
 		Name: "read_audit", Privilege: "verify_history", Doc: "Lists what was done to the schema, to rights and to the history itself, the newest first.",
 		Input: []core.Column{
-			text("kind", "Only of this kind: "+string(auditSchema)+", "+string(auditRights)+", "+string(auditPurge)+", "+string(auditRetention)+" or "+string(auditEvents)+"."),
+			text("kind", "Only of this kind: "+string(auditSchema)+", "+string(auditRights)+", "+string(auditShare)+", "+string(auditPurge)+", "+string(auditRetention)+" or "+string(auditEvents)+"."),
 			{Name: "before", Kind: core.Integer, Doc: "Only rows in front of the one with this number."},
 			{Name: "limit", Kind: core.Integer, Doc: "How many at most, 1 to 1000; 100 when left out."},
 		},
