@@ -94,6 +94,7 @@ func (d *Data) facts() map[factKey]any {
 		}
 		out[factKey{"_query_limit", l.ID}] = map[string]any{"role": role, "name": l.Name, "value": l.Value}
 	}
+	d.columnFacts(out)
 	for i := range d.Rules {
 		r := &d.Rules[i]
 		out[factKey{"_policy", r.ID}] = append([]string{r.Ptype}, r.values()...)

@@ -28,6 +28,7 @@ func (p *Policy) Caller(user core.ID, cause core.Cause) (core.Caller, error) {
 	c := core.Caller{User: user, Name: u.Name, Unit: u.UnitID, Below: p.Below(u.UnitID), Teams: slices.Clip(p.teams[user])}
 	c.Roles, c.Bases = p.rolesOf(u)
 	c.Reports, c.ReportsBelow = p.reportsOf(u)
+	c.Profiles = p.profilesOf(u.ID)
 	p.callers.Store(user, c)
 	c.Cause = cause
 	return c, nil
@@ -252,6 +253,11 @@ func (p *Policy) CheckInclude(c core.Caller, role, from string) error {
 func (p *Policy) checkRole(c core.Caller, role int, units []core.ID) error {
 	const op = "authz.checkRole"
 	for _, j := range p.implied[role] {
+		for _, i := range p.profilesHeld[ofRole(p.names[j])] {
+			if err := p.CheckProfile(c, p.profiles[i].name); err != nil {
+				return core.E(op, err, fmt.Sprintf("role %q: %s", p.names[role], core.AsError(err).Msg))
+			}
+		}
 		if j == p.admin {
 			return core.E(op, core.Denied, fmt.Sprintf("role %q: only an administrator can make administrators", p.names[role]))
 		}
@@ -302,6 +308,9 @@ func (p *Policy) checkUser(c core.Caller, u *User) error {
 		if err := p.CheckAssign(c, p.names[a.role], a.at(u.UnitID)); err != nil {
 			return core.E(op, err)
 		}
+	}
+	if err := p.checkProfiles(c, ofUser(u.ID)); err != nil {
+		return core.E(op, err)
 	}
 	for _, t := range p.teams[u.ID] {
 		if err := p.CheckTeam(c, t); err != nil {
@@ -374,7 +383,7 @@ func (p *Policy) CheckTeam(c core.Caller, team core.ID) error {
 			return core.E(op, err)
 		}
 	}
-	return nil
+	return core.E(op, p.checkProfiles(c, ofTeam(team)))
 }
 
 // CheckUnit returns an error when c must not place users or units in the unit: it is not the unit of c or below it.

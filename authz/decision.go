@@ -21,6 +21,7 @@ type Decision struct {
 
 type column struct {
 	visible bool
+	mask    *rules.Expr // of a column that is not visible
 	guard   *rules.Expr
 }
 
@@ -38,7 +39,18 @@ func (d *Decision) Column(name string) (visible bool, guard *rules.Expr) {
 	return ok, nil
 }
 
-// Hides reports whether any column is hidden or has a guard.
+// Mask returns what is shown in place of the value of a column to which the privilege does not extend, nil for nothing. With a
+// guard it is shown only where that holds. To filters, sorting, aggregates and whatever else could tell two values apart, the
+// column is a hidden one.
+func (d *Decision) Mask(name string) (mask, guard *rules.Expr) {
+	c := d.columns[name]
+	if c.mask == nil {
+		return nil, nil
+	}
+	return c.mask, c.guard
+}
+
+// Hides reports whether any column is hidden, masked or has a guard.
 func (d *Decision) Hides() bool { return len(d.columns) > 0 }
 
 // errNoTable is the answer for a table that is not there; it must read like that for a table out of reach.
@@ -164,11 +176,19 @@ func (p *Policy) decide(s *roleSet, t *tablePolicy, priv Privilege) (*Decision, 
 	}
 	for i := range t.Columns {
 		name := t.Columns[i].Name
+		given := s.given(t.Table, &t.Columns[i], priv)
+		if given == ReadNone {
+			d.columns[name] = column{}
+			continue
+		}
 		needs := []terms{shown(name)}
 		if c := &t.Columns[i]; c.Calculated() && c.Rights != core.DefinerRights {
 			for _, r := range p.set.Reads(t.Name, name) {
 				for _, name := range r.From() {
 					needs = append(needs, shown(name))
+					if of, _ := t.Column(name); s.given(t.Table, of, priv) < ReadFull {
+						needs = append(needs, nil)
+					}
 				}
 				if !p.passes(s, r) {
 					needs = append(needs, nil)
@@ -184,7 +204,10 @@ func (p *Policy) decide(s *roleSet, t *tablePolicy, priv Privilege) (*Decision, 
 		if err != nil {
 			return nil, err
 		}
-		if guard != nil {
+		switch {
+		case given == ReadMasked:
+			d.columns[name] = column{mask: p.set.Mask(t.Name, name), guard: guard}
+		case guard != nil:
 			d.columns[name] = column{visible: true, guard: guard}
 		}
 	}
@@ -210,7 +233,8 @@ func (p *Policy) sees(s *roleSet, table string, columns ...string) bool {
 	}
 	grants := t.held(s, Read)
 	return !slices.ContainsFunc(append(columns, "id"), func(name string) bool {
-		return !slices.ContainsFunc(grants, func(h holding) bool { return !h.hidden[name] })
+		of, _ := t.Column(name)
+		return s.given(t.Table, of, Read) < ReadFull || !slices.ContainsFunc(grants, func(h holding) bool { return !h.hidden[name] })
 	})
 }
 

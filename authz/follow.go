@@ -19,6 +19,8 @@ type Moved struct {
 	Before Rule
 	After  *Rule  // nil when nothing is left that it could be about
 	Tests  string // of the role, when it is about them
+
+	Profile *ColumnProfile // as it is after, when it is about one
 }
 
 // Follow returns the data with the names that tables and columns have after the moves, and the rules that differ. d stays
@@ -40,6 +42,11 @@ func (d *Data) Follow(m core.Moves, from, to *core.Schema) (*Data, []Moved, erro
 			next.Rules = append(next.Rules, *after)
 		}
 	}
+	profiles, follow, err := d.followProfiles(m)
+	if err != nil {
+		return nil, nil, core.E("authz.Follow", err)
+	}
+	next.Profiles, moved = profiles, append(moved, follow...)
 	next.Roles = slices.Clone(d.Roles)
 	for i := range next.Roles {
 		role := &next.Roles[i]
@@ -109,7 +116,9 @@ func (r *Rule) follow(m core.Moves, from, to *core.Schema) (*Rule, Grant, error)
 func SaveMoved(tx *gorm.DB, moved []Moved) error {
 	for _, m := range moved {
 		var err error
-		if m.Tests == "" {
+		if m.Profile != nil {
+			err = tx.Model(&ColumnProfile{}).Where("id = ?", m.Profile.ID).Update("rights", m.Profile.Rights).Error
+		} else if m.Tests == "" {
 			err = tx.Where("id = ?", m.Before.ID).Delete(&Rule{}).Error
 		} else {
 			err = tx.Model(&Role{}).Where("name = ?", m.Role).Update("tests", m.Tests).Error

@@ -31,12 +31,15 @@ type Data struct {
 
 	Positions   []Position
 	Hierarchies []Hierarchy // one
+
+	Profiles []ColumnProfile
+	Holders  []ProfileHolder
 }
 
 // Load reads the data of a policy. Within a transaction the parts fit together.
 func Load(ctx context.Context, g *gorm.DB) (*Data, error) {
 	d := &Data{}
-	for _, to := range []any{&d.Units, &d.Users, &d.Teams, &d.Members, &d.Roles, &d.Rules, &d.Limits, &d.Positions, &d.Hierarchies} {
+	for _, to := range []any{&d.Units, &d.Users, &d.Teams, &d.Members, &d.Roles, &d.Rules, &d.Limits, &d.Positions, &d.Hierarchies, &d.Profiles, &d.Holders} {
 		if err := g.WithContext(ctx).Order("id").Find(to).Error; err != nil {
 			return nil, err // the transaction classifies it
 		}
@@ -59,6 +62,10 @@ type Policy struct {
 
 	everybody core.Limits   // who signed in
 	limits    []core.Limits // by role
+
+	profiles      []*profile
+	profileByName map[string]int
+	profilesHeld  map[string][]int // by who is given them: a role, a team or a user
 
 	users     map[core.ID]*User
 	teamsByID map[core.ID]*Team
@@ -126,6 +133,9 @@ func NewPolicy(s *core.Schema, set *rules.Set, d *Data) (*Policy, error) {
 		return nil, core.E(op, err)
 	}
 	p.addLimits(d)
+	if err := p.addProfiles(d); err != nil {
+		return nil, core.E(op, err)
+	}
 	for i := range d.Rules {
 		if err := p.addRule(&d.Rules[i]); err != nil {
 			return nil, core.E(op, err)
@@ -374,6 +384,7 @@ type roleSet struct {
 	admin     bool
 	actions   map[string]bool
 	limits    core.Limits
+	columns   map[columnName]ColumnAccess                           // that profiles give
 	decisions []atomic.Pointer[[privileges]atomic.Pointer[outcome]] // by table
 }
 
@@ -388,9 +399,9 @@ const maxRoleSets = 4096
 // roleSet returns the role set of c. It allocates nothing when one was asked for before.
 func (p *Policy) roleSet(c core.Caller) *roleSet {
 	var bits [256]byte
-	n := p.keySize()
+	n, profiles := p.keySize(), (len(p.profiles)+7)/8
 	key := bits[:]
-	if size := n * (1 + len(c.Bases)); size <= len(bits) {
+	if size := n*(1+len(c.Bases)) + profiles; size <= len(bits) {
 		key = key[:size]
 	} else {
 		key = make([]byte, size)
@@ -411,6 +422,7 @@ func (p *Policy) roleSet(c core.Caller) *roleSet {
 			}
 		}
 	}
+	p.markProfiles(key[len(key)-profiles:], c.Profiles)
 	if s, ok := (*p.sets.Load())[string(key)]; ok {
 		return s
 	}
@@ -471,6 +483,7 @@ func (p *Policy) addRoleSet(key string, bases int) *roleSet {
 		maps.Copy(s.actions, p.actions[i])
 	}
 	s.limits = p.limitsOf(s)
+	s.columns = p.columnsOf(s, key[len(key)-(len(p.profiles)+7)/8:])
 	next := map[string]*roleSet{}
 	if len(old) < maxRoleSets {
 		next = maps.Clone(old)

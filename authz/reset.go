@@ -23,6 +23,9 @@ func ResetRole(tx *gorm.DB, name, doc string) error {
 			return err
 		}
 	}
+	if err := ClearProfiles(tx, name); err != nil {
+		return err
+	}
 	if err := SetLimits(tx, name, core.Limits{}); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -159,7 +160,7 @@ func (l *Logins) NoteRights(ctx context.Context, id core.ID, rights string) erro
 
 // RightsOf stands for what the roles of c give, as far as a session must be renewed when it changes.
 func RightsOf(c core.Caller) string {
-	sum := sha256.Sum256([]byte(strings.Join(c.Roles, "\n")))
+	sum := sha256.Sum256([]byte(strings.Join(append(slices.Clip(c.Roles), c.Profiles...), "\n")))
 	return hex.EncodeToString(sum[:8])
 }
 

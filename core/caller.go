@@ -18,13 +18,14 @@ type Caller struct {
 	Reports      []ID // who reports to User directly, as far as the hierarchy counts, and their teams
 	ReportsBelow []ID // Reports, and those who report to these, with their teams, as far down as it reaches
 
-	Roles  []string // every role held directly or through a team, inherited ones included
-	Bases  []Basis  // where roles are held that do not count from Unit and Teams
-	Behalf ID       // the user who really sits at the keyboard, when somebody acts on behalf of User
-	Cause  Cause    // why the caller acts
-	Scope  *Scope   // what is left of the rights, when that is less than the roles give; nil for all of them
-	Login  *Login   // how the caller came in; nil for flows and the machinery
-	system bool
+	Roles    []string // every role held directly or through a team, inherited ones included
+	Bases    []Basis  // where roles are held that do not count from Unit and Teams
+	Profiles []string // column profiles held directly or through a team; those of roles come with Roles
+	Behalf   ID       // the user who really sits at the keyboard, when somebody acts on behalf of User
+	Cause    Cause    // why the caller acts
+	Scope    *Scope   // what is left of the rights, when that is less than the roles give; nil for all of them
+	Login    *Login   // how the caller came in; nil for flows and the machinery
+	system   bool
 }
 
 // Login says by what a caller came in.
@@ -76,7 +77,7 @@ func (c Caller) HasRole(role string) bool { return slices.Contains(c.Roles, role
 // what name may differ.
 func (c Caller) Alike(o Caller) bool {
 	return c.system == o.system && c.User == o.User && c.Unit == o.Unit && c.Scope.alike(o.Scope) &&
-		same(c.Below, o.Below) && same(c.Teams, o.Teams) && same(c.Reports, o.Reports) && same(c.ReportsBelow, o.ReportsBelow) && same(c.Roles, o.Roles) && slices.EqualFunc(c.Bases, o.Bases, Basis.alike)
+		same(c.Below, o.Below) && same(c.Teams, o.Teams) && same(c.Reports, o.Reports) && same(c.ReportsBelow, o.ReportsBelow) && same(c.Roles, o.Roles) && same(c.Profiles, o.Profiles) && slices.EqualFunc(c.Bases, o.Bases, Basis.alike)
 }
 
 func (s Basis) alike(o Basis) bool {

@@ -246,7 +246,7 @@ func (c AlterColumn) apply(d *draft) error {
 }
 
 // RetypeColumn gives a column another kind, another target, or another precision and scale. Values are converted; see
-// [Convert]. The column as it was becomes a dropped one, so that the change can be undone.
+// [Convert]. The column as it was becomes a dropped one, so that the change can be undone. A secured column stays one.
 type RetypeColumn struct {
 	Of     string
 	To     Column // under the name that the column has
@@ -286,6 +286,10 @@ func (c RetypeColumn) apply(d *draft) error {
 	to := c.To
 	if c.Keep {
 		to.Label, to.Doc, to.Required, to.Unique = was.Label, was.Doc, was.Required, was.Unique
+	}
+	to.Secured = to.Secured || was.Secured
+	if to.Mask == "" {
+		to.Mask = was.Mask
 	}
 	to.Physical = physical(to.Name, t.taken)
 	t.Columns[i] = to
@@ -388,6 +392,7 @@ func (c UndoColumn) apply(d *draft) error {
 	if j := t.bySQL(x.By); j >= 0 {
 		replaced := t.Columns[j]
 		back.Name = replaced.Name
+		back.Secured = back.Secured || replaced.Secured
 		replaced.Target = d.physicalTarget(replaced.Target)
 		replaced.Physical = replaced.SQL()
 		t.Dropped = append(t.Dropped, Dropped{At: d.Now, Column: &replaced, By: back.SQL()})

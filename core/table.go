@@ -47,6 +47,9 @@ type Column struct {
 	Inverse    string           `json:"inverse,omitempty"`     // of a lookup: the field of the target that leads back
 	OnDelete   OnDelete         `json:"on_delete,omitempty"`   // of a lookup: what happens when the target goes
 
+	Secured bool   `json:"secured,omitempty"` // only a column profile gives it: see authz.ColumnProfile
+	Mask    string `json:"mask,omitempty"`    // of a secured column: what who may read it masked sees in its place, an expression over [MaskValue]
+
 	Rights Rights `json:"rights,omitempty"` // of a calculated column: with whose rights it reads other records; the reader's when empty
 
 	Physical string `json:"physical,omitempty"` // see [Column.SQL]; the name when empty
@@ -367,6 +370,12 @@ func (c *Column) check() error {
 		problem = "only a calculated column has rights"
 	case !slices.Contains([]Rights{"", ReaderRights, DefinerRights}, c.Rights):
 		problem = "rights is one of reader, definer"
+	case c.Secured && c.Of != "":
+		problem = "the column is a part of " + c.Of + ": secure that one, which takes this one along"
+	case c.Mask != "" && !c.Secured:
+		problem = "a mask is of a secured column: set secured too, or take the mask away"
+	case c.Mask != "" && !c.Maskable():
+		problem = fmt.Sprintf("a column of the kind %s has no mask: a mask is of a text, a number, a boolean, a date, a time or a duration", c.Kind)
 	case c.Unique && noKey[c.Kind] != "":
 		problem = fmt.Sprintf("a column of the kind %s cannot be unique: %s", c.Kind, noKey[c.Kind])
 	}

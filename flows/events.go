@@ -337,15 +337,27 @@ func (s *Service) seenBy(tx *tables.Tx, caller core.Caller, e core.Event) (*core
 			}
 		}
 		out := full.Clone()
-		for name := range full {
+		for name, value := range full {
 			visible, guard := may.Column(name)
+			var mask *rules.Expr
+			if !visible {
+				mask, guard = may.Mask(name)
+				visible = mask != nil
+			}
 			if visible && guard != nil {
 				if visible, err = guard.True(full, nil, caller, ask); err != nil {
 					return nil, err
 				}
 			}
-			if c, ok := table.Column(name); !visible || ok && snap.Rules.Reaches(e.Table, name) && !snap.ShowsStored(caller, table, c) {
+			c, ok := table.Column(name)
+			if !visible || ok && snap.Rules.Reaches(e.Table, name) && !snap.ShowsStored(caller, table, c) {
 				delete(out, name)
+				continue
+			}
+			if mask != nil {
+				if out[name], err = mask.Masked(c, value); err != nil {
+					return nil, err
+				}
 			}
 		}
 		return out, nil

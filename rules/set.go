@@ -15,6 +15,7 @@ type tableSet struct {
 	schema   *core.Schema
 	table    *core.Table
 	formulas map[string]*Expr
+	masks    map[string]*Expr
 	order    []string          // the calculated columns, each after those that it reads
 	stored   []*core.Column    // those of them that the database keeps
 	watches  map[string][]Read // see [Set.Watches]
@@ -58,7 +59,10 @@ func NewSet(s *core.Schema) (*Set, error) {
 }
 
 func compileTable(s *core.Schema, t *core.Table) (*tableSet, error) {
-	out := &tableSet{schema: s, table: t, formulas: map[string]*Expr{}, reads: map[string][]Read{}, needs: map[string]bool{}, watches: map[string][]Read{}}
+	out := &tableSet{schema: s, table: t, formulas: map[string]*Expr{}, masks: map[string]*Expr{}, reads: map[string][]Read{}, needs: map[string]bool{}, watches: map[string][]Read{}}
+	if err := out.compileMasks(); err != nil {
+		return nil, err
+	}
 	if !derives(t) {
 		return out, nil
 	}

@@ -15,11 +15,12 @@ func (s *Store) AccessActions(l *authz.Logins) []core.Action {
 	a := access{s, l}
 	rights := []core.Action{
 		a.putRole(), a.dropRole(), a.grant(), a.revoke(), a.assignRole(), a.unassignRole(),
+		a.putProfile(), a.dropProfile(), a.assignProfile(), a.unassignProfile(),
 		a.createUser(), a.disableUser(), a.moveUser(), a.createUnit(), a.moveUnit(), a.renameUnit(), a.createTeam(), a.addMember(), a.removeMember(),
 	}
 	rights = append(rights, a.hierarchyActions()...)
 	return slices.Concat(rights, []core.Action{
-		a.previewAccess(rights), a.compareRoles(), a.setLimits(), a.createKey(l), a.listKeys(l), a.revokeKey(l),
+		a.previewAccess(rights), a.compareRoles(), a.listProfiles(), a.setLimits(), a.createKey(l), a.listKeys(l), a.revokeKey(l),
 	}, a.codeActions())
 }
 

@@ -69,6 +69,7 @@ func (a access) putRole() core.Action {
 		{Name: "grants", Kind: core.Object, List: true, Fields: grantInput, Doc: "What its holders may do with which rows and columns."},
 		actionsInput,
 		{Name: "inherits", Kind: core.Text, List: true, Doc: "Roles whose rights it includes."},
+		{Name: "column_profiles", Kind: core.Text, List: true, Doc: "Column profiles that its holders get with it: see put_column_profile."},
 		limitsInput("What one request of its holders may ask for at most, where that is more than everybody may: see set_limits."),
 		{Name: "second_factor", Kind: core.Boolean, Doc: "Whether its holders must sign in with a second factor: see require_second_factor, whose rights this takes. As it is when left out."},
 		{Name: "tests", Kind: core.Object, List: true, Fields: roleTestInput, Doc: "Examples of what it gives and does not give. A change of rights or tables that breaks one is refused."},
@@ -90,6 +91,7 @@ type roleSpec struct {
 	Grants   []grantSpec `json:"grants"`
 	Actions  []string    `json:"actions"`
 	Inherits []string    `json:"inherits"`
+	Profiles []string    `json:"column_profiles"`
 	Limits   core.Limits `json:"limits"`
 
 	SecondFactor *bool `json:"second_factor"` // as it is when nil
@@ -131,6 +133,14 @@ func (a access) putSpec(ctx context.Context, tx *Tx, g *gorm.DB, spec roleSpec) 
 				return err
 			}
 			if err := authz.InheritRole(g, spec.Name, from); err != nil {
+				return err
+			}
+		}
+		for _, name := range spec.Profiles {
+			if err := tx.snap.Policy.CheckProfile(core.CallerFrom(ctx), name); err != nil {
+				return err
+			}
+			if err := authz.AssignProfile(g, name, authz.ProfileTo{Role: spec.Name}); err != nil {
 				return err
 			}
 		}

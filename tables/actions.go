@@ -42,6 +42,8 @@ var columnInput = []core.Column{
 	text("formula", "An expression; the column is then calculated."),
 	{Name: "stored", Kind: core.Boolean, Doc: "Of a calculated column: whether the database keeps its values, so that they can be indexed and have a history. They are always current."},
 	text("rights", "Of a calculated column that reads other records: reader for what its reader may read of them, or definer for everything; reader when left out."),
+	{Name: "secured", Kind: core.Boolean, Doc: "Whether only who holds a column profile that gives the column reads and writes it: see put_column_profile."},
+	text("mask", "Of a secured column: what who may read it masked sees in its place, an expression over value, such as value.left(2) + '***'."),
 	text("format", "Of a text: email, url, phone or currency (a code of ISO 4217). Values are brought into one form: a telephone number into that of E.164."),
 	text("region", "Of a telephone number: the country of numbers that are written without one, such as DE."),
 	text("pattern", "Of a text: a regular expression (RE2) that the whole text must match."),

@@ -108,6 +108,9 @@ func (tx *Tx) candidate(ctx context.Context, changes []core.Change) (*candidate,
 	if err := c.definers(core.CallerFrom(ctx)); err != nil {
 		return nil, err
 	}
+	if err := c.unsecured(core.CallerFrom(ctx)); err != nil {
+		return nil, err
+	}
 	if err := c.next.Policy.Test(core.CallerFrom(ctx), c.next.access); err != nil {
 		return nil, err
 	}

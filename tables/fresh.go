@@ -79,7 +79,8 @@ func (tx *Tx) readFresh(ctx context.Context, q *Query, dst []byte) ([]byte, bool
 			return dst[:start], false, nil
 		}
 		visible, guard := n.may.Column(f.Column)
-		if guard != nil {
+		mask, _ := n.may.Mask(f.Column)
+		if guard != nil || mask != nil {
 			return dst[:start], false, nil
 		}
 		if !visible {

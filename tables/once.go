@@ -139,7 +139,8 @@ func (o Once) record(ctx context.Context, tx *Tx, who string, answer []byte) err
 	return err
 }
 
-// rights is a digest of what decides what the caller may read: his roles, his place, and everything that roles grant.
+// rights is a digest of what decides what the caller may read: his roles, his place, and everything that roles and column
+// profiles give.
 func (n *Snapshot) rights(c core.Caller) string {
 	n.granted.Do(func() {
 		h := sha256.New()
@@ -148,10 +149,11 @@ func (n *Snapshot) rights(c core.Caller) string {
 				_, _ = h.Write([]byte(r.ID))
 			}
 		}
+		_, _ = h.Write(n.access.ColumnDigest())
 		n.grants = h.Sum(nil)
 	})
 	roles, teams, below := slices.Sorted(slices.Values(c.Roles)), slices.Sorted(slices.Values(c.Teams)), slices.Sorted(slices.Values(c.Below))
-	own, err := json.Marshal([]any{c.Unit, roles, teams, below, c.Bases, c.Reports, c.ReportsBelow})
+	own, err := json.Marshal([]any{c.Unit, roles, teams, below, c.Bases, c.Reports, c.ReportsBelow, c.Profiles})
 	if err != nil {
 		panic(err) // texts
 	}

@@ -3,6 +3,7 @@ package tables
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 
 	"colonnade/authz"
@@ -110,6 +111,9 @@ func (s *Store) nameable(ctx context.Context, table, column string) (*core.Colum
 // decodeInput copies normalised arguments into a struct with JSON tags of the same names.
 func decodeInput(in any, out any) error {
 	if err := json.Unmarshal(core.AppendValue(nil, in), out); err != nil {
+		if of := new(core.Error); errors.As(err, &of) { // a value says what is wrong with it
+			return core.E("tables.decodeInput", err)
+		}
 		return core.E("tables.decodeInput", core.Invalid, "the arguments do not fit together", err)
 	}
 	return nil

@@ -118,17 +118,51 @@ func (n *node) resolve(name string) (ref, error) {
 	if !visible {
 		return ref{}, n.unknown(name)
 	}
-	if n.witness != nil {
-		n.witness.columns[name] = true
-	}
+	n.names(name)
 	within, err := n.derived(c)
 	if err != nil {
 		return ref{}, err
 	}
+	value := func(b *db.Builder) { n.raw(b, c) }
 	if guard == nil && within == nil {
-		return ref{c, func(b *db.Builder) { n.raw(b, c) }, n.p.snap.ShowsStored(n.p.caller, n.table, c) && n.past == nil}, nil
+		return ref{c, value, n.p.snap.ShowsStored(n.p.caller, n.table, c) && n.past == nil}, nil
 	}
-	return ref{c, func(b *db.Builder) {
+	return ref{c, n.guarded(guard, within, value), false}, nil
+}
+
+// display is resolve for what is shown and nothing else: of a masked column it returns what the mask makes of the value. ok is
+// false where nothing is shown.
+func (n *node) display(c *core.Column) (r ref, ok bool, err error) {
+	if visible, _ := n.may.Column(c.Name); visible {
+		r, err = n.resolve(c.Name)
+		return r, err == nil, err
+	}
+	mask, guard := n.may.Mask(c.Name)
+	if mask == nil {
+		return ref{}, false, nil
+	}
+	n.names(c.Name)
+	within, err := n.derived(c)
+	if err != nil {
+		return ref{}, false, err
+	}
+	value := func(b *db.Builder) { mask.MaskSQL(b, c, func(b *db.Builder) { n.raw(b, c) }) }
+	return ref{c, n.guarded(guard, within, value), false}, true, nil
+}
+
+// names has the witness of n note that the query names the column.
+func (n *node) names(column string) {
+	if n.witness != nil {
+		n.witness.columns[column] = true
+	}
+}
+
+// guarded returns what writes the value where the guard and the condition hold, and NULL elsewhere. Both may be nil.
+func (n *node) guarded(guard *rules.Expr, within, value writeFunc) writeFunc {
+	if guard == nil && within == nil {
+		return value
+	}
+	return func(b *db.Builder) {
 		b.Write("CASE WHEN ")
 		if guard != nil {
 			n.holds(b, guard)
@@ -140,9 +174,9 @@ func (n *node) resolve(name string) (ref, error) {
 			within(b)
 		}
 		b.Write(" THEN ")
-		n.raw(b, c)
+		value(b)
 		b.Write(" END")
-	}, false}, nil
+	}
 }
 
 // derived returns the condition under which the caller may see the value of a column as far as it depends on other records,

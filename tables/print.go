@@ -209,13 +209,13 @@ func (p *planner) field(n *node, f *Field, s *selection) error {
 		if !ok {
 			return n.unknown(f.Column)
 		}
-		if visible, _ := n.may.Column(f.Column); !visible {
-			s.add(db.ShapeField{Key: f.As, JSON: true}, func(b *db.Builder) { b.Write("NULL") })
-			return nil
-		}
-		r, err := n.resolve(c.Name)
+		r, shown, err := n.display(c)
 		if err != nil {
 			return err
+		}
+		if !shown {
+			s.add(db.ShapeField{Key: f.As, JSON: true}, func(b *db.Builder) { b.Write("NULL") })
+			return nil
 		}
 		s.add(db.ShapeField{Key: f.As, Kind: c.Kind}, r.write)
 	}

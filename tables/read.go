@@ -188,7 +188,7 @@ func (s *Store) Gorm(ctx context.Context) *gorm.DB {
 	return s.db.Gorm(ctx)
 }
 
-// Readable returns the columns of the table that the caller may read in some record.
+// Readable returns the columns of the table that the caller may read in some record, or sees masked.
 func (s *Store) Readable(ctx context.Context, snap *Snapshot, table string) ([]*core.Column, error) {
 	t, may, err := snap.decide(core.CallerFrom(ctx), table, core.Read)
 	if err != nil {
@@ -196,7 +196,8 @@ func (s *Store) Readable(ctx context.Context, snap *Snapshot, table string) ([]*
 	}
 	var out []*core.Column
 	for i := range t.Columns {
-		if shown, _ := may.Column(t.Columns[i].Name); shown {
+		shown, _ := may.Column(t.Columns[i].Name)
+		if mask, _ := may.Mask(t.Columns[i].Name); shown || mask != nil {
 			out = append(out, &t.Columns[i])
 		}
 	}

@@ -47,7 +47,11 @@ func (s *Store) export(ctx context.Context, tx *Tx) ([]File, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, roles...)
+		profiles, err := exportProfiles(tx.snap.Schema, tx.snap.access)
+		if err != nil {
+			return nil, err
+		}
+		out = slices.Concat(out, profiles, roles)
 	}
 	for _, folder := range slices.Sorted(maps.Keys(s.definitions)) {
 		files, err := s.definitions[folder].Export(ctx, tx)
@@ -114,10 +118,17 @@ func (s *Store) planCode(ctx context.Context, tx *Tx, files []File) (*codePlan, 
 
 // planAbove adds what becomes of roles and of the definitions above.
 func (b *codeFiles) planAbove(ctx context.Context, tx *Tx, out *codePlan) error {
-	if len(b.roles)+len(b.drop.Roles) > 0 {
+	if b.aboutAccess() {
 		if err := tx.snap.Policy.May(core.CallerFrom(ctx), "manage_access"); err != nil {
 			return core.E("tables.planAbove", err)
 		}
+	}
+	profiles, err := b.otherProfiles(tx.snap)
+	if err != nil {
+		return err
+	}
+	for _, p := range profiles {
+		out.lines = append(out.lines, p.line())
 	}
 	roles, isNew, err := b.otherRoles(tx.snap)
 	if err != nil {
@@ -146,7 +157,15 @@ func (b *codeFiles) planAbove(ctx context.Context, tx *Tx, out *codePlan) error 
 			out.lines = append(out.lines, "drop role "+name)
 		}
 	}
+	for _, name := range b.droppedProfiles(tx.snap) {
+		out.lines = append(out.lines, "drop column profile "+name)
+	}
 	return nil
+}
+
+// aboutAccess reports whether the files say something of roles or column profiles.
+func (b *codeFiles) aboutAccess() bool {
+	return len(b.roles)+len(b.drop.Roles)+len(b.profiles)+len(b.drop.Profiles) > 0
 }
 
 func roleNamed(tx *Tx, name string) (core.ID, bool) {
@@ -220,10 +239,13 @@ func (p *codePlan) change(ctx context.Context, tx *Tx, o ChangeOptions, changes 
 }
 
 func (a access) applyRoles(ctx context.Context, tx *Tx, b *codeFiles, out *codePlan) error {
-	if len(b.roles)+len(b.drop.Roles) == 0 {
+	if !b.aboutAccess() {
 		return nil
 	}
 	if err := tx.snap.Policy.May(core.CallerFrom(ctx), "manage_access"); err != nil {
+		return core.E("tables.applyRoles", err)
+	}
+	if err := a.applyProfiles(ctx, tx, b, out); err != nil {
 		return core.E("tables.applyRoles", err)
 	}
 	roles, isNew, err := b.otherRoles(tx.snap)
@@ -236,7 +258,8 @@ func (a access) applyRoles(ctx context.Context, tx *Tx, b *codeFiles, out *codeP
 			gone = append(gone, name)
 		}
 	}
-	if len(roles) == 0 && len(gone) == 0 {
+	dropped := b.droppedProfiles(tx.snap)
+	if len(roles)+len(gone)+len(dropped) == 0 {
 		return nil
 	}
 	tx.AfterCommit(a.logins.Forget)
@@ -253,6 +276,12 @@ func (a access) applyRoles(ctx context.Context, tx *Tx, b *codeFiles, out *codeP
 	for _, name := range gone {
 		out.lines = append(out.lines, "drop role "+name)
 		if err := a.inPolicy(ctx, tx, func(g *gorm.DB) error { return a.dropNamed(ctx, tx, g, name) }); err != nil {
+			return core.E("tables.applyRoles", err)
+		}
+	}
+	for _, name := range dropped {
+		out.lines = append(out.lines, "drop column profile "+name)
+		if err := a.inPolicy(ctx, tx, func(g *gorm.DB) error { return a.dropProfileNamed(ctx, tx, g, name) }); err != nil {
 			return core.E("tables.applyRoles", err)
 		}
 	}

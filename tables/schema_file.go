@@ -24,7 +24,9 @@ const (
 	optionFolder = "options/"
 	tableFolder  = "tables/"
 	roleFolder   = "roles/"
-	dropFile     = "drop.yaml"
+
+	profileFolder = "profiles/"
+	dropFile      = "drop.yaml"
 )
 
 // encodeFile writes v, which has a JSON form, as YAML: keys in the order of the struct, blocks, two spaces.
@@ -272,6 +274,7 @@ type dropList struct {
 	Rules      []string `json:"rules,omitempty"`
 	Duplicates []string `json:"duplicates,omitempty"`
 	Roles      []string `json:"roles,omitempty"`
+	Profiles   []string `json:"column_profiles,omitempty"`
 	Options    []string `json:"options,omitempty"`
 }
 
@@ -280,8 +283,10 @@ type codeFiles struct {
 	options []core.OptionSet
 	tables  []*tableFile
 	roles   []roleFile
-	above   map[string][]File // by folder: for those who keep other definitions
-	drop    dropList
+
+	profiles []profileFile
+	above    map[string][]File // by folder: for those who keep other definitions
+	drop     dropList
 }
 
 // readFiles reads a schema as code. The first mistake refuses all of it.
@@ -314,6 +319,12 @@ func (s *Store) readFiles(files []File) (*codeFiles, error) {
 				return nil, core.E(op, err)
 			}
 			b.roles = append(b.roles, r)
+		case folder == profileFolder:
+			p, err := readProfile(f)
+			if err != nil {
+				return nil, core.E(op, err)
+			}
+			b.profiles = append(b.profiles, p)
 		case f.Path == dropFile:
 			m, err := decodeFile(f)
 			if err == nil {
@@ -325,10 +336,11 @@ func (s *Store) readFiles(files []File) (*codeFiles, error) {
 		case s.definitions[folder] != nil:
 			b.above[folder] = append(b.above[folder], f)
 		default:
-			return nil, core.E(op, core.Invalid, f.Path+": there is no such place: files are in options/, tables/, roles/, flows/ and settings/, and drop.yaml")
+			return nil, core.E(op, core.Invalid, f.Path+": there is no such place: files are in options/, tables/, profiles/, roles/, flows/ and settings/, and drop.yaml")
 		}
 	}
 	slices.SortFunc(b.tables, func(x, y *tableFile) int { return strings.Compare(x.Name, y.Name) })
+	slices.SortFunc(b.profiles, func(x, y profileFile) int { return strings.Compare(x.Profile, y.Profile) })
 	slices.SortFunc(b.roles, func(x, y roleFile) int { return strings.Compare(x.Role, y.Role) })
 	return b, nil
 }

@@ -54,6 +54,10 @@ func (c *candidate) depend(caller core.Caller) error {
 	}
 	blocked = append(blocked, c.reaching()...)
 	for _, m := range c.grants {
+		if m.Profile != nil {
+			c.dependants = append(c.dependants, c.profile(m))
+			continue
+		}
 		d := Dependant{Kind: "role", Name: strings.TrimPrefix(c.roleName(m.Role), "the role "), Table: m.Table, Effect: effectOn(m)}
 		if !slices.Contains(c.dependants, d) {
 			c.dependants = append(c.dependants, d)
@@ -71,6 +75,15 @@ func (c *candidate) roleName(role string) string {
 		return "a role"
 	}
 	return "the role " + role
+}
+
+// profile tells that a column profile follows, to those who may know which there are.
+func (c *candidate) profile(m authz.Moved) Dependant {
+	d := Dependant{Kind: "column profile", Name: m.Profile.Name, Effect: "follows"}
+	if c.hideRoles {
+		d.Name = "a column profile"
+	}
+	return d
 }
 
 func effectOn(m authz.Moved) string {

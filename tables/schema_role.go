@@ -19,6 +19,7 @@ type roleFile struct {
 	Role     string      `json:"role"`
 	Doc      string      `json:"doc,omitempty"`
 	Inherits []string    `json:"inherits,omitempty"`
+	Profiles []string    `json:"column_profiles,omitempty"`
 	Actions  []string    `json:"actions,omitempty"`
 	Grants   []grantSpec `json:"grants,omitempty"`
 	Limits   core.Limits `json:"limits,omitzero"`
@@ -57,6 +58,7 @@ func (r *roleFile) tidy(s *core.Schema) error {
 	}
 	r.Grants = grantSpecs(all)
 	r.Inherits = slices.Compact(slices.Sorted(slices.Values(r.Inherits)))
+	r.Profiles = slices.Compact(slices.Sorted(slices.Values(r.Profiles)))
 	r.Actions = slices.Compact(slices.Sorted(slices.Values(r.Actions)))
 	return nil
 }
@@ -89,7 +91,7 @@ func rolesOf(s *core.Schema, d *authz.Data) (map[string]roleFile, error) {
 		if role.Name == authz.Administrator {
 			continue
 		}
-		r := roleFile{Role: role.Name, Doc: role.Doc, Inherits: inherits[role.Name], Limits: d.LimitsOf(role.Name), SecondFactor: role.SecondFactor}
+		r := roleFile{Role: role.Name, Doc: role.Doc, Inherits: inherits[role.Name], Profiles: d.ProfilesOf(role.Name), Limits: d.LimitsOf(role.Name), SecondFactor: role.SecondFactor}
 		var onTables []authz.Grant
 		for _, g := range grants[role.Name] {
 			if g.Action != "" {
@@ -185,5 +187,5 @@ func (b *codeFiles) otherRoles(n *Snapshot) (out []roleFile, isNew map[string]bo
 
 // putFile makes the role that of the file.
 func (a access) putFile(ctx context.Context, tx *Tx, g *gorm.DB, r roleFile) error {
-	return a.putSpec(ctx, tx, g, roleSpec{Name: r.Role, Doc: r.Doc, Grants: r.Grants, Actions: r.Actions, Inherits: r.Inherits, Limits: r.Limits, SecondFactor: &r.SecondFactor, Tests: r.Tests})
+	return a.putSpec(ctx, tx, g, roleSpec{Name: r.Role, Doc: r.Doc, Grants: r.Grants, Actions: r.Actions, Inherits: r.Inherits, Profiles: r.Profiles, Limits: r.Limits, SecondFactor: &r.SecondFactor, Tests: r.Tests})
 }

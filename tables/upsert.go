@@ -15,7 +15,7 @@ import (
 // atOnce reports whether one statement can create the records of an insert or change those that exist: what is written, and what
 // follows from it, does not depend on what they held before.
 func (w *writer) atOnce(u *upsert) bool {
-	return u != nil && !u.Exists && len(u.taken()) > 0 && u.key.nulls != core.NullsEqual && u.key.columns[0].Name != "id" && w.slates(u) &&
+	return u != nil && !u.Exists && len(u.taken()) > 0 && u.key.nulls != core.NullsEqual && u.key.columns[0].Name != "id" && !w.tells(u) && w.slates(u) &&
 		!slices.ContainsFunc(w.stored, func(c *core.Column) bool { return c.System && slices.Contains(u.Update, c.Name) })
 }
 

@@ -159,7 +159,7 @@ func (n *node) object() *selection {
 	s := &selection{shape: &db.Shape{}, from: func(*db.Builder) {}}
 	for i := range n.table.Columns {
 		c := &n.table.Columns[i]
-		if r, err := n.resolve(c.Name); err == nil {
+		if r, shown, err := n.display(c); shown && err == nil {
 			s.add(db.ShapeField{Key: c.Name, Kind: c.Kind}, r.write)
 		}
 	}

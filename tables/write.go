@@ -313,7 +313,7 @@ func (w *writer) add(values core.Record, item int) (_ core.ID, err error) {
 	return core.ID(id), nil
 }
 
-// change prepares an update of old. A record that has the values already is left as it is.
+// change prepares an update of old. A record that has the values already is left as it is, where the caller may know that it has.
 func (w *writer) change(in input, old core.Record, item int) (changed bool, err error) {
 	next := maps.Clone(old)
 	maps.Copy(next, in.values)
@@ -336,8 +336,13 @@ func (w *writer) change(in input, old core.Record, item int) (changed bool, err 
 	if err := w.calculate(next, old); err != nil {
 		return false, err
 	}
-	if err := w.complete(next); err != nil || w.same(old, next) {
+	if err := w.complete(next); err != nil {
 		return false, err
+	}
+	if w.same(old, next) {
+		if blind, err := w.blind(in, old); err != nil || !blind {
+			return false, err
+		}
 	}
 	if err := w.follow(old, next); err != nil {
 		return false, err
