@@ -3,6 +3,7 @@ package authz
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/casbin/casbin/v2"
 	"github.com/casbin/casbin/v2/model"
@@ -10,6 +11,8 @@ import (
 	defaultrolemanager "github.com/casbin/casbin/v2/rbac/default-role-manager"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+
+	"colonnade/core"
 )
 
 // casbinModel is the policy. A request is about a user, a domain, a table (or "*") and a privilege (or an action). The domain
@@ -145,9 +148,12 @@ func (a *adapter) RemovePolicy(section, ptype string, rule []string) error {
 
 // RemovePolicies implements persist.BatchAdapter.
 func (a *adapter) RemovePolicies(_, ptype string, rules [][]string) error {
-	for _, r := range rules {
-		row := newRule(ptype, r)
-		if err := a.tx.Where("id = ?", row.ID).Delete(&Rule{}).Error; err != nil {
+	for chunk := range slices.Chunk(rules, 500) {
+		ids := make([]core.ID, len(chunk))
+		for i, r := range chunk {
+			ids[i] = newRule(ptype, r).ID
+		}
+		if err := a.tx.Where("id IN ?", ids).Delete(&Rule{}).Error; err != nil {
 			return err
 		}
 	}

@@ -25,7 +25,7 @@ import (
 //	AddMember, RemoveMember              CheckTeam and CheckUser
 //	AssignRole, UnassignRole             CheckAssign, and CheckUser or CheckTeam
 //	InheritRole, DisinheritRole          CheckRole of the role, CheckInclude of both
-//	PutGrant, DropGrant                  CheckGrant, and CheckRole of the role
+//	PutGrants, DropGrant                 CheckGrant, and CheckRole of the role
 //	DropRole                             CheckRole
 
 // lockDirectory has changes that must not cross each other wait for each other until the end of the transaction: two

@@ -180,7 +180,7 @@ func TestRoles(t *testing.T) {
 		wantKind(t, do(func(tx *gorm.DB) error { return DisinheritRole(tx, "clerk", "manager") }), core.NotFound)
 
 		must(t, do(func(tx *gorm.DB) error {
-			return PutGrant(tx, Grant{Role: "clerk", Table: "_user", Privilege: Read, Level: Organization})
+			return PutGrants(tx, "clerk", Grant{Table: "_user", Privilege: Read, Level: Organization})
 		}))
 		must(t, do(func(tx *gorm.DB) error { return AssignRole(tx, Assignment{User: c.ann, Role: "clerk"}) }))
 		must(t, do(func(tx *gorm.DB) error { return DropRole(tx, "clerk") }))
@@ -247,7 +247,7 @@ func TestLastAdministrator(t *testing.T) {
 func TestStoredGrants(t *testing.T) {
 	eachDB(t, func(t *testing.T, d *db.DB) {
 		newCompany(t, d)
-		put := func(g Grant) error { return change(t, d, func(tx *gorm.DB) error { return PutGrant(tx, g) }) }
+		put := func(g Grant) error { return change(t, d, func(tx *gorm.DB) error { return PutGrants(tx, g.Role, g) }) }
 		g := Grant{Role: "clerk", Table: "deal", Privilege: Read, Level: Own, Hidden: []string{"stage", "cost", "cost"}}
 		must(t, put(g))
 		must(t, put(g))
@@ -272,11 +272,16 @@ func TestStoredGrants(t *testing.T) {
 			slices.Sort(out)
 			return out
 		}
+		twice := []Grant{{Table: "deal", Privilege: Update, Level: Own}, {Table: "deal", Privilege: Update, Level: Own, Hidden: []string{"cost"}}, {Table: "deal", Privilege: Update, Level: Unit}}
+		must(t, change(t, d, func(tx *gorm.DB) error { return PutGrants(tx, "clerk", twice...) })) // of the first two the last
+		must(t, change(t, d, func(tx *gorm.DB) error { return PutGrants(tx, "clerk") }))
 		want := []string{
 			`role "clerk", action run_flows run_flows none  []`,
 			`role "clerk", read deal  organization stage == "it's ""open"", 100%" []`,
 			`role "clerk", read deal  own  [cost stage]`,
 			`role "clerk", read deal  unit  [cost stage]`,
+			`role "clerk", update deal  own  [cost]`,
+			`role "clerk", update deal  unit  []`,
 		}
 		if got := grants(); !slices.Equal(got, want) {
 			t.Errorf("stored:\n%q\nwant:\n%q", got, want)

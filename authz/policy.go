@@ -39,9 +39,23 @@ type Data struct {
 // Load reads the data of a policy. Within a transaction the parts fit together.
 func Load(ctx context.Context, g *gorm.DB) (*Data, error) {
 	d := &Data{}
+	var n int64
+	if err := g.WithContext(ctx).Model(&Rule{}).Count(&n).Error; err != nil {
+		return nil, err
+	}
+	d.Rules = make([]Rule, 0, n) // of all, they are the ones that are many
 	for _, to := range []any{&d.Units, &d.Users, &d.Teams, &d.Members, &d.Roles, &d.Rules, &d.Limits, &d.Positions, &d.Hierarchies, &d.Profiles, &d.Holders} {
 		if err := g.WithContext(ctx).Order("id").Find(to).Error; err != nil {
 			return nil, err // the transaction classifies it
+		}
+	}
+	once := map[string]string{} // many rules name few things
+	for i := range d.Rules {
+		for _, f := range d.Rules[i].fields() {
+			if _, ok := once[*f]; !ok {
+				once[*f] = *f
+			}
+			*f = once[*f]
 		}
 	}
 	shared := `SELECT t.name FROM "_table" t WHERE EXISTS (SELECT 1 FROM "_share" s WHERE s.table_name = t.name) ORDER BY t.name`

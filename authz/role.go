@@ -231,56 +231,72 @@ func DisinheritRole(tx *gorm.DB, role, from string) error {
 	})
 }
 
-// PutGrant stores a grant that [Policy.CheckGrant] has let pass. It takes the place of one of the same role, table,
-// privilege, level and condition, or of the same action.
-func PutGrant(tx *gorm.DB, g Grant) error {
-	const op = "authz.PutGrant"
-	if err := needRole(tx, op, g.Role); err != nil {
+// PutGrants stores grants of one role that [Policy.CheckGrant] has let pass. Each takes the place of one of the same table,
+// privilege, level and condition, or of the same action; of two such in the list the last one counts.
+func PutGrants(tx *gorm.DB, role string, grants ...Grant) error {
+	const op = "authz.PutGrants"
+	if err := needRole(tx, op, role); err != nil {
 		return err
 	}
 	if err := lockDirectory(tx); err != nil {
 		return err
 	}
-	if _, err := dropGrant(tx, g, true); err != nil {
-		return err
-	}
-	e, err := grantsOf(tx, g.Role)
+	e, err := grantsOf(tx, role)
 	if err != nil {
 		return err
 	}
-	_, err = e.AddPolicy(g.rule())
+	old, err := e.GetPolicy()
+	if err != nil {
+		return err
+	}
+	type what struct{ object, act, level, condition string }
+	key := func(r []string) what { return what{r[1], r[2], r[3], r[4]} }
+	at := map[what]int{}
+	var put, gone [][]string
+	for _, g := range grants {
+		g.Role = role
+		r := g.rule()
+		if i, ok := at[key(r)]; ok {
+			put[i] = r
+			continue
+		}
+		at[key(r)] = len(put)
+		put = append(put, r)
+	}
+	for _, r := range old {
+		if _, ok := at[key(r)]; ok {
+			gone = append(gone, r)
+		}
+	}
+	if len(gone) > 0 {
+		if _, err := e.RemovePolicies(gone); err != nil {
+			return err
+		}
+	}
+	if len(put) > 0 {
+		_, err = e.AddPolicies(put)
+	}
 	return err
 }
 
-// DropGrant removes the grant of that role, table, privilege and condition, or of that action.
+// DropGrant removes the grants of that role, table, privilege and condition, or of that action.
 func DropGrant(tx *gorm.DB, g Grant) error {
-	n, err := dropGrant(tx, g, false)
-	if err == nil && n == 0 {
-		return core.E("authz.DropGrant", core.NotFound, core.At{Table: g.Table}, g.String()+": there is no such grant")
-	}
-	return err
-}
-
-func dropGrant(tx *gorm.DB, g Grant, sameLevel bool) (int, error) {
+	const op = "authz.DropGrant"
 	e, err := grantsOf(tx, g.Role)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	r := g.rule()
 	same, err := e.GetFilteredPolicy(0, r[0], r[1], r[2])
 	if err != nil {
-		return 0, err
+		return err
 	}
-	n := 0
-	for _, old := range same {
-		if old[4] == r[4] && (!sameLevel || old[3] == r[3]) {
-			if _, err := e.RemovePolicy(old); err != nil {
-				return 0, err
-			}
-			n++
-		}
+	same = slices.DeleteFunc(same, func(old []string) bool { return old[4] != r[4] })
+	if len(same) == 0 {
+		return core.E(op, core.NotFound, core.At{Table: g.Table}, g.String()+": there is no such grant")
 	}
-	return n, nil
+	_, err = e.RemovePolicies(same)
+	return err
 }
 
 // grantsOf returns an enforcer over the grants of one role.

@@ -72,7 +72,7 @@ func (w *world) person(name string, grants ...authz.Grant) context.Context {
 		}
 		for _, grant := range grants {
 			grant.Role = name
-			if err := authz.PutGrant(g, grant); err != nil {
+			if err := authz.PutGrants(g, grant.Role, grant); err != nil {
 				return err
 			}
 		}

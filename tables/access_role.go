@@ -109,6 +109,7 @@ func (a access) putSpec(ctx context.Context, tx *Tx, g *gorm.DB, spec roleSpec) 
 		if err := a.clear(ctx, tx, g, spec.Name, spec.Doc); err != nil {
 			return err
 		}
+		var all []authz.Grant
 		for i, s := range spec.Grants {
 			list, err := s.grants(tx.snap.Schema, spec.Name)
 			if err != nil {
@@ -118,15 +119,21 @@ func (a access) putSpec(ctx context.Context, tx *Tx, g *gorm.DB, spec roleSpec) 
 				if grant.Privilege.Columns() {
 					grant.Hidden = append(grant.Hidden[:len(grant.Hidden):len(grant.Hidden)], waiting[grant.Table]...)
 				}
-				if err := a.give(ctx, tx, g, grant); err != nil {
+				if err := tx.snap.Policy.CheckGrant(core.CallerFrom(ctx), grant); err != nil {
 					return core.E("tables.put_role", core.At{Item: i + 1}, err)
 				}
+				all = append(all, grant)
 			}
 		}
 		for _, name := range spec.Actions {
-			if err := a.give(ctx, tx, g, authz.Grant{Role: spec.Name, Action: name}); err != nil {
+			action := authz.Grant{Role: spec.Name, Action: name}
+			if err := tx.snap.Policy.CheckGrant(core.CallerFrom(ctx), action); err != nil {
 				return err
 			}
+			all = append(all, action)
+		}
+		if err := authz.PutGrants(g, spec.Name, all...); err != nil {
+			return err
 		}
 		for _, from := range spec.Inherits {
 			if err := tx.snap.Policy.CheckInclude(core.CallerFrom(ctx), spec.Name, from); err != nil {
@@ -193,13 +200,6 @@ func (a access) clear(ctx context.Context, tx *Tx, g *gorm.DB, name, doc string)
 	return err
 }
 
-func (a access) give(ctx context.Context, tx *Tx, g *gorm.DB, grant authz.Grant) error {
-	if err := tx.snap.Policy.CheckGrant(core.CallerFrom(ctx), grant); err != nil {
-		return err
-	}
-	return authz.PutGrant(g, grant)
-}
-
 func (a access) dropRole() core.Action {
 	input := []core.Column{required(text("name", "The role."))}
 	return a.action("drop_role", "Removes a role from everybody and deletes it.", input, roleOutput, core.Record{"name": "support"}, func(ctx context.Context, tx *Tx, g *gorm.DB, c core.Call) (core.Record, error) {
@@ -216,17 +216,32 @@ func (a access) dropNamed(ctx context.Context, tx *Tx, g *gorm.DB, name string) 
 
 func (a access) grant() core.Action {
 	return a.grants("grant", "Grants a role more. A grant of the same table, privilege, level and condition is replaced.",
-		core.Record{"role": "support", "table": "product", "privileges": []any{"update"}, "level": "own"}, a.give)
+		core.Record{"role": "support", "table": "product", "privileges": []any{"update"}, "level": "own"},
+		func(ctx context.Context, tx *Tx, g *gorm.DB, role string, grants []authz.Grant) error {
+			for _, grant := range grants {
+				if err := tx.snap.Policy.CheckGrant(core.CallerFrom(ctx), grant); err != nil {
+					return err
+				}
+			}
+			return authz.PutGrants(g, role, grants...)
+		})
 }
 
 func (a access) revoke() core.Action {
 	return a.grants("revoke", "Takes back what was granted to a role with the same condition.",
 		core.Record{"role": "support", "table": "product", "privileges": []any{"update"}},
-		func(_ context.Context, _ *Tx, g *gorm.DB, grant authz.Grant) error { return authz.DropGrant(g, grant) })
+		func(_ context.Context, _ *Tx, g *gorm.DB, _ string, grants []authz.Grant) error {
+			for _, grant := range grants {
+				if err := authz.DropGrant(g, grant); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 }
 
-// grants is an action that does something with each of the grants that its arguments describe.
-func (a access) grants(name, doc string, example core.Record, do func(ctx context.Context, tx *Tx, g *gorm.DB, grant authz.Grant) error) core.Action {
+// grants is an action that does something with the grants to a role that its arguments describe.
+func (a access) grants(name, doc string, example core.Record, do func(ctx context.Context, tx *Tx, g *gorm.DB, role string, grants []authz.Grant) error) core.Action {
 	input := append(append([]core.Column{required(text("role", "The role."))}, grantInput...), actionsInput)
 	return a.action(name, doc, input, roleOutput, example, func(ctx context.Context, tx *Tx, g *gorm.DB, c core.Call) (core.Record, error) {
 		if err := tx.snap.Policy.CheckRole(core.CallerFrom(ctx), c.Text("role")); err != nil {
@@ -236,12 +251,7 @@ func (a access) grants(name, doc string, example core.Record, do func(ctx contex
 		if err != nil {
 			return nil, err
 		}
-		for _, grant := range list {
-			if err := do(ctx, tx, g, grant); err != nil {
-				return nil, err
-			}
-		}
-		return core.Record{"role": c.Text("role")}, nil
+		return core.Record{"role": c.Text("role")}, do(ctx, tx, g, c.Text("role"), list)
 	})
 }
 

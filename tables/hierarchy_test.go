@@ -96,7 +96,7 @@ func newLadder(t *testing.T, s *Store, r *rand.Rand) *ladder {
 		_, err := authz.CreateRole(g, role, "")
 		check(err)
 		for _, p := range []authz.Privilege{authz.Read, authz.Update} {
-			check(authz.PutGrant(g, authz.Grant{Role: role, Table: "product", Privilege: p, Level: authz.Own, Condition: condition}))
+			check(authz.PutGrants(g, role, authz.Grant{Table: "product", Privilege: p, Level: authz.Own, Condition: condition}))
 		}
 		check(authz.SetHierarchy(g, l.mode, l.depth))
 		units, positions := []core.ID{core.RootUnit}, []core.ID(nil)

@@ -269,9 +269,21 @@ func (a access) applyRoles(ctx context.Context, tx *Tx, b *codeFiles, out *codeP
 			word = "create"
 		}
 		out.lines = append(out.lines, word+" role "+r.Role)
-		if err := a.inPolicy(ctx, tx, func(g *gorm.DB) error { return a.putFile(ctx, tx, g, r) }); err != nil {
-			return core.E("tables.applyRoles", err, fmt.Sprintf("%s%s.yaml: %s", roleFolder, r.Role, core.AsError(err).Msg))
+	}
+	for len(roles) > 0 {
+		n := independent(roles)
+		err := a.inPolicy(ctx, tx, func(g *gorm.DB) error {
+			for _, r := range roles[:n] {
+				if err := a.putFile(ctx, tx, g, r); err != nil {
+					return core.E("tables.applyRoles", err, fmt.Sprintf("%s%s.yaml: %s", roleFolder, r.Role, core.AsError(err).Msg))
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return core.E("tables.applyRoles", err)
 		}
+		roles = roles[n:]
 	}
 	for _, name := range gone {
 		out.lines = append(out.lines, "drop role "+name)
@@ -289,6 +301,18 @@ func (a access) applyRoles(ctx context.Context, tx *Tx, b *codeFiles, out *codeP
 }
 
 // inPolicy runs f, which changes the policy, so that what comes after it sees the new one.
+// independent returns how many of the first roles include none of each other, so that one policy can be made for all of them.
+func independent(roles []roleFile) int {
+	for i, r := range roles {
+		for _, before := range roles[:i] {
+			if slices.Contains(r.Inherits, before.Role) {
+				return i
+			}
+		}
+	}
+	return len(roles)
+}
+
 func (a access) inPolicy(ctx context.Context, tx *Tx, f func(g *gorm.DB) error) error {
 	return tx.ChangePolicy(ctx, func() error { return f(tx.DB().Gorm(ctx)) })
 }

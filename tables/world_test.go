@@ -131,7 +131,7 @@ func role(t testing.TB, s *Store, name string, grants ...authz.Grant) {
 			}
 			for _, grant := range grants {
 				grant.Role = name
-				if err := authz.PutGrant(g, grant); err != nil {
+				if err := authz.PutGrants(g, grant.Role, grant); err != nil {
 					return err
 				}
 			}
