@@ -238,11 +238,10 @@ func (tx *Tx) dropAccesses(ctx context.Context, before time.Time) (int64, error)
 	if err != nil {
 		return 0, err
 	}
-	last, err := lastAudit(ctx, tx.db, tx.db.Dialect)
+	through, _, err := lastAudit(ctx, tx.db, tx.db.Dialect) // or the row in front of the first that has the hash of an entry which stays
 	if err != nil {
 		return 0, err
 	}
-	through := last.seq // or the row in front of the first that has the hash of an entry which stays
 	at := &core.Column{Kind: core.Timestamp}
 	b := db.New(tx.db.Dialect).Write(`SELECT coalesce(min(seal) - 1, `).Arg(through).Write(`) FROM "_access_log" WHERE seal IS NOT NULL AND at >= `).Value(at, before)
 	if err := tx.db.Query(ctx, b, func(scan func(...any) error) error { return scan(&through) }); err != nil {

@@ -62,10 +62,16 @@ func (e *auditEntry) scan(scan func(...any) error) error {
 	return err
 }
 
-// lastAudit returns the newest row of the audit; one with the number 0 when there is none.
-func lastAudit(ctx context.Context, conn db.Conn, d db.Dialect) (e auditEntry, err error) {
-	err = conn.Query(ctx, db.New(d).Write("SELECT ", auditColumns, ` FROM "_audit" ORDER BY seq DESC LIMIT 1`), e.scan)
-	return e, err
+// lastAudit returns the number and the hash of the newest row of the audit; the number 0 when there is none. What it says may be
+// long, and who watches asks every second.
+func lastAudit(ctx context.Context, conn db.Conn, d db.Dialect) (seq int64, head digest, err error) {
+	err = conn.Query(ctx, db.New(d).Write(`SELECT seq, head FROM "_audit" ORDER BY seq DESC LIMIT 1`), func(scan func(...any) error) error {
+		var sum []byte
+		err := scan(&seq, &sum)
+		copy(head[:], sum)
+		return err
+	})
+	return seq, head, err
 }
 
 // lockAudit makes this the only unit of work that writes the audit, and so the only one that erases, until it ends.
@@ -88,16 +94,16 @@ func (tx *Tx) addAudit(ctx context.Context, kind auditKind, seal int64, data any
 	if err := tx.lockAudit(ctx); err != nil {
 		return 0, err
 	}
-	last, err := lastAudit(ctx, tx.db, tx.db.Dialect)
+	last, head, err := lastAudit(ctx, tx.db, tx.db.Dialect)
 	if err != nil {
 		return 0, err
 	}
 	caller := core.CallerFrom(ctx)
-	e := auditEntry{seq: last.seq + 1, kind: kind, at: tx.now.UnixMicro(), actor: actorOf(caller), behalf: caller.Behalf, cause: causeKind(caller), causeID: caller.Cause.ID, seal: seal}
+	e := auditEntry{seq: last + 1, kind: kind, at: tx.now.UnixMicro(), actor: actorOf(caller), behalf: caller.Behalf, cause: causeKind(caller), causeID: caller.Cause.ID, seal: seal}
 	if e.data, err = json.Marshal(data); err != nil {
 		return 0, err
 	}
-	e.head = e.sum(last.head)
+	e.head = e.sum(head)
 	number := any(nil)
 	if seal != 0 {
 		number = seal

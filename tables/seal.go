@@ -86,12 +86,12 @@ func (s *Store) nextSeal(ctx context.Context, conn db.Conn) (*seal, error) {
 	if err != nil {
 		return nil, err
 	}
-	entry, err := lastAudit(ctx, conn, s.db.Dialect)
+	auditSeq, auditHead, err := lastAudit(ctx, conn, s.db.Dialect)
 	if err != nil {
 		return nil, err
 	}
-	next := &seal{number: last.number + 1, from: from, to: end, auditSeq: entry.seq, auditHead: entry.head, at: time.Now().UnixMicro()}
-	if end == from && entry.seq <= last.auditSeq {
+	next := &seal{number: last.number + 1, from: from, to: end, auditSeq: auditSeq, auditHead: auditHead, at: time.Now().UnixMicro()}
+	if end == from && auditSeq <= last.auditSeq {
 		return nil, nil
 	}
 	if err := s.fill(ctx, conn, next); err != nil {
