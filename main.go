@@ -87,22 +87,6 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	return core.E("main.run", core.Invalid, fmt.Sprintf("there is no command %q\n\n%s", args[0], b.String()))
 }
 
-// Requests allocate much over a small live heap, so with Go's default the collector runs all the time: it costs a fifth of
-// the processor on reads. It starts later here, and as always when the heap nears softHeap. GOGC and GOMEMLIMIT say otherwise.
-const (
-	collectAt = 400 // percent
-	softHeap  = 384 << 20
-)
-
-func tuneCollector() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(collectAt)
-	}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(softHeap)
-	}
-}
-
 // explain is what a person at the terminal reads of an error.
 func explain(err error) string {
 	var e *core.Error

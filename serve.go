@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"runtime"
 	"time"
 
 	"colonnade/authz"
@@ -73,8 +72,7 @@ func (a *app) serve(ctx context.Context, c *config, out io.Writer) error {
 		}
 		say(out, "There is no user yet. Make the first administrator here, within 15 minutes:\n\n  %s/setup?token=%s\n\n", url, token)
 	}
-	runtime.GC() // what the start left behind would let the heap grow to five times as much before the collector begins
-	<-ctx.Done()
+	rest(ctx)
 	say(out, "Stopping: running requests and flow steps are finished first\n")
 	return nil
 }

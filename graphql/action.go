@@ -69,7 +69,7 @@ func (b *builder) inputType(owner, base string, c *core.Column) (gql.Input, erro
 			}
 			fields[f.Name] = &gql.InputObjectFieldConfig{Type: t, Description: columnDoc(f)}
 		}
-		typ = gql.NewInputObject(gql.InputObjectConfig{Name: base + "_input", Fields: fields, Description: c.Doc})
+		typ = gql.NewInputObject(gql.InputObjectConfig{Name: base + "_input", Fields: inputFields(fields), Description: c.Doc})
 	default:
 		typ = columnType(c)
 	}
@@ -115,7 +115,7 @@ func (b *builder) outputObject(owner, name string, columns []core.Column) (*gql.
 		}
 		fields[c.Name] = &gql.Field{Type: typ, Description: columnDoc(c)}
 	}
-	return gql.NewObject(gql.ObjectConfig{Name: name, Fields: fields}), nil
+	return gql.NewObject(gql.ObjectConfig{Name: name, Fields: objectFields(fields)}), nil
 }
 
 // compileCall compiles a call of an action.

@@ -111,13 +111,13 @@ func (b *builder) declareKeys(r *rows) error {
 		for _, c := range k.columns {
 			fields[c.Name] = &gql.InputObjectFieldConfig{Type: k.argument(c), Description: columnDoc(c)}
 		}
-		k.input = gql.NewInputObject(gql.InputObjectConfig{Name: name, Fields: fields, Description: "A key of " + n + "."})
+		k.input = gql.NewInputObject(gql.InputObjectConfig{Name: name, Fields: inputFields(fields), Description: "A key of " + n + "."})
 		all[k.field] = &gql.InputObjectFieldConfig{Type: k.input}
 		if len(k.columns) == 1 {
 			all[k.field].Type = columnType(k.columns[0])
 		}
 	}
-	r.named = gql.NewInputObject(gql.InputObjectConfig{Name: n + "_key_input", Fields: all, Description: "A record of " + n + " that exists, by one of its keys."})
+	r.named = gql.NewInputObject(gql.InputObjectConfig{Name: n + "_key_input", Fields: inputFields(all), Description: "A record of " + n + " that exists, by one of its keys."})
 	return nil
 }
 

@@ -85,7 +85,7 @@ func (b *builder) declareInserts(r *rows) error {
 			updatable[c.Name] = &gql.EnumValueConfig{Value: c.Name}
 		}
 	}
-	r.insert = gql.NewInputObject(gql.InputObjectConfig{Name: n + "_insert_input", Fields: r.insertFields, Description: "A new record of " + n + ", with what belongs to it."})
+	r.insert = gql.NewInputObject(gql.InputObjectConfig{Name: n + "_insert_input", Fields: inputFields(r.insertFields), Description: "A new record of " + n + ", with what belongs to it."})
 	one := gql.InputObjectConfigFieldMap{
 		"data": {Type: r.insert, Description: "The new record."},
 		"key":  {Type: r.named, Description: "Instead of data: a record that exists."},
@@ -98,8 +98,8 @@ func (b *builder) declareInserts(r *rows) error {
 		conflict := &gql.InputObjectFieldConfig{Type: r.conflict, Description: conflictDoc}
 		one["on_conflict"], many["on_conflict"] = conflict, conflict
 	}
-	r.insertOne = gql.NewInputObject(gql.InputObjectConfig{Name: n + "_obj_rel_insert_input", Fields: one, Description: "A new record of " + n + " that another looks up, or one that exists."})
-	r.insertMany = gql.NewInputObject(gql.InputObjectConfig{Name: n + "_arr_rel_insert_input", Fields: many, Description: "New records of " + n + " that look up another."})
+	r.insertOne = gql.NewInputObject(gql.InputObjectConfig{Name: n + "_obj_rel_insert_input", Fields: inputFields(one), Description: "A new record of " + n + " that another looks up, or one that exists."})
+	r.insertMany = gql.NewInputObject(gql.InputObjectConfig{Name: n + "_arr_rel_insert_input", Fields: inputFields(many), Description: "New records of " + n + " that look up another."})
 	return nil
 }
 
@@ -178,7 +178,7 @@ func (b *builder) declareWrites(r *rows) error {
 		for name, a := range changing {
 			many[name] = &gql.InputObjectFieldConfig{Type: a.Type, DefaultValue: a.DefaultValue, Description: a.Description}
 		}
-		updates := gql.NewInputObject(gql.InputObjectConfig{Name: n + "_updates", Fields: many, Description: "One of several updates."})
+		updates := gql.NewInputObject(gql.InputObjectConfig{Name: n + "_updates", Fields: inputFields(many), Description: "One of several updates."})
 		add("update_"+n, writeUpdate, r.response, "Changes records of "+n+".", changing, gql.FieldConfigArgument{"where": where, "at_most": atMost})
 		add("update_"+n+"_by_pk", writeUpdateByPK, r.object, "Changes a record of "+n+"; null when there is none with that id in your reach.", changing,
 			gql.FieldConfigArgument{"pk_columns": {Type: required(pk)}, "if_version": ifVersion})
@@ -233,7 +233,7 @@ func (b *builder) operators(r *rows) (gql.FieldConfigArgument, error) {
 			return nil, err
 		}
 		if len(fields) > 0 {
-			out[o.name] = &gql.ArgumentConfig{Description: o.doc, Type: gql.NewInputObject(gql.InputObjectConfig{Name: name, Fields: fields})}
+			out[o.name] = &gql.ArgumentConfig{Description: o.doc, Type: gql.NewInputObject(gql.InputObjectConfig{Name: name, Fields: inputFields(fields)})}
 		}
 	}
 	return out, nil

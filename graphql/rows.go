@@ -26,7 +26,7 @@ type rows struct {
 	alternates   []alternate
 	named        *gql.InputObject // a record that exists, by one of its keys
 
-	// the same maps as in the types, until these are complete
+	// what the types get, until they are complete
 	objectFields gql.Fields
 	whereFields  gql.InputObjectConfigFieldMap
 	orderFields  gql.InputObjectConfigFieldMap
@@ -100,16 +100,16 @@ func (b *builder) declareRows(t *core.Table) error {
 		columns[c.Name] = &gql.EnumValueConfig{Value: c.Name, Description: columnDoc(c)}
 	}
 	r.selectColumn = gql.NewEnum(gql.EnumConfig{Name: n + "_select_column", Values: columns, Description: "The columns of " + n + "."})
-	r.object = gql.NewObject(gql.ObjectConfig{Name: n, Fields: r.objectFields, Description: title(t.Label, t.Doc)})
+	r.object = gql.NewObject(gql.ObjectConfig{Name: n, Fields: objectFields(r.objectFields), Description: title(t.Label, t.Doc)})
 	r.where = gql.NewInputObject(gql.InputObjectConfig{
-		Name: n + "_bool_exp", Fields: r.whereFields,
+		Name: n + "_bool_exp", Fields: inputFields(r.whereFields),
 		Description: "A condition on a record of " + n + ": all of the fields must hold. An empty one always holds.",
 	})
 	r.whereFields["_and"] = &gql.InputObjectFieldConfig{Type: listOf(r.where), Description: "All of them hold."}
 	r.whereFields["_or"] = &gql.InputObjectFieldConfig{Type: listOf(r.where), Description: "One of them holds; an empty list never does."}
 	r.whereFields["_not"] = &gql.InputObjectFieldConfig{Type: r.where, Description: "It does not hold."}
 	r.orderBy = gql.NewInputObject(gql.InputObjectConfig{
-		Name: n + "_order_by", Fields: r.orderFields, Description: "How to sort records of " + n + ".",
+		Name: n + "_order_by", Fields: inputFields(r.orderFields), Description: "How to sort records of " + n + ".",
 	})
 	if len(t.Search) > 0 {
 		r.declareSearch(b.orderBy)
@@ -148,9 +148,9 @@ func (b *builder) declareAggregate(r *rows) error {
 		if err := claim(b.names, "type", "the table "+t.Name, core.At{Table: t.Name}, name); err != nil {
 			return err
 		}
-		fields[f.name] = &gql.Field{Type: gql.NewObject(gql.ObjectConfig{Name: name, Fields: values})}
+		fields[f.name] = &gql.Field{Type: gql.NewObject(gql.ObjectConfig{Name: name, Fields: objectFields(values)})}
 	}
-	of := gql.NewObject(gql.ObjectConfig{Name: t.Name + "_aggregate_fields", Fields: fields})
+	of := gql.NewObject(gql.ObjectConfig{Name: t.Name + "_aggregate_fields", Fields: objectFields(fields)})
 	r.aggregate = gql.NewObject(gql.ObjectConfig{
 		Name: t.Name + "_aggregate", Description: "Records of " + t.Name + ", and values computed over all of them.",
 		Fields: gql.Fields{"aggregate": {Type: of}, "nodes": {Type: required(listOf(r.object))}},

@@ -92,7 +92,7 @@ func build(s *core.Schema, actions []core.Action) (*api, error) {
 		return nil, core.E(op, err)
 	}
 	conf := gql.SchemaConfig{
-		Query:      gql.NewObject(gql.ObjectConfig{Name: "query_root", Description: "What can be read.", Fields: b.query}),
+		Query:      gql.NewObject(gql.ObjectConfig{Name: "query_root", Description: "What can be read.", Fields: objectFields(b.query)}),
 		Directives: directives,
 	}
 	for _, name := range comparedTypes { // the same in every API, whether a table has such a column or not
@@ -100,13 +100,16 @@ func build(s *core.Schema, actions []core.Action) (*api, error) {
 	}
 	if len(b.mutation) > 0 {
 		conf.Mutation = gql.NewObject(gql.ObjectConfig{
-			Name: "mutation_root", Fields: b.mutation,
+			Name: "mutation_root", Fields: objectFields(b.mutation),
 			Description: "What can be changed. The fields of one operation are done in order in one transaction: all of them or none.",
 		})
 	}
 	types, err := gql.NewSchema(conf) // which reaches every type, so that nothing is left to do on first use
 	if err != nil {
 		return nil, core.E(op, core.Invalid, "the schema cannot be an API: "+err.Error())
+	}
+	for _, r := range b.rows {
+		r.objectFields, r.whereFields, r.orderFields, r.insertFields = nil, nil, nil, nil
 	}
 	for name, f := range types.QueryType().Fields() {
 		b.queryRoots[name].def = f

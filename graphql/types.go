@@ -40,12 +40,13 @@ func astSchema(s *gql.Schema) *ast.Schema {
 		PossibleTypes: map[string][]*ast.Definition{}, Implements: map[string][]*ast.Definition{},
 		Description: "The API of Colonnade: the tables, and everything that can be done.",
 	}
+	r := &describer{map[namedType]*ast.Type{}, map[wrappedType]*ast.Type{}, map[written]*ast.FieldDefinition{}, map[written]*ast.ArgumentDefinition{}}
 	for _, d := range prelude().Definitions {
 		out.Types[d.Name] = d
 	}
 	for name, t := range s.TypeMap() {
 		if _, ok := out.Types[name]; !ok { // graphql-go has introspection types too, older ones
-			out.Types[name] = astDefinition(t)
+			out.Types[name] = r.definition(t)
 		}
 	}
 	for _, d := range out.Types {
@@ -57,7 +58,7 @@ func astSchema(s *gql.Schema) *ast.Schema {
 		}
 	}
 	for _, d := range s.Directives() {
-		out.Directives[d.Name] = &ast.DirectiveDefinition{Name: d.Name, Description: d.Description, Arguments: astArguments(d.Args), Position: builtin}
+		out.Directives[d.Name] = &ast.DirectiveDefinition{Name: d.Name, Description: d.Description, Arguments: r.argumentsOf(d.Args), Position: builtin}
 		for _, l := range d.Locations {
 			out.Directives[d.Name].Locations = append(out.Directives[d.Name].Locations, ast.DirectiveLocation(l))
 		}
@@ -73,7 +74,32 @@ func astSchema(s *gql.Schema) *ast.Schema {
 // builtin is the place of what no text defines, so that it is not printed as ours.
 var builtin = &ast.Position{Src: &ast.Source{BuiltIn: true}}
 
-func astDefinition(t gql.Type) *ast.Definition {
+// describer describes types to gqlparser, which changes none of it. What is written alike is one: most fields of most tables have
+// a twin, such as the columns of a table in what is read, inserted and updated, and those that every table has.
+type describer struct {
+	named     map[namedType]*ast.Type
+	wrapped   map[wrappedType]*ast.Type
+	fields    map[written]*ast.FieldDefinition
+	arguments map[written]*ast.ArgumentDefinition
+}
+
+// written is a field without arguments, or an argument, that has no default value.
+type written struct {
+	name, doc string
+	typ       *ast.Type
+}
+
+type namedType struct {
+	name    string
+	nonNull bool
+}
+
+type wrappedType struct {
+	of      *ast.Type
+	nonNull bool
+}
+
+func (r *describer) definition(t gql.Type) *ast.Definition {
 	d := &ast.Definition{Name: t.Name(), Description: t.Description()}
 	switch t := t.(type) {
 	case *gql.Scalar:
@@ -83,15 +109,19 @@ func astDefinition(t gql.Type) *ast.Definition {
 		}
 	case *gql.Object:
 		d.Kind = ast.Object
-		for _, name := range slices.Sorted(maps.Keys(t.Fields())) {
-			f := t.Fields()[name]
-			d.Fields = append(d.Fields, &ast.FieldDefinition{Name: name, Description: f.Description, Type: astType(f.Type), Arguments: astArguments(f.Args)})
+		fields := t.Fields()
+		d.Fields = make(ast.FieldList, 0, len(fields))
+		for _, name := range slices.Sorted(maps.Keys(fields)) {
+			f := fields[name]
+			d.Fields = append(d.Fields, r.field(written{name, f.Description, r.typeOf(f.Type)}, r.argumentsOf(f.Args), nil))
 		}
 	case *gql.InputObject:
 		d.Kind = ast.InputObject
-		for _, name := range slices.Sorted(maps.Keys(t.Fields())) {
-			f := t.Fields()[name]
-			d.Fields = append(d.Fields, &ast.FieldDefinition{Name: name, Description: f.PrivateDescription, Type: astType(f.Type), DefaultValue: astValue(f.Type, f.DefaultValue)})
+		fields := t.Fields()
+		d.Fields = make(ast.FieldList, 0, len(fields))
+		for _, name := range slices.Sorted(maps.Keys(fields)) {
+			f := fields[name]
+			d.Fields = append(d.Fields, r.field(written{name, f.PrivateDescription, r.typeOf(f.Type)}, nil, astValue(f.Type, f.DefaultValue)))
 		}
 	case *gql.Union:
 		d.Kind = ast.Union
@@ -109,24 +139,52 @@ func astDefinition(t gql.Type) *ast.Definition {
 	return d
 }
 
-func astArguments(args []*gql.Argument) (out ast.ArgumentDefinitionList) {
-	args = slices.SortedFunc(slices.Values(args), func(a, b *gql.Argument) int { return strings.Compare(a.PrivateName, b.PrivateName) })
-	for _, a := range args {
-		out = append(out, &ast.ArgumentDefinition{Name: a.PrivateName, Description: a.PrivateDescription, Type: astType(a.Type), DefaultValue: astValue(a.Type, a.DefaultValue)})
+func (r *describer) field(p written, args ast.ArgumentDefinitionList, value *ast.Value) *ast.FieldDefinition {
+	if f, ok := r.fields[p]; ok && args == nil && value == nil {
+		return f
 	}
-	return out
+	f := &ast.FieldDefinition{Name: p.name, Description: p.doc, Type: p.typ, Arguments: args, DefaultValue: value}
+	if args == nil && value == nil {
+		r.fields[p] = f
+	}
+	return f
 }
 
-func astType(t gql.Type) *ast.Type {
-	switch t := t.(type) {
-	case *gql.NonNull:
-		out := astType(t.OfType)
-		out.NonNull = true
-		return out
-	case *gql.List:
-		return ast.ListType(astType(t.OfType), nil)
+func (r *describer) argumentsOf(args []*gql.Argument) (out ast.ArgumentDefinitionList) {
+	for _, a := range slices.SortedFunc(slices.Values(args), func(a, b *gql.Argument) int { return strings.Compare(a.PrivateName, b.PrivateName) }) {
+		out = append(out, r.argument(written{a.PrivateName, a.PrivateDescription, r.typeOf(a.Type)}, astValue(a.Type, a.DefaultValue)))
 	}
-	return ast.NamedType(t.Name(), nil)
+	return slices.Clip(out)
+}
+
+func (r *describer) argument(p written, value *ast.Value) *ast.ArgumentDefinition {
+	if a, ok := r.arguments[p]; ok && value == nil {
+		return a
+	}
+	a := &ast.ArgumentDefinition{Name: p.name, Description: p.doc, Type: p.typ, DefaultValue: value}
+	if value == nil {
+		r.arguments[p] = a
+	}
+	return a
+}
+
+func (r *describer) typeOf(t gql.Type) *ast.Type {
+	n, nonNull := t.(*gql.NonNull)
+	if nonNull {
+		t = n.OfType
+	}
+	if l, ok := t.(*gql.List); ok {
+		key := wrappedType{r.typeOf(l.OfType), nonNull}
+		if r.wrapped[key] == nil {
+			r.wrapped[key] = &ast.Type{Elem: key.of, NonNull: nonNull}
+		}
+		return r.wrapped[key]
+	}
+	key := namedType{t.Name(), nonNull}
+	if r.named[key] == nil {
+		r.named[key] = &ast.Type{NamedType: key.name, NonNull: nonNull}
+	}
+	return r.named[key]
 }
 
 // astValue is the literal of a default value; nil for none.
@@ -168,6 +226,24 @@ func astValue(t gql.Type, v any) *ast.Value {
 		return &ast.Value{Kind: ast.IntValue, Raw: strconv.Itoa(v)}
 	}
 	return nil
+}
+
+// objectFields and inputFields hand the fields over to a type and let go of them: it makes definitions of its own from them, and
+// would keep both.
+func objectFields(f gql.Fields) gql.FieldsThunk {
+	return func() gql.Fields {
+		out := f
+		f = nil
+		return out
+	}
+}
+
+func inputFields(f gql.InputObjectConfigFieldMap) gql.InputObjectConfigFieldMapThunk {
+	return func() gql.InputObjectConfigFieldMap {
+		out := f
+		f = nil
+		return out
+	}
 }
 
 // sdl prints the types in the schema definition language.
