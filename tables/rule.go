@@ -79,8 +79,10 @@ func (v *viewer) Sees(column string, old bool) (bool, error) {
 	if record == nil || !old && v.sent(column) {
 		return true, nil
 	}
-	if v.w.tx.snap.Rules.Reaches(v.w.table.Name, column) { // it says what other records hold
-		return false, nil
+	if c, _ := v.w.table.Column(column); v.w.tx.snap.Rules.Reaches(v.w.table.Name, column) && readers(c) { // it says what other records hold
+		if ok, err := v.reachesBehind(column, old); err != nil || !ok {
+			return false, err
+		}
 	}
 	may := v.may()
 	if may == nil {

@@ -17,6 +17,21 @@ func (v *viewer) Reaches(e *rules.Expr) (bool, error) {
 	return v.reachesEach(e)
 }
 
+// reachesBehind reports whether the caller may read all that a calculated column with the reader's rights is made of. What it was made
+// of before the change nobody can tell.
+func (v *viewer) reachesBehind(column string, old bool) (bool, error) {
+	e, ok := v.w.tx.snap.Rules.Formula(v.w.table.Name, column)
+	if !ok || old {
+		return false, nil
+	}
+	for _, own := range e.Columns {
+		if ok, err := v.Sees(own, false); err != nil || !ok {
+			return false, err
+		}
+	}
+	return v.Reaches(e)
+}
+
 // open reports whether the caller may read all records on the way of r, with the lookups that lead on and the column in the end.
 func (v *viewer) open(r rules.Read) bool {
 	snap := v.w.tx.snap

@@ -1,6 +1,7 @@
 package tables
 
 import (
+	"context"
 	"testing"
 
 	"colonnade/authz"
@@ -57,6 +58,50 @@ func TestMessagesShowWhatTheWriterReads(t *testing.T) {
 		line(theirs, a, 1)
 		_, err = insert(both, s, "line", core.Record{"sale_id": theirs, "amount": 11, "cost": 9})
 		wantMessage(t, err, "Acme: 12, …, 2")
+	})
+}
+
+// TestMessagesShowCalculatedColumns has rules name calculated columns of their own record that are made of other records, directly and
+// in chains, stored and not: whoever may read all that they are made of, and the column, reads the value; others read none.
+func TestMessagesShowCalculatedColumns(t *testing.T) {
+	each(t, func(t *testing.T, s *Store) {
+		number := func(name, formula string, rights core.Rights, stored bool) core.Column {
+			return core.Column{Name: name, Kind: core.Integer, Formula: formula, Rights: rights, Stored: stored}
+		}
+		define(t, s,
+			core.CreateTable{Define: core.Table{Name: "sale", Columns: []core.Column{number("most", "", "", false)}}},
+			core.CreateTable{Define: core.Table{Name: "line", Columns: []core.Column{{Name: "sale_id", Kind: core.Lookup, Target: "sale", Inverse: "lines"}, number("amount", "", "", false)}}},
+			core.AddColumn{To: "sale", Add: number("live", "lines.sum(l, l.amount)", "", false)}, core.AddColumn{To: "sale", Add: number("kept", "lines.sum(l, l.amount)", "", true)},
+			core.AddColumn{To: "sale", Add: number("twice", "live * 2", "", false)}, core.AddColumn{To: "sale", Add: number("hidden", "kept + 1", "", true)},
+			core.AddColumn{To: "sale", Add: number("everybodys", "lines.sum(l, l.amount)", core.DefinerRights, true)},
+			core.PutRule{On: "sale", Put: core.Rule{Name: "most", When: "live > most", Do: []core.Deed{{Do: "fail", Message: "{live}, {kept}, {twice}, {hidden}, {everybodys}, {old.live}"}}}},
+		)
+		sales := grant("sale", authz.Organization, []string{"hidden"}, authz.Read, authz.Update)
+		role(t, s, "all", append(grant("line", authz.Organization, nil, authz.Read), sales...)...)
+		role(t, s, "own", append(grant("line", authz.Own, nil, authz.Read), sales...)...)
+		role(t, s, "blind", append(grant("line", authz.Organization, []string{"amount"}, authz.Read), sales...)...)
+		role(t, s, "none", sales...)
+		id := mustInsert(t, root(t), s, "sale", core.Record{"most": 100})[0]
+		people := map[string]context.Context{}
+		for _, name := range []string{"all", "own", "blind", "none"} {
+			people[name] = person(t, s, name, core.RootUnit, name)
+		}
+		refused := func(name, want string) {
+			t.Helper()
+			err := s.Tx(people[name], TxOptions{}, func(ctx context.Context, tx *Tx) error {
+				_, err := tx.Update(ctx, Update{Table: "sale", Where: ByID(id), Set: core.Record{"most": 1}})
+				return err
+			})
+			wantMessage(t, err, want)
+		}
+		mustInsert(t, root(t), s, "line", core.Record{"sale_id": string(id), "amount": 5, "owner_id": string(core.CallerFrom(people["own"]).User)})
+		refused("all", "5, 5, 10, …, 5, …")
+		refused("own", "5, 5, 10, …, 5, …") // the only line is his own
+		mustInsert(t, root(t), s, "line", core.Record{"sale_id": string(id), "amount": 2})
+		refused("all", "7, 7, 14, …, 7, …")
+		refused("own", "…, …, …, …, 7, …")
+		refused("blind", "…, …, …, …, 7, …")
+		refused("none", "…, …, …, …, 7, …")
 	})
 }
 

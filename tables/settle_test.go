@@ -913,6 +913,82 @@ func TestWritersAtBothEnds(t *testing.T) {
 	})
 }
 
+// TestWritersAtLookupsOfNothing has one writer come to a record on a way that ends there, since its lookup is NULL, while another
+// leads it on: whoever is second sees what the first has done, at whichever step the lookup is NULL.
+func TestWritersAtLookupsOfNothing(t *testing.T) {
+	each(t, func(t *testing.T, s *Store) {
+		link := func(name string) core.Column {
+			return core.Column{Name: name + "_id", Kind: core.Lookup, Target: name, OnDelete: core.SetNull}
+		}
+		stored := func(name, formula string) core.Column {
+			return core.Column{Name: name, Kind: core.Integer, Formula: formula, Stored: true}
+		}
+		define(t, s,
+			core.CreateTable{Define: core.Table{Name: "region", Columns: []core.Column{{Name: "rate", Kind: core.Integer}}}},
+			core.CreateTable{Define: core.Table{Name: "account", Columns: []core.Column{link("region")}}},
+			core.CreateTable{Define: core.Table{Name: "invoice", Columns: []core.Column{link("account")}}},
+			core.CreateTable{Define: core.Table{Name: "shop"}},
+			core.CreateTable{Define: core.Table{Name: "item", Columns: []core.Column{link("invoice"), link("shop")}}},
+		)
+		define(t, s, core.AddColumn{To: "item", Add: stored("rate", "invoice.account.region.rate")}, core.AddColumn{To: "invoice", Add: stored("rate", "account.region.rate")},
+			core.AddColumn{To: "shop", Add: stored("rates", "item.sum(i, i.invoice.account.region.rate)")}, core.AddColumn{To: "region", Add: stored("items", "account.sum(a, a.invoice.sum(i, i.item.count()))")})
+		one := func(table string, r core.Record) core.ID { return mustInsert(t, root(t), s, table, r)[0] }
+		region := one("region", core.Record{"rate": 7})
+		to := func(id core.ID) any {
+			if id == "" {
+				return nil
+			}
+			return string(id)
+		}
+		for _, gap := range []string{"item", "invoice", "account"} { // whose lookup is NULL
+			for _, added := range []bool{true, false} { // the near writer makes the item, or leads one there
+				for _, nearFirst := range []bool{true, false} {
+					id := map[string]core.ID{"region": region}
+					below := map[string]string{"account": "region", "invoice": "account", "item": "invoice"}
+					for _, table := range []string{"account", "invoice"} {
+						next := id[below[table]]
+						if table == gap {
+							next = ""
+						}
+						id[table] = one(table, core.Record{below[table] + "_id": to(next)})
+					}
+					shop := one("shop", core.Record{})
+					item := one("item", core.Record{"shop_id": string(shop)})
+					set := func(table, column string, id, next core.ID) func(context.Context, *Tx) error {
+						return func(ctx context.Context, tx *Tx) error {
+							_, err := tx.Update(ctx, Update{Table: table, Where: ByID(id), Set: core.Record{column: string(next)}})
+							return err
+						}
+					}
+					near := set("item", "invoice_id", item, id["invoice"])
+					if added {
+						near = func(ctx context.Context, tx *Tx) error {
+							_, err := tx.Insert(ctx, Insert{Table: "item", Rows: []core.Record{{"shop_id": string(shop), "invoice_id": string(id["invoice"])}}})
+							return err
+						}
+					}
+					far := set(gap, below[gap]+"_id", id[gap], id[below[gap]])
+					if gap == "item" {
+						far = func(ctx context.Context, tx *Tx) error {
+							_, err := tx.Update(ctx, Update{Table: "region", Where: ByID(region), Set: core.Record{"rate": 8}})
+							return err
+						}
+					}
+					if nearFirst {
+						meet(t, s, near, far)
+					} else {
+						meet(t, s, far, near)
+					}
+					if r := find(t, s, "shop", shop); r["rates"] != find(t, s, "region", region)["rate"] {
+						t.Errorf("NULL at %s, added %t, near first %t: the shop has %v", gap, added, nearFirst, r["rates"])
+					}
+					mustVerify(t, s)
+				}
+			}
+		}
+	})
+}
+
 // meet has the first write, and what depends on it be computed; then has the second write until it is done or waits for the first,
 // which commits then.
 func meet(t *testing.T, s *Store, first, second func(context.Context, *Tx) error) {
