@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -134,10 +135,22 @@ func (w *writer) parse(op core.Op, values core.Record) (in input, err error) {
 	in.values = make(core.Record, size)
 	for name, v := range values {
 		if err := w.take(op, &in, name, v); err != nil {
-			return in, err
+			return in, w.firstMistake(op, values)
 		}
 	}
+	slices.SortFunc(in.guards, func(a, b guard) int { return strings.Compare(a.column, b.column) })
 	return in, w.spread(op, &in)
+}
+
+// firstMistake returns what is wrong with the first of the columns, by name, with which something is: so that the same input gets
+// the same answer.
+func (w *writer) firstMistake(op core.Op, values core.Record) error {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if err := w.take(op, &input{values: core.Record{}}, name, values[name]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // parseSome is parse for those of the columns that the values name.

@@ -558,3 +558,24 @@ func TestRecordsOfAnAge(t *testing.T) {
 		t.Fatalf("sqlite   %s\npostgres %s\nwant     %s", answers[0], answers[1], want)
 	}
 }
+
+// TestFirstMistake sends the same input with several mistakes again and again: the answer is the same each time.
+func TestFirstMistake(t *testing.T) {
+	each(t, func(t *testing.T, s *Store) {
+		define(t, s, shop()...)
+		role(t, s, "clerk", append(grant("product", authz.Organization, []string{"cost", "sku"}, authz.Read, authz.Create),
+			authz.Grant{Table: "product", Privilege: authz.Update, Level: authz.Organization, Hidden: []string{"cost", "sku"}, Condition: "stock > 0"},
+			authz.Grant{Table: "product", Privilege: authz.Update, Level: authz.Organization, Hidden: []string{"title", "stock", "price"}})...)
+		clerk := person(t, s, "clerk", core.RootUnit, "clerk")
+		mustInsert(t, root(t), s, "product", core.Record{"title": "T", "stock": 0, "price": 1})
+		for range 30 {
+			_, err := insert(clerk, s, "product", core.Record{"title": "T", "price": "much", "cost": 1, "sku": "x", "stock": "many"})
+			wantKind(t, err, core.Invalid, "product.cost")
+			err = write(clerk, s, func(tx *Tx) error {
+				_, err := tx.Update(clerk, Update{Table: "product", Set: core.Record{"title": "U", "price": 2, "stock": 1}})
+				return err
+			})
+			wantKind(t, err, core.Denied, "product.price")
+		}
+	})
+}

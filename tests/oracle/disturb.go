@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
@@ -25,10 +26,35 @@ func (p *person) view() string {
 	return string(out)
 }
 
+// hindsight is everything that a person sees of the past, as far as that depends on records of now.
+func (g *game) hindsight(p *person) string {
+	var out []byte
+	for _, table := range g.schema.Tables() {
+		if !slices.ContainsFunc(p.may("read", table.Name), func(of grant) bool { return len(p.conditions[of.table+" "+of.condition].reads) > 0 }) {
+			continue
+		}
+		past := g.pasts[table.Name]
+		last := map[string]core.Record{}
+		for _, r := range slices.Concat(g.rows[table.Name], past.gone) {
+			last[r["id"].(string)] = r
+		}
+		for _, id := range slices.Sorted(maps.Keys(past.versions)) {
+			for _, v := range past.versions[id] {
+				if p.sees(table.Name, v.record, last[id]) {
+					out = core.AppendValue(out, p.version(table, v.record, last[id]))
+				} else if v.record != nil && p.at().visible(table.Name, v.record) { // of which the feed tells that it left
+					out = append(out, id...)
+				}
+			}
+		}
+	}
+	return string(out)
+}
+
 // disturb changes data at random of which a person sees nothing. It reports whether there was some.
 func (g *game) disturb(t testing.TB, p *person) bool {
 	t.Helper()
-	before := p.view()
+	before, once := p.view(), g.hindsight(p)
 	var b batch
 	for range 40 {
 		if len(b.roots) == roots {
@@ -45,7 +71,7 @@ func (g *game) disturb(t testing.TB, p *person) bool {
 			created := r.Clone()
 			g.complete(table, created)
 			g.rows[table.Name] = append(rows[:len(rows):len(rows)], created)
-			if g.unseen(p, before) {
+			if g.unseen(p, before, once) {
 				b.add("insert_"+table.Name+"_one", "id", "object "+table.Name+"_insert_input!", inputOf(table, r))
 				continue
 			}
@@ -53,7 +79,7 @@ func (g *game) disturb(t testing.TB, p *person) bool {
 			i := g.IntN(len(rows))
 			changed, set := g.changed(table, rows[i])
 			g.rows[table.Name] = slices.Concat(rows[:i], []core.Record{changed}, rows[i+1:])
-			if len(set) > 0 && !g.linked(table, changed) && g.unseen(p, before) {
+			if len(set) > 0 && !g.linked(table, changed) && g.unseen(p, before, once) {
 				b.add("update_"+table.Name+"_by_pk", "id", "pk_columns "+table.Name+"_pk_columns_input!", map[string]any{"id": changed["id"]}, "_set "+table.Name+"_set_input", inputOf(table, set))
 				continue
 			}
@@ -72,9 +98,9 @@ func (g *game) disturb(t testing.TB, p *person) bool {
 }
 
 // unseen reports whether the person sees what he saw before.
-func (g *game) unseen(p *person, before string) bool {
+func (g *game) unseen(p *person, before, once string) bool {
 	p.forget()
-	return p.view() == before
+	return p.view() == before && g.hindsight(p) == once
 }
 
 // owned gives a record an owner that may have one.

@@ -37,13 +37,14 @@ type game struct {
 	*world
 	count  Count
 	moment time.Time // since which nothing was changed
+	pasts  map[string]past
 }
 
 // Play makes up the world of the seed in the program, which must be empty, and asks each person so many questions.
 // It fails with the seed, the question, what came and what should have come.
 func Play(t testing.TB, program *Program, seed uint64, questions int) Count {
 	t.Helper()
-	g := &game{world: newWorld(t, maker{rand.New(rand.NewPCG(seed, 1))}, program)}
+	g := &game{world: newWorld(t, maker{rand.New(rand.NewPCG(seed, 1))}, program), pasts: map[string]past{}}
 	for _, p := range g.people {
 		g.visit(t, p, questions)
 	}
@@ -65,9 +66,11 @@ func (g *game) visit(t testing.TB, p *person, questions int) {
 	for range questions {
 		all = append(all, g.ask(t, p)...)
 	}
+	probes := g.probes(t, p)
 	if !g.disturb(t, p) {
 		return
 	}
+	g.again(t, p, probes)
 	for _, s := range all {
 		again := g.program.send(t, p.key, s.document.String(), s.document.variables)
 		if !bytes.Equal(again, s.body) {

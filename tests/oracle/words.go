@@ -10,7 +10,7 @@ import (
 
 // finds reports whether the person finds the record by a search text.
 func (p *person) finds(table string, r core.Record, text string) bool {
-	for _, clause := range strings.Fields(text) {
+	for _, clause := range clauses(text) {
 		plain, without := strings.CutPrefix(clause, "-")
 		if (p.score(table, r, plain) > 0) == without {
 			return false
@@ -25,7 +25,7 @@ func (p *person) rank(q *query, r core.Record) any {
 		return nil
 	}
 	sum := 0
-	for _, clause := range strings.Fields(q.search) {
+	for _, clause := range clauses(q.search) {
 		if !strings.HasPrefix(clause, "-") {
 			sum += p.score(q.table, r, clause)
 		}
@@ -51,6 +51,16 @@ func (p *person) score(table string, r core.Record, word string) int {
 		}
 	}
 	return sum
+}
+
+// clauses are what a search text asks for, each once.
+func clauses(text string) (out []string) {
+	for _, c := range strings.Fields(text) {
+		if !slices.Contains(out, c) {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // wordsOf are the words of texts without accents.

@@ -1,0 +1,88 @@
+package oracle
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+
+	"colonnade/core"
+)
+
+// probe is a request beyond a query of records, which a person sends before and after a change that he must not see.
+type probe struct {
+	what string
+	send func() []byte
+	// check returns what is wrong with the answer; "" for nothing.
+	check func(body []byte) string
+
+	counts string // the table whose versions the answer numbers, which tells of changes of hidden columns
+	body   []byte
+}
+
+// probes sends what a person can ask for besides queries, and compares the answers.
+func (g *game) probes(t testing.TB, p *person) []probe {
+	t.Helper()
+	var all []probe
+	for _, table := range g.schema.Tables() {
+		if !p.readable(table.Name) {
+			continue
+		}
+		all = append(all, g.pastOf(t, p, table)...)
+		all = append(all, g.exports(t, p, table)...)
+		all = append(all, g.writes(t, p, table)...)
+	}
+	all = append(all, g.searches(t, p)...)
+	for i := range all {
+		all[i].body = all[i].send()
+		if wrong := all[i].check(all[i].body); wrong != "" {
+			t.Fatalf("%s\n%s\ngot %s\n%s\n%s", wrong, all[i].what, all[i].body, g.describe(p), g.content())
+		}
+		g.count.Answers++
+	}
+	return all
+}
+
+// again sends the probes once more: no byte may be another.
+func (g *game) again(t testing.TB, p *person, all []probe) {
+	t.Helper()
+	for _, one := range all {
+		if slices.ContainsFunc(p.may("read", one.counts), func(g grant) bool {
+			return slices.Contains(g.hidden, "version") || slices.Contains(g.hidden, "updated_at")
+		}) {
+			continue
+		}
+		if body := one.send(); !bytes.Equal(body, one.body) {
+			t.Fatalf("the answer shows what %s does not see\n%s\nbefore %s\nafter  %s\n%s", p.name, one.what, one.body, body, g.describe(p))
+		}
+		g.count.Twins++
+	}
+}
+
+// query is a probe by a document of one root field, called q.
+func (g *game) query(t testing.TB, p *person, document string, variables map[string]any, check func(got any, kind string) string) probe {
+	return probe{
+		what: document + "\n" + literal(variables),
+		send: func() []byte { return g.program.send(t, p.key, document, variables) },
+		check: func(body []byte) string {
+			answer := understood(t, body)
+			if answer.kind() == string(core.Limit) {
+				g.count.TooMuch++
+				return ""
+			}
+			return check(answer.Data["q"], answer.kind())
+		},
+	}
+}
+
+// wants is a check that the answer is the one that is expected.
+func wants(want any) func(got any, kind string) string {
+	return func(got any, kind string) string {
+		if kind != "" {
+			return "it was refused"
+		}
+		if !agree(want, got) {
+			return disagreement("q", want, got)
+		}
+		return ""
+	}
+}
