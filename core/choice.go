@@ -55,6 +55,15 @@ func (k Kind) chooses() bool { return k == Choice || k == Choices || k == Status
 // HasOrder reports whether the values of c are sorted by the order of its options, and not by what they are.
 func (c *Column) HasOrder() bool { return (c.Kind == Choice || c.Kind == Status) && len(c.Options) > 0 }
 
+// Values returns the values of the options, in their order.
+func (c *Column) Values() []string {
+	out := make([]string, len(c.Options))
+	for i, o := range c.Options {
+		out[i] = o.Value
+	}
+	return out
+}
+
 // Option returns the option with that value.
 func (c *Column) Option(value string) (*Option, bool) {
 	i := slices.IndexFunc(c.Options, func(o Option) bool { return o.Value == value })

@@ -66,7 +66,7 @@ func enum(name, doc string, docs map[string]string) *gql.Enum {
 func (b *builder) declareInserts(r *rows) error {
 	t, n := r.table, r.table.Name
 	err := claim(b.names, "type", "the table "+n, core.At{Table: n}, n+"_insert_input", n+"_on_conflict", n+"_constraint", n+"_update_column",
-		n+"_obj_rel_insert_input", n+"_arr_rel_insert_input")
+		n+"_obj_rel_insert_input", n+"_arr_rel_insert_input", n+"_obj_rel_update_input")
 	if err != nil {
 		return err
 	}
@@ -100,6 +100,8 @@ func (b *builder) declareInserts(r *rows) error {
 	}
 	r.insertOne = gql.NewInputObject(gql.InputObjectConfig{Name: n + "_obj_rel_insert_input", Fields: inputFields(one), Description: "A new record of " + n + " that another looks up, or one that exists."})
 	r.insertMany = gql.NewInputObject(gql.InputObjectConfig{Name: n + "_arr_rel_insert_input", Fields: inputFields(many), Description: "New records of " + n + " that look up another."})
+	named := gql.InputObjectConfigFieldMap{"key": {Type: required(r.named)}}
+	r.lookUp = gql.NewInputObject(gql.InputObjectConfig{Name: n + "_obj_rel_update_input", Fields: inputFields(named), Description: "A record of " + n + " that another is to look up."})
 	return nil
 }
 
@@ -228,6 +230,9 @@ func (b *builder) operators(r *rows) (gql.FieldConfigArgument, error) {
 				}
 			}
 		}
+		if o.name == "_set" {
+			b.nameLookups(r, fields)
+		}
 		name := t.Name + o.name + "_input"
 		if err := claim(b.names, "type", "the table "+t.Name, core.At{Table: t.Name}, name); err != nil {
 			return nil, err
@@ -237,6 +242,15 @@ func (b *builder) operators(r *rows) (gql.FieldConfigArgument, error) {
 		}
 	}
 	return out, nil
+}
+
+// nameLookups adds to the new values of a record what it is to look up, named by a key.
+func (b *builder) nameLookups(r *rows, fields gql.InputObjectConfigFieldMap) {
+	for _, rel := range b.schema.Relations(r.table.Name) {
+		if to := b.rows[rel.Table]; !rel.Many && !to.table.Builtin {
+			fields[rel.Name] = &gql.InputObjectFieldConfig{Type: to.lookUp, Description: "Instead of " + rel.Column + ": the record by one of its keys."}
+		}
+	}
 }
 
 // together returns the arguments of all.

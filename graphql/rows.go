@@ -23,6 +23,7 @@ type rows struct {
 	insert       *gql.InputObject
 	insertOne    *gql.InputObject // nested in a record that looks it up
 	insertMany   *gql.InputObject // nested in the record that they look up
+	lookUp       *gql.InputObject // names a record that another is to look up from now on
 	alternates   []alternate
 	named        *gql.InputObject // a record that exists, by one of its keys
 

@@ -270,17 +270,46 @@ func (w *write) update(args object) (tables.Update, error) {
 		v, _ := args.get(o.name)
 		switch o.name {
 		case "_set":
-			u.Set = record(v)
+			if u.Set, u.Named, err = w.set(v); err != nil {
+				return u, within("._set", err)
+			}
 		case "_inc":
 			u.Inc = record(v)
 		default:
 			u.Edit = appendEdits(u.Edit, o.edit, v)
 		}
 	}
-	if len(u.Set)+len(u.Inc)+len(u.Edit) == 0 {
+	if len(u.Set)+len(u.Named)+len(u.Inc)+len(u.Edit) == 0 {
 		return u, wrong("there is nothing to change: give _set or another operator")
 	}
 	return u, nil
+}
+
+// set reads the new values of a record, and what it is to look up.
+func (w *write) set(v any) (values core.Record, named []tables.Named, err error) {
+	o, _ := v.(object)
+	if o == nil {
+		return nil, nil, nil
+	}
+	values = make(core.Record, len(o))
+	for _, m := range o {
+		f := w.rows.fields[m.name]
+		if f.column != nil {
+			values[m.name] = m.value
+			continue
+		}
+		to, ok := m.value.(object)
+		if !ok {
+			return nil, nil, within("."+m.name, wrong("give the key of a record, or null for the column of the lookup"))
+		}
+		key, _ := to.get("key")
+		in, err := w.connect(f.to, key.(object))
+		if err != nil {
+			return nil, nil, within("."+m.name, err)
+		}
+		named = append(named, tables.Named{Relation: f.relation, Key: in.Find, Values: in.Rows[0]})
+	}
+	return values, named, nil
 }
 
 // appendEdits appends what one of the operators on JSON does.

@@ -227,11 +227,7 @@ func (r ref) operand(b *db.Builder) {
 
 // position writes the place of an option among those of the column, by which people sort them.
 func (r ref) position(b *db.Builder) {
-	values := make([]string, len(r.column.Options))
-	for i, o := range r.column.Options {
-		values[i] = o.Value
-	}
-	b.Dialect().Position(b, r.column.Kind, func() { r.write(b) }, values)
+	b.Dialect().Position(b, r.column.Kind, func() { r.write(b) }, r.column.Values())
 }
 
 func (n *node) unknown(name string) error { return unknownColumn(n.table, name, n.may) }

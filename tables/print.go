@@ -349,16 +349,28 @@ func (a *aggregates) function(f *Field, s *selection) error {
 	if numeric := f.Func == "sum" || f.Func == "avg"; numeric && !info.Number || !numeric && !info.Ordered {
 		return core.E(op, core.Invalid, core.At{Table: a.rows.table.Name, Column: f.Column}, fmt.Sprintf("a %s has no %s", r.column.Kind, f.Func))
 	}
-	v := a.value(r.operand)
-	a.outer = append(a.outer, func(b *db.Builder) {
-		b.Dialect().Aggregate(b, f.Func, r.column.Kind, func() { b.Write(v) })
-	})
+	a.outer = append(a.outer, a.aggregate(f.Func, r))
 	kind := r.column.Kind
 	if f.Func == "avg" && kind != core.Duration {
 		kind = core.Float
 	}
 	use(kind)
 	return nil
+}
+
+// aggregate adds the column to the rows, and returns what writes the function of it. Of options, the first and the last are those of
+// their order.
+func (a *aggregates) aggregate(function string, r ref) writeFunc {
+	if !r.column.HasOrder() {
+		v := a.value(r.operand)
+		return func(b *db.Builder) { b.Dialect().Aggregate(b, function, r.column.Kind, func() { b.Write(v) }) }
+	}
+	v := a.value(r.position)
+	return func(b *db.Builder) {
+		b.Dialect().Placed(b, func() {
+			b.Dialect().Aggregate(b, function, core.Integer, func() { b.Write(v) })
+		}, r.column.Values())
+	}
 }
 
 // value adds a value per row and returns its name.

@@ -17,11 +17,19 @@ type Update struct {
 	Set         core.Record
 	Inc         core.Record // to add to numbers
 	Edit        []Edit      // of JSON values
+	Named       []Named     // what the records are to look up
 	IfVersion   int64       // the version that the record must have; 0 for any
 	OnDuplicate Duplicates
 	AtMost      int // refuse to change more records; 0 for no limit
 
 	trusted map[any]bool // files that the record, or one merged into it, has had before
+}
+
+// Named is a record that another is to look up, by one of its keys. The caller must be able to read it.
+type Named struct {
+	Relation string      // by which it is looked up
+	Key      string      // as in [OnConflict]
+	Values   core.Record // of the key
 }
 
 // Update runs an update in a unit of work.
@@ -41,6 +49,9 @@ func (tx *Tx) update(ctx context.Context, u Update) (res Result, err error) {
 	}
 	w.trusted = u.trusted
 	w.onDuplicate = u.OnDuplicate
+	if u.Set, err = w.lookUp(ctx, u); err != nil {
+		return Result{}, err
+	}
 	set, err := w.parse(core.Update, u.Set)
 	if err != nil {
 		return Result{}, err
@@ -78,6 +89,37 @@ func (tx *Tx) update(ctx context.Context, u Update) (res Result, err error) {
 	err = w.flush(ctx)
 	res.like(w.likened)
 	return res, err
+}
+
+// lookUp returns the new values with the lookups that are named by keys, which the caller must be able to write before it is told
+// a word about what there is.
+func (w *writer) lookUp(ctx context.Context, u Update) (core.Record, error) {
+	const op = "tables.lookUp"
+	if len(u.Named) == 0 {
+		return u.Set, nil
+	}
+	set := make(core.Record, len(u.Set)+len(u.Named))
+	maps.Copy(set, u.Set)
+	for _, n := range u.Named {
+		rel, ok := w.tx.snap.Schema.Relation(u.Table, n.Relation)
+		if !ok || rel.Many {
+			return nil, core.E(op, core.Invalid, core.At{Table: u.Table}, fmt.Sprintf("the table has no lookup %q", n.Relation))
+		}
+		if _, err := w.column(core.Update, rel.Column); err != nil {
+			return nil, err
+		}
+		if _, given := set[rel.Column]; given {
+			return nil, core.E(op, core.Invalid, w.at(rel.Column), fmt.Sprintf("the lookup has two values, one of them by %s: leave one out", n.Relation))
+		}
+		ids, err := w.tx.named(ctx, Insert{Table: rel.Table, Find: n.Key, Rows: []core.Record{n.Values}})
+		if err != nil {
+			at := core.AsError(err).At
+			at.Item = 0 // of the list that it was asked for in
+			return nil, core.E(op, core.KindOf(err), at, core.AsError(err).Msg)
+		}
+		set[rel.Column] = string(ids[0])
+	}
+	return set, nil
 }
 
 func (w *writer) updateOne(ctx context.Context, version int64, set input, deltas []delta, old core.Record, at int) (changed bool, err error) {

@@ -62,6 +62,9 @@ type Dialect interface {
 	// Position writes the place of a text of that kind in the list, counted from any number; NULL when it is not in it.
 	Position(b *Builder, k core.Kind, text func(), list []string)
 
+	// Placed writes the text that is at the place in the list, as Position counts; NULL where there is none.
+	Placed(b *Builder, position func(), list []string)
+
 	// Aggregate writes sum, avg, min or max over an expression of that kind, exact for decimals. A sum that its kind cannot
 	// hold is an error, also that of an average of floats.
 	Aggregate(b *Builder, function string, k core.Kind, expr func())

@@ -488,7 +488,7 @@ func orderBy(d *db.DB, c *core.Column) *db.Builder {
 	return b
 }
 
-// testPosition sorts texts by their places in a list.
+// testPosition sorts texts by their places in a list, and finds those at the first and the last place.
 func testPosition(t *testing.T, d *db.DB) {
 	makeThing(t, d)
 	insert(t, d, core.Record{"choice": "a"}, core.Record{"choice": "ä'\""}, core.Record{})
@@ -500,6 +500,23 @@ func testPosition(t *testing.T, d *db.DB) {
 		d.Order(b, func() { d.Position(b, core.Choice, field(b, "choice"), test.list) }, core.Integer, false, false)
 		if got := numbers(t, d, b.Write(", t.id")); got != test.want {
 			t.Errorf("%v: the order is %s, want %s", test.list, got, test.want)
+		}
+	}
+	list := []string{"x", "ä'\"", "a"}
+	for f, want := range map[string]string{"min": `["ä'\""]`, "max": `["a"]`} {
+		place := func(b *db.Builder) func() {
+			return func() { d.Position(b, core.Choice, field(b, "choice"), list) }
+		}
+		placed := func(from string) string {
+			return ask(t, d, core.Text, func(b *db.Builder) {
+				d.Placed(b, func() { d.Aggregate(b, f, core.Integer, place(b)) }, list)
+			}, func(b *db.Builder) { b.Write(from) })
+		}
+		if got := placed(""); got != want {
+			t.Errorf("%s of %v is %s, want %s", f, list, got, want)
+		}
+		if got := placed(" WHERE false"); got != "[null]" {
+			t.Errorf("%s of nothing is %s", f, got)
 		}
 	}
 }

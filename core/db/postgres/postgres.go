@@ -314,6 +314,13 @@ func (d Dialect) Position(b *db.Builder, k core.Kind, text func(), list []string
 	b.Write(d.Collate(k), ")")
 }
 
+// Placed implements db.Dialect.
+func (Dialect) Placed(b *db.Builder, position func(), list []string) {
+	b.Write("(").Arg(list).Write("::text[])[")
+	position()
+	b.Write("]")
+}
+
 // Aggregate implements db.Dialect.
 func (Dialect) Aggregate(b *db.Builder, function string, k core.Kind, expr func()) {
 	switch {

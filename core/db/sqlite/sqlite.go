@@ -293,6 +293,13 @@ func (Dialect) Position(b *db.Builder, _ core.Kind, text func(), list []string) 
 	b.Write(")")
 }
 
+// Placed implements db.Dialect.
+func (Dialect) Placed(b *db.Builder, position func(), list []string) {
+	b.Write("json_extract(").Arg(string(core.AppendValue(nil, list))).Write(", '$[' || ")
+	position()
+	b.Write(" || ']')")
+}
+
 // Aggregate implements db.Dialect.
 func (Dialect) Aggregate(b *db.Builder, function string, k core.Kind, expr func()) {
 	switch {
