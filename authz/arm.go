@@ -17,12 +17,18 @@ func (p *Policy) arms(t *core.Table, priv Privilege) (out []string) {
 	return out
 }
 
-// addShared finds the tables of which records are shared, or can be: a role grants share. The others pay nothing for it.
+// addShared finds the tables of which records are shared, or can be: a role grants share, or they
+// inherit from such. The others pay nothing for it.
 func (p *Policy) addShared(d *Data) {
 	p.shared = map[string]bool{}
 	for name, t := range p.tables {
 		granted := slices.ContainsFunc(slices.Collect(maps.Values(t.grants)), func(of *[privileges][]*held) bool { return len(of[Share.index()]) > 0 })
-		p.shared[name] = t.Owned() && (granted || slices.Contains(d.Shared, t.SQL()))
+		p.shared[name] = t.Owned() && (granted || t.KeepPreviousOwner || slices.Contains(d.Shared, t.SQL()))
+	}
+	for name := range p.tables {
+		for from := range p.schema.Sharers(name) {
+			p.shared[name] = p.shared[name] || p.shared[from.Table.Name]
+		}
 	}
 }
 

@@ -150,6 +150,9 @@ func (s *Schema) relate() error {
 			}
 		}
 	}
+	if err := s.checkSharers(); err != nil {
+		return err
+	}
 	return s.relateLinks(taken)
 }
 

@@ -50,6 +50,8 @@ type Column struct {
 	Secured bool   `json:"secured,omitempty"` // only a column profile gives it: see authz.ColumnProfile
 	Mask    string `json:"mask,omitempty"`    // of a secured column: what who may read it masked sees in its place, an expression over [MaskValue]
 
+	InheritShares bool `json:"inherit_shares,omitempty"` // of a lookup: who the record that it leads to is shared with, reaches this one too
+
 	Rights Rights `json:"rights,omitempty"` // of a calculated column: with whose rights it reads other records; the reader's when empty
 
 	Physical string `json:"physical,omitempty"` // see [Column.SQL]; the name when empty
@@ -108,6 +110,9 @@ type Table struct {
 	Hierarchy  bool            `json:"hierarchy,omitempty"`   // who is above its owner reaches a record, see package authz
 	Link       *Link           `json:"link,omitempty"`        // of a table that joins two others
 	Physical   string          `json:"physical,omitempty"`    // see [Table.SQL]; the name when empty
+
+	KeepPreviousOwner bool            `json:"keep_previous_owner,omitempty"` // a record that is given away is shared with whom it belonged to
+	ShareTemplates    []ShareTemplate `json:"share_templates,omitempty"`
 
 	Dropped   []Dropped  `json:"dropped,omitempty"`    // what of the table can be brought back
 	DroppedAt *time.Time `json:"dropped_at,omitempty"` // of a table that was dropped; it is in no schema but to be brought back
@@ -315,6 +320,9 @@ func (t *Table) check() error {
 	if t.Hierarchy && !t.Owned() {
 		return E(op, Invalid, At{Table: t.Name}, "hierarchy is about whom records belong to, and those of this table belong to the organization: leave it out, or set the ownership to user")
 	}
+	if err := t.checkShares(); err != nil {
+		return err
+	}
 	return t.checkLink()
 }
 
@@ -354,6 +362,8 @@ func (c *Column) check() error {
 		problem = "a lookup of several tables is not unique and has no default"
 	case c.Kind != Lookup && c.Kind != AnyLookup && (c.Target != "" || c.Relation != "" || c.Inverse != "" || c.OnDelete != ""):
 		problem = "only a lookup has a target, a relation, an inverse and on_delete"
+	case c.Kind != Lookup && c.InheritShares:
+		problem = "shares are inherited by a lookup of one table: leave inherit_shares out"
 	case !slices.Contains([]OnDelete{"", Restrict, SetNull, Cascade}, c.OnDelete):
 		problem = "on_delete is one of restrict, set_null, cascade"
 	case c.Required && c.OnDelete == SetNull:

@@ -72,7 +72,7 @@ func compile(env language, t *core.Table, source string, o Options) (_ *Expr, er
 	}
 	e := &Expr{Source: source, table: t, overloads: map[int64]*Overload{}, constants: map[int64]func() (cel.Program, error){}}
 	if o.Shares {
-		e.sharers = sharers(t)
+		e.sharers = sharers(env.schema, t)
 	}
 	if err := e.check(env.Env, &names{schema: env.schema, table: t, old: o.Old, bases: o.Bases, reports: o.Reports, shares: o.Shares}); err != nil {
 		return nil, core.E(op, at, err)

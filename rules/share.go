@@ -37,10 +37,23 @@ type sharer struct {
 	id    *core.Column
 }
 
-// sharers returns whose shares count for records of the table.
-func sharers(t *core.Table) []sharer {
+// sharers returns whose shares count for records of the table: their own, and those that they inherit.
+func sharers(s *core.Schema, t *core.Table) []sharer {
 	id, _ := t.Column("id")
-	return []sharer{{table: t.SQL(), id: id}}
+	out := []sharer{{table: t.SQL(), id: id}}
+	if s == nil {
+		return out
+	}
+	for from := range s.Sharers(t.Name) {
+		of := sharer{table: from.Table.SQL(), id: from.Lookup}
+		near := t.Name
+		for _, rel := range from.Way {
+			of.way = append(of.way, Step{From: near, Relation: rel})
+			near = rel.Table
+		}
+		out = append(out, of)
+	}
+	return out
 }
 
 // shared writes that a right to the record is shared.

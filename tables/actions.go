@@ -68,6 +68,7 @@ var columnInput = []core.Column{
 	text("relation", "Of a lookup: the field that leads to the record; the name without _id when left out."),
 	text("inverse", "Of a lookup: the field of the target that leads back; the name of the table when left out."),
 	text("on_delete", "Of a lookup: restrict (the default), set_null or cascade."),
+	{Name: "inherit_shares", Kind: core.Boolean, Doc: "Of a lookup: whether with whom the record is shared that it leads to, the record that has the lookup is shared too."},
 }
 
 var keyInput = []core.Column{
@@ -130,6 +131,10 @@ func (s *Store) createTable() core.Action {
 		}},
 		{Name: "audit_reads", Kind: core.Boolean, Doc: "Whether the access log keeps who reads which records."},
 		{Name: "hierarchy", Kind: core.Boolean, Doc: "Whether who is above the owner of a record in the hierarchy of users reaches it: see set_hierarchy."},
+		{Name: "keep_previous_owner", Kind: core.Boolean, Doc: "Whether a record that gets another owner is shared with the one before, to read and update."},
+		{Name: "share_templates", Kind: core.Object, List: true, Doc: "Sets of rights that records are shared with, by their names: see share_record.", Fields: []core.Column{
+			required(text("name", "The name.")), text("doc", "What it is for."), required(core.Column{Name: "rights", Kind: core.Text, List: true, Doc: "read, update, delete, append, append_to, assign, share."}),
+		}},
 	}
 	return s.define("create_table", "Creates a table.", input, func(in core.Record) (core.Change, error) {
 		var t core.Table
@@ -164,6 +169,7 @@ func (s *Store) addLookup() core.Action {
 		text("relation", "The field that leads to the record; the name without _id when left out."),
 		text("inverse", "The field of the target that leads back; the name of the table when left out."),
 		text("on_delete", "What happens when the record looked up is deleted: restrict (the default), set_null or cascade."),
+		{Name: "inherit_shares", Kind: core.Boolean, Doc: "Whether with whom the record looked up is shared, the record of the table is shared too."},
 	}
 	return s.define("add_lookup", "Adds a lookup, which links each record of a table to one of another, or of the same.", input, func(in core.Record) (core.Change, error) {
 		var c core.Column

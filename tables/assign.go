@@ -1,6 +1,7 @@
 package tables
 
 import (
+	"context"
 	"maps"
 	"slices"
 
@@ -127,4 +128,29 @@ func (w *writer) assigns(r core.Record, column string) error {
 		return core.E("tables.assigns", core.Denied, w.at(column), "your privilege assign on "+w.table.Name+" does not reach "+map[string]string{"owner_id": "this record", "unit_id": "this unit"}[column]+": leave "+column+" out, or ask an administrator")
 	}
 	return nil
+}
+
+// keepOwners shares the records of the batch that were given away with whom they belonged to, where the table says so.
+func (w *writer) keepOwners(ctx context.Context) error {
+	if !w.table.KeepPreviousOwner || w.defined {
+		return nil
+	}
+	var list []share
+	for i := range w.batch {
+		c := &w.batch[i]
+		if c.op != core.Update || c.before["owner_id"] == c.after["owner_id"] {
+			continue
+		}
+		owner := core.ID(c.before["owner_id"].(string))
+		if _, known := w.tx.snap.owners[owner]; !known {
+			continue
+		}
+		s := share{
+			table: w.table, record: core.ID(c.after["id"].(string)), principal: owner, rights: core.ShareRight(core.Read) | core.ShareRight(core.Update),
+			cause: sharedToKeep, by: actorOf(w.caller), at: w.tx.now,
+		}
+		s.identify()
+		list = append(list, s)
+	}
+	return w.tx.putShares(ctx, list)
 }

@@ -55,6 +55,9 @@ func (w *writer) flush(ctx context.Context) error {
 	if err := w.index(ctx); err != nil {
 		return err
 	}
+	if err := w.keepOwners(ctx); err != nil {
+		return err
+	}
 	if len(marks) > 0 {
 		sets = append(sets, markRows(marks))
 	}

@@ -47,6 +47,7 @@ func (s *Store) shareRecord() core.Action {
 			"A share adds records to a privilege that somebody holds by his roles, and never the privilege itself. Who shares a record again with the same replaces what he gave.",
 		Input: slices.Concat(sharedRecordInput, principalInput, []core.Column{
 			{Name: "rights", Kind: core.Text, List: true, Doc: "read, update, delete, append, append_to, assign, share; read when left out."},
+			text("template", "Instead of rights: a share template of the table. A later change of it counts for new shares."),
 			{Name: "expires_at", Kind: core.Timestamp, Doc: "When the share ends; never when left out."},
 			text("reason", "Why, for those who look at the shares of the record."),
 		}),
@@ -78,14 +79,7 @@ func (tx *Tx) shareRecord(ctx context.Context, c core.Call) (core.Record, error)
 	if err != nil {
 		return nil, err
 	}
-	names, given := c.In["rights"].([]any)
-	if !given {
-		names = []any{string(core.Read)}
-	}
-	if sh.rights, err = core.ParseShareRights(textsOf(names)); err == nil && sh.rights == 0 {
-		err = core.E(op, core.Invalid, core.At{Column: "rights"}, "name at least one right")
-	}
-	if err != nil {
+	if err := sh.takeRights(c); err != nil {
 		return nil, err
 	}
 	sh.expires, _ = c.In["expires_at"].(time.Time)
@@ -118,6 +112,27 @@ func (tx *Tx) shareRecord(ctx context.Context, c core.Call) (core.Record, error)
 		without[i] = string(right)
 	}
 	return core.Record{"rights": core.Texts(sh.rights.Names()), "lacking": core.Texts(without)}, tx.putShares(ctx, []share{sh})
+}
+
+// takeRights reads the rights that an action names, or those of the template.
+func (s *share) takeRights(c core.Call) (err error) {
+	const op = "tables.takeRights"
+	names, given := c.In["rights"].([]any)
+	s.template = c.Text("template")
+	switch {
+	case given && s.template != "":
+		return core.E(op, core.Invalid, core.At{Column: "template"}, "name either rights or a template")
+	case s.template != "":
+		s.rights, err = s.table.ShareTemplate(s.template)
+		return err
+	case !given:
+		s.rights = core.ShareRight(core.Read)
+		return nil
+	}
+	if s.rights, err = core.ParseShareRights(textsOf(names)); err == nil && s.rights == 0 {
+		err = core.E(op, core.Invalid, core.At{Column: "rights"}, "name at least one right")
+	}
+	return err
 }
 
 // maxReason is how long the reason of a share may be, in characters.
@@ -214,7 +229,7 @@ var principalOutput = []core.Column{
 var shareOutput = []core.Column{
 	{Name: "rights", Kind: core.Text, List: true, Required: true, Doc: "What is shared."},
 	{Name: "expires_at", Kind: core.Timestamp, Doc: "When the share ends."},
-	text("reason", "Why."),
+	text("reason", "Why."), text("template", "The share template that the rights were taken from."),
 	required(text("cause", "share: somebody gave it; merge: a record that was merged into this one had it; keep: the record was theirs before.")),
 	{Name: "granted_by", Kind: core.UUID, Required: true, Doc: "Who gave it."},
 	{Name: "granted_at", Kind: core.Timestamp, Required: true, Doc: "When."},
@@ -224,7 +239,7 @@ var shareOutput = []core.Column{
 func (s *share) shown(snap *Snapshot) map[string]any {
 	kind, name := snap.Policy.PrincipalName(s.principal)
 	out := map[string]any{
-		"with": string(s.principal), "with_kind": kind, "with_name": name, "rights": core.Texts(s.rights.Names()), "expires_at": nil, "reason": orNull(s.reason),
+		"with": string(s.principal), "with_kind": kind, "with_name": name, "rights": core.Texts(s.rights.Names()), "expires_at": nil, "reason": orNull(s.reason), "template": orNull(s.template),
 		"cause": string(s.cause), "granted_by": string(s.by), "granted_at": s.at,
 	}
 	if !s.expires.IsZero() {
