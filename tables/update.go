@@ -63,32 +63,36 @@ func (tx *Tx) update(ctx context.Context, u Update) (res Result, err error) {
 	if err := tx.settleFor(ctx, u.Table, true, u.Where, w.update); err != nil {
 		return Result{}, err
 	}
-	old, err := tx.records(ctx, u.Table, core.Update, u.Where, true)
+	parts, n, err := tx.recordParts(ctx, u.Table, core.Update, u.Where, true)
 	if err != nil {
 		return Result{}, err
 	}
-	if err := w.limit(len(old), u.AtMost); err != nil {
+	if err := w.limit(n, u.AtMost); err != nil {
 		return Result{}, err
 	}
-	if err := w.foreseeChanges(set.values, old); err != nil {
-		return Result{}, err
-	}
-	for i, r := range old {
-		at := item(len(old), i)
-		changed, err := w.updateOne(ctx, u.IfVersion, set, deltas, r, at)
+	i := 0
+	for old, err := range parts {
+		if err == nil {
+			err = w.foreseeChanges(set.values, old)
+		}
 		if err != nil {
-			return Result{}, core.E("tables.update", core.At{Item: at}, err)
+			return Result{}, err
 		}
-		res.updated(core.ID(r["id"].(string)), changed)
-		if len(w.batch) == batchRows {
-			if err := w.flush(ctx); err != nil {
-				return Result{}, err
+		for _, r := range old {
+			at := item(n, i)
+			i++
+			changed, err := w.updateOne(ctx, u.IfVersion, set, deltas, r, at)
+			if err != nil {
+				return Result{}, core.E("tables.update", core.At{Item: at}, err)
 			}
+			res.updated(core.ID(r["id"].(string)), changed)
+		}
+		if err := w.flush(ctx); err != nil {
+			return Result{}, err
 		}
 	}
-	err = w.flush(ctx)
 	res.like(w.likened)
-	return res, err
+	return res, nil
 }
 
 // lookUp returns the new values with the lookups that are named by keys, which the caller must be able to write before it is told
