@@ -54,19 +54,24 @@ func (tx *Tx) UndoImport(ctx context.Context, table string, batch, after core.ID
 
 // imported returns what the import did to its records behind the given one.
 func (tx *Tx) imported(ctx context.Context, t *core.Table, batch, after core.ID, limit int) (out []imported, err error) {
-	b := db.New(tx.db.Dialect).Write(`SELECT CAST(record_id AS text), min(version), max(version), count(*) FROM "_history" WHERE cause IN ('import', 'import_undo') AND cause = 'import' AND cause_id = `).
-		Arg(batch).Write(" AND table_name = ").Arg(t.SQL())
-	if after != "" {
-		b.Write(" AND record_id > ").Arg(after)
-	}
-	b.Write(" GROUP BY record_id ORDER BY record_id LIMIT ").Arg(int64(limit))
-	err = tx.db.Query(ctx, b, func(scan func(...any) error) error {
+	err = tx.db.Query(ctx, importedBy(tx.db.Dialect, t, batch, after, limit), func(scan func(...any) error) error {
 		var r imported
 		err := scan(&r.id, &r.first, &r.last, &r.n)
 		out = append(out, r)
 		return err
 	})
 	return out, err
+}
+
+// importedBy writes the query of [Tx.imported], which the index answers in its order. Without the h the order would be that of the
+// first column of the result, which is a text: all records of the import would be read and sorted for each part of them.
+func importedBy(d db.Dialect, t *core.Table, batch, after core.ID, limit int) *db.Builder {
+	b := db.New(d).Write(`SELECT CAST(h.record_id AS text), min(h.version), max(h.version), count(*) FROM "_history" AS h WHERE h.cause IN ('import', 'import_undo') AND h.cause = 'import' AND h.cause_id = `).
+		Arg(batch).Write(" AND h.table_name = ").Arg(t.SQL())
+	if after != "" {
+		b.Write(" AND h.record_id > ").Arg(after)
+	}
+	return b.Write(" GROUP BY h.record_id ORDER BY h.record_id LIMIT ").Arg(int64(limit))
 }
 
 // undo is one call of UndoImport.

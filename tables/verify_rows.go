@@ -133,6 +133,16 @@ func (v *verifier) acquit(ctx context.Context, suspects map[versionKey]bool) err
 	}
 }
 
+// idsBehind writes the query for the next ids of a table, in their order. Without the t the order would be that of the result, which
+// is a text: PostgreSQL would read and sort the whole table for each part of it.
+func idsBehind(d db.Dialect, of *core.Table, after any, limit int) *db.Builder {
+	b := db.New(d).Write("SELECT CAST(t.id AS text) FROM ").Name(of.SQL()).Write(" AS t")
+	if after != nil {
+		b.Write(" WHERE t.id > ").Value(&core.Column{Kind: core.UUID}, after)
+	}
+	return b.Write(" ORDER BY t.id LIMIT ").Arg(int64(limit))
+}
+
 // rows compares the rows of the tables with the last versions of the records, and calculated columns with their formulas.
 func (v *verifier) rows(ctx context.Context) error {
 	for _, t := range v.snap.Schema.Tables() {
@@ -153,14 +163,9 @@ func (v *verifier) rows(ctx context.Context) error {
 }
 
 func (v *verifier) rowsOf(ctx context.Context, t *core.Table) error {
-	id, _ := t.Column("id")
 	after := any(nil)
 	for {
-		b := db.New(v.db.Dialect).Write("SELECT CAST(id AS text) FROM ").Name(t.SQL())
-		if after != nil {
-			b.Write(" WHERE id > ").Value(id, after)
-		}
-		page, err := queryKeys(ctx, v.db, b.Write(" ORDER BY id LIMIT ").Arg(int64(maxSeal)))
+		page, err := queryKeys(ctx, v.db, idsBehind(v.db.Dialect, t, after, maxSeal))
 		if err != nil || len(page) == 0 {
 			return err
 		}
