@@ -149,8 +149,10 @@ func (s *Service) dropSecondFactor(ctx context.Context, tx *db.Tx, user core.ID)
 		return err
 	}
 	g := tx.Gorm(ctx)
-	if err := g.Where("user_id = ?", user).Delete(&recoveryCode{}).Error; err != nil {
-		return err
+	for _, rows := range []any{&passkey{}, &recoveryCode{}} {
+		if err := g.Where("user_id = ?", user).Delete(rows).Error; err != nil {
+			return err
+		}
 	}
 	if err := s.logins.Changed(ctx, tx, user, "drop_second_factor", nil); err != nil {
 		return err

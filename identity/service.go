@@ -72,6 +72,7 @@ func (s *Service) Actions() []core.Action {
 	return []core.Action{
 		s.sessions(), s.endSessions(), s.changePassword(), s.resetPassword(),
 		s.enrollTOTP(), s.confirmTOTP(), s.renewCodes(), s.dropFactor(), s.requireFactor(),
+		s.listPasskeys(), s.dropPasskey(),
 		s.putProvider(), s.dropProvider(), s.listProviders(), s.connectLogin(), s.listLogins(), s.disconnectLogin(),
 		s.rotateSecrets(),
 	}

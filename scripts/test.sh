@@ -31,6 +31,10 @@ database() {
   [ -n "${COLONNADE_TEST_POSTGRES:-}" ] || own_postgres
 }
 
+browser() { # that the pages are clicked through in
+  scripts/need.sh chromium=chromium
+}
+
 provider() { # of identities, that log-ins are tested with
   scripts/need.sh npm=npm && npm ci --prefix tests/oidc --no-audit --no-fund --loglevel=error
 }
@@ -47,6 +51,7 @@ step "golangci-lint" scripts/lint.sh
 step "gcc" compiler
 step "PostgreSQL" database
 step "identity provider" provider
+step "Chromium" browser
 step "go test -race" tests
 step "oracle" env COLONNADE_CASES=50000 scripts/oracle.sh
 step "demo" scripts/demo.sh

@@ -37,6 +37,10 @@ func (s *Server) routes() []route {
 		{"GET", assetsPath + ":hash/:name", anyone, s.asset},
 		{"POST", "/auth/login", anyone, s.login},
 		{"POST", "/auth/second-factor", anyone, s.secondFactor}, // needs a session, which may wait for just this
+		{"POST", "/auth/passkey/options", anyone, s.askPasskey},
+		{"POST", "/auth/passkey", anyone, s.passkey}, // needs what a passkey has signed
+		{"POST", "/auth/passkeys/options", session, s.askNewPasskey},
+		{"POST", "/auth/passkeys", session, s.newPasskey},
 		{"POST", "/auth/oidc/:provider/leave", anyone, s.leave},
 		{"GET", "/auth/oidc/:provider/callback", anyone, s.arrive}, // believes what the provider has signed, for a browser that left
 		{"POST", "/auth/reset", anyone, s.reset},                   // needs the token of a link

@@ -20,6 +20,10 @@ var policy = map[string]access{
 	"GET /reset":                            anyone,
 	"GET /account":                          anyone, // and sent to the login, who is not signed in
 	"POST /auth/second-factor":              anyone, // and refused without a session
+	"POST /auth/passkey/options":            anyone,
+	"POST /auth/passkey":                    anyone, // and refused without what a passkey has signed
+	"POST /auth/passkeys/options":           session,
+	"POST /auth/passkeys":                   session,
 	"POST /auth/oidc/:provider/leave":       anyone,
 	"GET /auth/oidc/:provider/callback":     anyone, // and refused to a browser that did not leave
 	"POST /auth/reset":                      anyone, // and refused without the token of a link
@@ -124,6 +128,10 @@ func TestAttackA18Routes(t *testing.T) {
 		"GET /account":                          {302, 200},
 		"POST /auth/second-factor":              {403, 400}, // a key has none
 		"POST /auth/reset":                      {403, 403},
+		"POST /auth/passkey/options":            {400, 400}, // by the address of the server
+		"POST /auth/passkey":                    {400, 400},
+		"POST /auth/passkeys/options":           {401, 403}, // not with a key
+		"POST /auth/passkeys":                   {401, 403},
 		"POST /auth/oidc/:provider/leave":       {404, 404},
 		"GET /auth/oidc/:provider/callback":     {403, 403},
 		"POST /auth/setup":                      {403, 403},

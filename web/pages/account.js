@@ -24,8 +24,9 @@ async function attempt(work) {
   try {
     await work();
   } catch (error) {
-    show(error.message);
-    if (error.message.includes('second factor again')) {
+    const again = error.message.includes('second factor again');
+    show(again ? 'prove your second factor again: then this goes on' : error.message);
+    if (again) {
       later = work;
       $('again').hidden = false;
       $('again').elements.code.focus();
@@ -74,7 +75,12 @@ function item(text, label, work) {
 const time = (t) => new Date(t).toLocaleString();
 
 async function load() {
-  const all = await ask('mutation { a: list_sessions { sessions { id current method second_factor address agent seen_at } } b: list_api_keys { keys { id name prefix expires_at revoked_at used_at } } c: list_logins { logins { id issuer subject } } }');
+  const all = await ask('mutation { a: list_sessions { sessions { id current method second_factor address agent seen_at } } b: list_api_keys { keys { id name prefix expires_at revoked_at used_at } } c: list_logins { logins { id issuer subject } } d: list_passkeys { passkeys { id name host used_at } } }');
+  $('passkeys').replaceChildren(...all.d.passkeys.map((k) => item(
+    `${k.name}, for ${k.host}${k.used_at ? `, used ${time(k.used_at)}` : ''}`,
+    'Take away',
+    () => ask('mutation($id: uuid!) { drop_passkey(id: $id) { id } }', { id: k.id }),
+  )));
   $('logins').replaceChildren(...all.c.logins.map((l) => item(
     `${l.issuer}, ${l.subject}`,
     'Disconnect',
@@ -92,10 +98,32 @@ async function load() {
   )));
 }
 
-onSubmit('again', async ({ code }) => {
-  await post('/auth/second-factor', { code });
+async function proved() {
   $('again').hidden = true;
   if (later) await later();
+}
+
+function showCodes(codes) {
+  $('codes').textContent = `Keep these codes elsewhere. Each signs in once, without the app or the passkey.\n\n${codes.join('\n')}`;
+  $('codes').hidden = false;
+}
+
+onSubmit('again', async ({ code }) => {
+  await post('/auth/second-factor', { code });
+  await proved();
+});
+if (passkeys.possible()) {
+  $('add').hidden = false;
+  $('again-passkey').hidden = false;
+}
+onClick('again-passkey', async () => {
+  await passkeys.signIn();
+  await proved();
+});
+onSubmit('add', async ({ name }) => {
+  const codes = await passkeys.add(name);
+  if (codes) showCodes(codes);
+  await load();
 });
 onSubmit('password', async (fields) => {
   await ask('mutation($old: String!, $new: String!) { change_password(old: $old, new: $new) { id } }', fields);
@@ -109,11 +137,13 @@ onClick('enroll', async () => {
 });
 onSubmit('confirm', async ({ code }) => {
   const { confirm_totp: done } = await ask('mutation($code: String!) { confirm_totp(code: $code) { recovery_codes } }', { code });
-  $('codes').textContent = `Keep these codes elsewhere. Each signs in once, without the app.\n\n${done.recovery_codes.join('\n')}`;
-  $('codes').hidden = false;
+  showCodes(done.recovery_codes);
   $('confirm').hidden = true;
 });
-onClick('drop', () => ask('mutation { drop_second_factor { id } }'));
+onClick('drop', async () => {
+  await ask('mutation { drop_second_factor { id } }');
+  await load();
+});
 onClick('end', async () => {
   await ask('mutation { end_sessions { ended } }');
   await load();

@@ -58,6 +58,22 @@ function attend(form) {
 }
 
 document.querySelectorAll('form').forEach(attend);
+
+const passkeyButton = document.getElementById('passkey');
+if (passkeyButton && passkeys.possible()) {
+  passkeyButton.hidden = false;
+  passkeyButton.addEventListener('click', async () => {
+    passkeyButton.disabled = true;
+    try {
+      await passkeys.signIn();
+      location.assign(passkeyButton.dataset.next);
+      return;
+    } catch (error) {
+      show([...document.querySelectorAll('form')].find((form) => !form.hidden), error.message);
+    }
+    passkeyButton.disabled = false;
+  });
+}
 document.querySelectorAll('button[data-provider]').forEach((button) => button.addEventListener('click', async () => {
   button.disabled = true;
   const form = document.querySelector('form');
