@@ -42,16 +42,46 @@ func (r *Reading) UnmarshalText(b []byte) error {
 	return nil
 }
 
+// Unmasking says of how many records at a time the value may be asked for that is hidden or masked otherwise, with a reason that
+// is kept in the access log. Each value includes the ones below it.
+type Unmasking int
+
+// The values of [Unmasking].
+const (
+	UnmaskNone Unmasking = iota
+	UnmaskOne
+	UnmaskMany
+)
+
+var unmaskings = []string{"none", "one", "many"}
+
+// String returns the text form.
+func (u Unmasking) String() string { return unmaskings[u] }
+
+// MarshalText implements encoding.TextMarshaler.
+func (u Unmasking) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (u *Unmasking) UnmarshalText(b []byte) error {
+	i := slices.Index(unmaskings, string(b))
+	if i < 0 {
+		return core.E("authz.Unmasking", core.Invalid, fmt.Sprintf("%q says nothing of unmasking; there are: %s", b, strings.Join(unmaskings, ", ")))
+	}
+	*u = Unmasking(i)
+	return nil
+}
+
 // ColumnAccess is what a column profile gives of a secured column.
 type ColumnAccess struct {
-	Read   Reading `json:"read,omitzero"`
-	Create bool    `json:"create,omitempty"`
-	Update bool    `json:"update,omitempty"`
+	Read   Reading   `json:"read,omitzero"`
+	Create bool      `json:"create,omitempty"`
+	Update bool      `json:"update,omitempty"`
+	Unmask Unmasking `json:"unmask,omitzero"`
 }
 
 // or returns what a and b give together.
 func (a ColumnAccess) or(b ColumnAccess) ColumnAccess {
-	return ColumnAccess{Read: max(a.Read, b.Read), Create: a.Create || b.Create, Update: a.Update || b.Update}
+	return ColumnAccess{Read: max(a.Read, b.Read), Create: a.Create || b.Create, Update: a.Update || b.Update, Unmask: max(a.Unmask, b.Unmask)}
 }
 
 // to returns how much of the column the privilege extends to.
@@ -207,11 +237,18 @@ func (s *roleSet) given(t *core.Table, c *core.Column, priv Privilege) Reading {
 	if c == nil {
 		return ReadNone
 	}
-	by := t.SecuredBy(c)
-	if by == nil || s.admin {
+	if t.SecuredBy(c) == nil || s.admin {
 		return ReadFull
 	}
-	return s.columns[columnName{t.Name, by.Name}].to(priv)
+	return s.access(t, c).to(priv)
+}
+
+// access returns what the profiles of s give of the column, or of the one that it is a part of.
+func (s *roleSet) access(t *core.Table, c *core.Column) ColumnAccess {
+	if by := t.SecuredBy(c); by != nil {
+		return s.columns[columnName{t.Name, by.Name}]
+	}
+	return ColumnAccess{}
 }
 
 // CheckColumns returns an error when the rights are not those of secured columns, or give more than c holds: who gives a column holds
@@ -236,8 +273,8 @@ func (p *Policy) CheckColumns(c core.Caller, rights []ColumnRight) error {
 			return core.E(op, core.Invalid, at, "the column is a part of "+of.Of+": name that one")
 		case t.SecuredBy(of) == nil:
 			return core.E(op, core.Invalid, at, "the column is not secured, so that everybody reads it who reads its record: set secured first")
-		case r.Read == ReadNone && !r.Create && !r.Update:
-			return core.E(op, core.Invalid, at, "the profile gives nothing of the column: say read, create or update, or leave it out")
+		case r.ColumnAccess == ColumnAccess{}:
+			return core.E(op, core.Invalid, at, "the profile gives nothing of the column: say read, create, update or unmask, or leave it out")
 		case r.Read == ReadMasked && of.Mask == "":
 			return core.E(op, core.Invalid, at, "the column has no mask: set its mask first, or leave read out")
 		case slices.ContainsFunc(rights[:i], func(o ColumnRight) bool { return o.Table == r.Table && o.Column == r.Column }):
@@ -255,18 +292,25 @@ func (p *Policy) holds(c core.Caller, r ColumnRight) error {
 	for _, n := range []struct {
 		priv Privilege
 		ask  bool
-	}{{Read, r.Read > ReadNone}, {Create, r.Create}, {Update, r.Update}} {
+		has  func(d *Decision) bool // besides the whole column
+	}{
+		{Read, r.Read > ReadNone, func(d *Decision) bool {
+			mask, guard := d.Mask(r.Column)
+			return r.Read == ReadMasked && mask != nil && guard == nil
+		}},
+		{Read, r.Unmask > UnmaskNone, func(d *Decision) bool {
+			u, guard := d.Unmask(r.Column)
+			return u >= r.Unmask && guard == nil
+		}},
+		{Create, r.Create, nil},
+		{Update, r.Update, nil},
+	} {
 		if !n.ask {
 			continue
 		}
 		d, err := p.Decide(c, r.Table, n.priv)
 		if err == nil && d.Rows == nil {
-			visible, guard := d.Column(r.Column)
-			if !visible && n.priv == Read && r.Read == ReadMasked {
-				mask, within := d.Mask(r.Column)
-				visible, guard = mask != nil, within
-			}
-			if visible && guard == nil {
+			if visible, guard := d.Column(r.Column); visible && guard == nil || n.has != nil && n.has(d) {
 				continue
 			}
 		}

@@ -27,6 +27,35 @@ func (p *Policy) Compare(a, b string) (onlyA, onlyB []Grant, err error) {
 	return without(ga, gb), without(gb, ga), nil
 }
 
+// CompareProfiles returns the column profiles that each of two roles brings along and the other does not, sorted.
+func (p *Policy) CompareProfiles(a, b string) (onlyA, onlyB []string, err error) {
+	of := func(role string) (out []string, err error) {
+		i, err := p.role(role)
+		if err != nil {
+			return nil, core.E("authz.CompareProfiles", err)
+		}
+		for _, j := range p.implied[i] {
+			for _, k := range p.profilesHeld[ofRole(p.names[j])] {
+				out = append(out, p.profiles[k].name)
+			}
+		}
+		slices.Sort(out)
+		return slices.Compact(out), nil
+	}
+	pa, err := of(a)
+	if err != nil {
+		return nil, nil, err
+	}
+	pb, err := of(b)
+	if err != nil {
+		return nil, nil, err
+	}
+	missing := func(list, from []string) []string {
+		return slices.DeleteFunc(slices.Clone(list), func(name string) bool { return slices.Contains(from, name) })
+	}
+	return missing(pa, pb), missing(pb, pa), nil
+}
+
 // without returns the grants of a that b does not have. Which role they come from makes no difference.
 func without(a, b []Grant) (out []Grant) {
 	same := func(x, y Grant) bool {

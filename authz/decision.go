@@ -22,6 +22,7 @@ type Decision struct {
 type column struct {
 	visible bool
 	mask    *rules.Expr // of a column that is not visible
+	unmask  Unmasking   // of one too
 	guard   *rules.Expr
 }
 
@@ -48,6 +49,13 @@ func (d *Decision) Mask(name string) (mask, guard *rules.Expr) {
 		return nil, nil
 	}
 	return c.mask, c.guard
+}
+
+// Unmask returns of how many records at a time the caller may ask for the value of a column to which the privilege does not extend; with
+// a guard only of those where that holds.
+func (d *Decision) Unmask(name string) (u Unmasking, guard *rules.Expr) {
+	c := d.columns[name]
+	return c.unmask, c.guard
 }
 
 // Hides reports whether any column is hidden, masked or has a guard.
@@ -176,8 +184,11 @@ func (p *Policy) decide(s *roleSet, t *tablePolicy, priv Privilege) (*Decision, 
 	}
 	for i := range t.Columns {
 		name := t.Columns[i].Name
-		given := s.given(t.Table, &t.Columns[i], priv)
-		if given == ReadNone {
+		given, unmask := s.given(t.Table, &t.Columns[i], priv), UnmaskNone
+		if priv == Read && given < ReadFull {
+			unmask = s.access(t.Table, &t.Columns[i]).Unmask
+		}
+		if given == ReadNone && unmask == UnmaskNone {
 			d.columns[name] = column{}
 			continue
 		}
@@ -205,8 +216,12 @@ func (p *Policy) decide(s *roleSet, t *tablePolicy, priv Privilege) (*Decision, 
 			return nil, err
 		}
 		switch {
-		case given == ReadMasked:
-			d.columns[name] = column{mask: p.set.Mask(t.Name, name), guard: guard}
+		case given < ReadFull:
+			c := column{unmask: unmask, guard: guard}
+			if given == ReadMasked {
+				c.mask = p.set.Mask(t.Name, name)
+			}
+			d.columns[name] = c
 		case guard != nil:
 			d.columns[name] = column{visible: true, guard: guard}
 		}

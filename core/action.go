@@ -20,8 +20,8 @@ type Action struct {
 	// Secret says that the output is shown once: it is kept nowhere, also not to be repeated.
 	Secret bool
 
-	// Personal says that the action is about the account of who signed in: no flow calls it, no key that is made for
-	// less than its user may do, and nobody on behalf of another.
+	// Personal says that the action is about the account of who signed in, or answers with what is for his eyes only: no flow calls
+	// it, no key that is made for less than its user may do, and nobody on behalf of another.
 	Personal bool
 
 	// StepUp says that who has a second factor must have proved it just now.

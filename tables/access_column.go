@@ -16,6 +16,7 @@ var columnRightFields = []core.Column{
 	text("read", "none (when left out), masked: what the mask of the column makes of the value, or full."),
 	{Name: "create", Kind: core.Boolean, Doc: "Whether new records may be given a value."},
 	{Name: "update", Kind: core.Boolean, Doc: "Whether the value may be changed."},
+	text("unmask", "none (when left out), one or many: of how many records at a time the value may be asked for with a reason, see unmask."),
 }
 
 var profileToFields = []core.Column{
@@ -159,7 +160,7 @@ func shownProfiles(c core.Caller, snap *Snapshot) ([]any, error) {
 		columns := []any{}
 		for _, r := range rights {
 			if snap.Policy.Sees(c, r.Table) {
-				columns = append(columns, map[string]any{"table": r.Table, "column": r.Column, "read": r.Read.String(), "create": r.Create, "update": r.Update})
+				columns = append(columns, map[string]any{"table": r.Table, "column": r.Column, "read": r.Read.String(), "create": r.Create, "update": r.Update, "unmask": r.Unmask.String()})
 			}
 		}
 		roles, teams, users := snap.access.HoldersOf(p.ID)

@@ -236,19 +236,30 @@ func columnsThatDiffer(t *core.Table, was, is *authz.Decision) (lost, gained []s
 	}
 	for i := range t.Columns {
 		name := t.Columns[i].Name
-		before, guardBefore := was.Column(name)
-		after, guardAfter := is.Column(name)
+		before, guardBefore := shownOf(was, name)
+		after, guardAfter := shownOf(is, name)
 		if before == after && guardBefore == guardAfter {
 			continue
 		}
-		if before && (!after || guardAfter != nil) {
+		if before > after || before == after && guardAfter != nil {
 			lost = append(lost, name)
 		}
-		if after && (!before || guardBefore != nil) {
+		if after > before || before == after && guardBefore != nil {
 			gained = append(gained, name)
 		}
 	}
 	return lost, gained
+}
+
+// shownOf returns how much of the column is in reach, and where.
+func shownOf(d *authz.Decision, column string) (authz.Reading, *rules.Expr) {
+	if visible, guard := d.Column(column); visible {
+		return authz.ReadFull, guard
+	}
+	if mask, guard := d.Mask(column); mask != nil {
+		return authz.ReadMasked, guard
+	}
+	return authz.ReadNone, nil
 }
 
 // count counts the records that only one side reaches.

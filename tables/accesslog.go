@@ -22,11 +22,12 @@ const (
 	AccessBin     AccessKind = "bin"     // deleted records
 	AccessFile    AccessKind = "file"    // a file of a record
 	AccessExport  AccessKind = "export"  // a table was exported, whether its reads are audited or not
+	AccessUnmask  AccessKind = "unmask"  // values were shown that are masked or hidden otherwise, with the reason
 )
 
 // accessKinds are all kinds, for messages. Those of [authz.Notice] are about no table.
 var accessKinds = func() []AccessKind {
-	out := []AccessKind{AccessRead, AccessHistory, AccessChanges, AccessBin, AccessFile, AccessExport}
+	out := []AccessKind{AccessRead, AccessHistory, AccessChanges, AccessBin, AccessFile, AccessExport, AccessUnmask}
 	for _, k := range authz.NoticeKinds {
 		out = append(out, AccessKind(k))
 	}

@@ -14,7 +14,7 @@ func (s *Store) Actions() []core.Action {
 		s.createTable(), s.addColumn(), s.addLookup(), s.addKey(), s.addIndex(), s.putDuplicateRule(), s.dropDuplicateRule(), s.findDuplicates(),
 		s.putOptions(), s.dropOptions(), s.describeOptions(),
 		s.putSearch(), s.search(), s.addManyToMany(), s.linkRecords(), s.unlinkRecords(),
-		s.verifyHistory(), s.historyHead(), s.signHead(), s.readAudit(), s.readAccessLog(), s.reportCapacity(),
+		s.verifyHistory(), s.historyHead(), s.signHead(), s.readAudit(), s.readAccessLog(), s.unmask(), s.unmaskMany(), s.reportCapacity(),
 	}, slices.Concat(s.shareActions(), s.ruleActions(), s.expressionActions(), s.moneyActions(), s.schemaActions())...)
 }
 

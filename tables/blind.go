@@ -36,8 +36,39 @@ func (w *writer) blind(in input, old core.Record) (bool, error) {
 // tells reports whether the answer to an upsert might tell what the caller may not read of the columns that it sets.
 func (w *writer) tells(u *upsert) bool {
 	read, err := w.tx.snap.Policy.Decide(w.caller, w.table.Name, authz.Read)
-	return err != nil || slices.ContainsFunc(u.taken(), func(name string) bool {
+	columns := u.taken()
+	for _, c := range u.key.columns {
+		columns = append(columns, c.Name)
+	}
+	return err != nil || slices.ContainsFunc(columns, func(name string) bool {
 		visible, guard := read.Column(name)
 		return !visible || guard != nil
 	})
+}
+
+// findsBy refuses a key that the caller may not read: the record that is changed would tell whose the value is.
+func (w *writer) findsBy(k *uniqueKey) error {
+	for _, c := range k.columns {
+		if _, err := w.readable(c, "find records by"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hides reports whether the caller may not read the key of the record.
+func (w *writer) hides(k *uniqueKey, old core.Record) (bool, error) {
+	for _, c := range k.columns {
+		guard, err := w.readable(c, "find records by")
+		if err != nil {
+			return true, err
+		}
+		if guard == nil {
+			continue
+		}
+		if ok, err := w.holds(guard.holds, old); err != nil || !ok {
+			return true, err
+		}
+	}
+	return false, nil
 }

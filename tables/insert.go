@@ -213,6 +213,11 @@ func (w *writer) upsert(ctx context.Context, in Insert) (u *upsert, err error) {
 	if u.key, err = keyOf(w.table, u.Key); err != nil {
 		return nil, err
 	}
+	if u.Exists || len(u.Update) > 0 {
+		if err := w.findsBy(u.key); err != nil {
+			return nil, err
+		}
+	}
 	if u.Exists {
 		u.all = u.Where == nil && w.tx.reachesAll(ctx, in.Table, core.Update)
 		return u, w.mustUpdate(u, in.Rows)
@@ -413,6 +418,9 @@ func (w *writer) merge(u *upsert, values, old core.Record, res *Result, item int
 			return nil
 		}
 		return core.E("tables.merge", core.Denied, core.At{Table: w.table.Name}, "a record with this key exists, and you may not change it")
+	}
+	if hidden, err := w.hides(u.key, old); err != nil || hidden {
+		return core.E("tables.merge", core.Denied, core.At{Table: w.table.Name}, "a record with this key exists, and you may not read its key, so you cannot change it by that", err)
 	}
 	in, err := w.parseSome(core.Update, values, u.Update)
 	if err != nil {

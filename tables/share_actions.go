@@ -135,7 +135,7 @@ func (s *share) takeRights(c core.Call) (err error) {
 	return err
 }
 
-// maxReason is how long the reason of a share may be, in characters.
+// maxReason is how long the reason of a share or of an unmasking may be, in characters.
 const maxReason = 1000
 
 // sharing returns a share of the record that an action names. The caller may share records of the table at all.
