@@ -18,8 +18,12 @@ func (w *world) fill(t testing.TB) {
 	t.Helper()
 	var b batch
 	var grants []any
-	for _, name := range w.tableNames() {
-		grants = append(grants, map[string]any{"table": name, "privileges": []string{"read"}})
+	for _, table := range w.schema.Tables() {
+		privileges := []string{"read"}
+		if table.Owned() {
+			privileges = append(privileges, "share") // which lets records be shared at all
+		}
+		grants = append(grants, map[string]any{"table": table.Name, "privileges": privileges})
 	}
 	b.add("put_role", "role", "name String!", holder, "grants [put_role_grants_input!]", grants)
 	for _, p := range w.people {

@@ -251,7 +251,8 @@ func (g *game) describe(p *person) string {
 	for _, grant := range p.grants {
 		out = append(out, fmt.Sprintf("%s gives %v on %s at %s where %q hides %v", grant.role, grant.privileges, grant.table, grant.level, grant.condition, grant.hidden))
 	}
-	out = append(out, fmt.Sprintf("%s %s in %s of %v holds %+v", p.name, p.id, p.unit, p.teams, p.holdings), fmt.Sprint("units ", g.units))
+	out = append(out, fmt.Sprintf("%s %s in %s of %v holds %+v", p.name, p.id, p.unit, p.teams, p.holdings), fmt.Sprint("units ", g.units),
+		fmt.Sprint("managers ", g.managers, " read ", g.steps, " steps down"), fmt.Sprintf("shares %+v", g.shares))
 	return strings.Join(out, "\n")
 }
 

@@ -145,7 +145,7 @@ func maybe(id core.ID) any {
 
 // hold notes what a role counts from for a person, who has it through the team when there is one.
 func (p *person) hold(role string, from core.ID, apart bool, team core.ID) {
-	h := holding{role: role, unit: from, owners: append([]core.ID{p.id}, p.teams...)}
+	h := holding{role: role, unit: from, apart: apart, owners: append([]core.ID{p.id}, p.teams...)}
 	if apart {
 		h.owners = []core.ID{team}
 	}

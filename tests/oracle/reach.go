@@ -30,6 +30,7 @@ type holding struct {
 	role   string
 	owners []core.ID
 	unit   core.ID
+	apart  bool // it is about the records of a team only
 }
 
 // person is somebody who asks, and may see some of a world.
@@ -73,9 +74,9 @@ func (p *person) known(table string) bool {
 // readable reports whether the person may read records of the table.
 func (p *person) readable(table string) bool { return len(p.may("read", table)) > 0 }
 
-// reaches reports whether the grant reaches the record.
-func (p *person) reaches(g grant, r core.Record) bool {
-	in := g.level == organization
+// reaches reports whether the grant reaches the record with the privilege.
+func (p *person) reaches(g grant, privilege string, r core.Record) bool {
+	in := g.level == organization || p.shared(g.table, privilege, r)
 	for _, h := range p.holdings {
 		if in {
 			break
@@ -84,7 +85,7 @@ func (p *person) reaches(g grant, r core.Record) bool {
 			continue
 		}
 		owner, at := core.ID(r["owner_id"].(string)), core.ID(r["unit_id"].(string))
-		in = slices.Contains(h.owners, owner) || g.level == unit && at == h.unit || g.level == unitBelow && p.within(at, h.unit)
+		in = slices.Contains(h.owners, owner) || !h.apart && slices.Contains(p.reports(g.table, privilege), owner) || g.level == unit && at == h.unit || g.level == unitBelow && p.within(at, h.unit)
 	}
 	if !in || g.condition == "" {
 		return in
@@ -98,14 +99,14 @@ func (p *person) visible(table string, r core.Record) bool {
 	if known, ok := p.seen[key]; ok {
 		return known.(bool)
 	}
-	visible := slices.ContainsFunc(p.may("read", table), func(g grant) bool { return p.reaches(g, r) })
+	visible := slices.ContainsFunc(p.may("read", table), func(g grant) bool { return p.reaches(g, "read", r) })
 	p.seen[key] = visible
 	return visible
 }
 
 // shown reports whether the column by itself is visible to the person in a record.
 func (p *person) shown(table string, r core.Record, column string) bool {
-	return slices.ContainsFunc(p.may("read", table), func(g grant) bool { return !slices.Contains(g.hidden, column) && p.reaches(g, r) })
+	return slices.ContainsFunc(p.may("read", table), func(g grant) bool { return !slices.Contains(g.hidden, column) && p.reaches(g, "read", r) })
 }
 
 // secrets are the columns of the record whose visibility decides about that of the column.

@@ -45,6 +45,7 @@ func (m maker) tables() (out []core.Table) {
 	names := []string{"alpha", "beta", "gamma", "delta"}[:2+m.IntN(3)]
 	for _, name := range names {
 		t := core.Table{Name: name, Ownership: choose(m, core.UserOwned, core.UserOwned, core.OrgOwned)}
+		t.Hierarchy = t.Ownership == core.UserOwned && m.chance(0.6)
 		t.Columns = append(t.Columns, plainColumns[:alwaysThere]...)
 		for _, c := range subset(m, plainColumns[alwaysThere:], 0.7) {
 			if c.Name == "label" && !(hasColumn(t, "loud") && hasColumn(t, "next_n")) {

@@ -28,6 +28,10 @@ type world struct {
 	crew, strangers   core.ID // teams
 	other             core.ID // a user who never asks
 	people            []*person
+
+	managers map[core.ID]core.ID // of users
+	steps    int                 // how far down one reads; 0 where there is no hierarchy
+	shares   []share
 }
 
 // tableNames are the tables of the world.
@@ -56,12 +60,14 @@ func newWorld(t testing.TB, m maker, program *Program) *world {
 	t.Helper()
 	w := &world{
 		maker: m, program: program, meanings: map[string]*reachingMeaning{}, conditions: map[string]meant{}, inherits: map[string][]string{},
-		rows: map[string][]core.Record{}, units: map[core.ID]core.ID{},
+		rows: map[string][]core.Record{}, units: map[core.ID]core.ID{}, managers: map[core.ID]core.ID{},
 	}
 	w.define(t)
 	w.populate(t)
 	w.grant(t)
 	w.fill(t)
+	w.manage(t)
+	w.share(t)
 	w.read(t)
 	return w
 }

@@ -135,7 +135,7 @@ func (g *game) someValues(table *core.Table) core.Record {
 // reachable are the records that meet the condition, and that the person may both read and reach with the privilege.
 func (p *person) reachable(privilege string, table *core.Table, where cond) (out []core.Record) {
 	for _, r := range p.pick(&query{table: table.Name, where: where}, p.rows[table.Name], everything) {
-		if slices.ContainsFunc(p.may(privilege, table.Name), func(g grant) bool { return p.reaches(g, r) }) {
+		if slices.ContainsFunc(p.may(privilege, table.Name), func(g grant) bool { return p.reaches(g, privilege, r) }) {
 			out = append(out, r)
 		}
 	}
