@@ -217,7 +217,7 @@ func (p *person) object(q *query, r core.Record) any {
 			}
 			out[f.as] = p.answer(&sub, p.related(q.table, r, rel))
 		case f.rank:
-			out[f.as] = p.rank(q, r)
+			out[f.as] = parsed(core.AppendValue(nil, p.rank(q, r)))
 		default:
 			c, _ := p.table(q.table).Column(f.column)
 			out[f.as] = parsed(c.AppendJSON(nil, p.value(q.table, r, f.column)))

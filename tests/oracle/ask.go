@@ -254,6 +254,9 @@ func (a asker) query(table string, depth int) *query {
 		q.fields = a.functions(table, depth)
 	} else {
 		q.fields = a.fields(table, depth)
+		if q.search != "" {
+			q.fields = append(q.fields, field{as: "rank", rank: true})
+		}
 	}
 	return q
 }

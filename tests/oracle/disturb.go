@@ -86,6 +86,7 @@ func (g *game) disturb(t testing.TB, p *person) bool {
 		}
 		g.rows[table.Name] = rows
 	}
+	p.forget() // what was tried
 	if len(b.roots) == 0 {
 		return false
 	}

@@ -53,9 +53,9 @@ func Play(t testing.TB, program *Program, seed uint64, questions int) Count {
 
 // sent is a request and its answer.
 type sent struct {
-	document  *document
-	body      []byte
-	questions int
+	document *document
+	body     []byte
+	asked    []question
 }
 
 // visit asks as one person, changes what he does not see, and asks again.
@@ -66,6 +66,7 @@ func (g *game) visit(t testing.TB, p *person, questions int) {
 	for range questions {
 		all = append(all, g.ask(t, p)...)
 	}
+	g.others(t, p, all)
 	probes := g.probes(t, p)
 	if !g.disturb(t, p) {
 		return
@@ -76,11 +77,35 @@ func (g *game) visit(t testing.TB, p *person, questions int) {
 		if !bytes.Equal(again, s.body) {
 			t.Fatalf("the answer shows what %s does not see\nbefore %s\nafter  %s\n%s\n%s", p.name, firstDifference(s.body, again), firstDifference(again, s.body), g.describe(p), show(s.document))
 		}
-		g.count.Twins += s.questions
+		g.count.Twins += len(s.asked)
 	}
 }
 
 const variations = 4 // of a question, which differ in the values that are compared with
+
+// others has other people send what a person has asked: they are refused, or get what they may see.
+func (g *game) others(t testing.TB, p *person, all []sent) {
+	t.Helper()
+	for i := 0; i < len(all); i += 2 * variations {
+		s := all[i]
+		for _, other := range g.people {
+			if other == p {
+				continue
+			}
+			body := g.program.send(t, other.key, s.document.String(), s.document.variables)
+			answer := understood(t, body)
+			for _, q := range s.asked {
+				if want := other.answer(q.query, g.rows[q.table]); len(answer.Errors) == 0 && !agree(want, answer.Data[q.as]) {
+					t.Fatalf("%s\n%s\n%s\n%s", disagreement(q.as, want, answer.Data[q.as]), g.describe(other), show(s.document), g.content())
+				}
+			}
+			if kind := answer.kind(); kind != "" && kind != string(core.Invalid) && kind != string(core.Denied) && kind != string(core.Limit) {
+				t.Fatalf("%s\n%s", body, show(s.document))
+			}
+			g.count.Answers += len(s.asked)
+		}
+	}
+}
 
 // ask puts a few questions in one request, several times with other values, and compares the answers.
 func (g *game) ask(t testing.TB, p *person) (all []sent) {
@@ -139,7 +164,7 @@ func (g *game) put(t testing.TB, p *person, asked []question, inline bool) (s se
 		}
 		g.count.Answers++
 	}
-	return sent{d, body, len(asked)}, true
+	return sent{d, body, slices.Clone(asked)}, true
 }
 
 // question is a root field.

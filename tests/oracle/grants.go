@@ -11,7 +11,7 @@ import (
 // grant gives the roles their rights.
 func (w *world) grant(t testing.TB) {
 	t.Helper()
-	if w.chance(0.3) {
+	if w.chance(0.5) {
 		w.inherits["three"] = []string{"one"}
 	}
 	var all []grant

@@ -36,8 +36,11 @@ func (g *game) writes(t testing.TB, p *person, table *core.Table) (out []probe) 
 		}))
 
 	r := g.record(table)
-	for _, c := range []string{"owner_id", "unit_id"} {
-		delete(r, c)
+	for c := range table.Stored {
+		if hides := slices.ContainsFunc(p.may("create", n), func(of grant) bool { return slices.Contains(of.hidden, c.Name) }); c.Name == "owner_id" || c.Name == "unit_id" ||
+			c.Name != "id" && !c.Required && (hides || c.Kind == core.Lookup || c.Kind == core.AnyLookup || c.Of != "") && g.chance(0.8) {
+			delete(r, c.Name)
+		}
 	}
 	for _, conflict := range []string{"", ", on_conflict: {constraint: " + n + "_pkey, update_columns: [n, s]}"} {
 		id := r["id"].(string)
@@ -63,6 +66,9 @@ func (g *game) writes(t testing.TB, p *person, table *core.Table) (out []probe) 
 // owned is a new record as one that the person has created.
 func (p *person) owned(table *core.Table, r core.Record) core.Record {
 	out := r.Clone()
+	if _, ok := r["stage"]; !ok && hasColumn(*table, "stage") {
+		out["stage"] = stages[0].Value
+	}
 	if table.Owned() {
 		out["owner_id"], out["unit_id"] = string(p.id), string(p.unit)
 	}
