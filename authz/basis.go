@@ -118,24 +118,42 @@ type holding struct {
 	reports string
 }
 
-// source returns the level as an expression over a user-owned table, "" for every row.
-func (l Level) source(basis int, reports string) string {
+// arm is one of the alternatives by which a record is in reach.
+type arm struct {
+	kind   ArmKind
+	source string
+}
+
+// arms returns the alternatives by which the level reaches a record of a user-owned table; none for every record. They are as
+// cheap as they come early.
+func (l Level) arms(basis int, reports string) (out []arm) {
+	if l == Organization {
+		return nil
+	}
 	own, unit, below := "owner_id == caller.user || owner_id in caller.teams", "unit_id == caller.unit", "unit_id in caller.below"
 	if i := basis - 1; i >= 0 {
 		own, unit, below = "owner_id in "+rules.BasisList("owners", i), "unit_id in "+rules.BasisList("units", i), "unit_id in "+rules.BasisList("below", i)
 	}
+	out = append(out, arm{ByOwner, own})
 	if reports != "" {
-		own += " || owner_id in " + reports
+		out = append(out, arm{ByReport, "owner_id in " + reports})
 	}
 	switch l {
-	case Own:
-		return own
 	case Unit:
-		return own + " || " + unit
+		out = append(out, arm{ByUnit, unit})
 	case UnitBelow:
-		return own + " || " + below
+		out = append(out, arm{ByUnit, below})
 	}
-	return ""
+	return out
+}
+
+// source returns the level as an expression over a user-owned table, "" for every row.
+func (l Level) source(basis int, reports string) string {
+	var parts []string
+	for _, a := range l.arms(basis, reports) {
+		parts = append(parts, a.source)
+	}
+	return strings.Join(parts, " || ")
 }
 
 // places returns the units that what c holds by the basis counts from, and those with what is below them.

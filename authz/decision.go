@@ -127,28 +127,6 @@ func (p *Policy) May(c core.Caller, action string) error {
 	return core.E("authz.May", core.Denied, fmt.Sprintf("your roles do not give you the right to %s: ask an administrator for it", strings.ReplaceAll(action, "_", " ")))
 }
 
-// Explain returns the grants that give the caller the privilege on the table, none when it is denied.
-func (p *Policy) Explain(c core.Caller, table string, priv Privilege) []Grant {
-	t, ok := p.tables[table]
-	if !ok || priv.index() < 0 {
-		return nil
-	}
-	all := Grant{Role: Administrator, Table: table, Privilege: priv, Level: Organization}
-	if c.IsSystem() {
-		all.Role = c.Name
-		return []Grant{all}
-	}
-	s := p.roleSet(c)
-	if s.admin && (!t.Builtin || priv == Read) {
-		return []Grant{all}
-	}
-	var out []Grant
-	for _, h := range t.held(s, priv) {
-		out = append(out, h.Grant)
-	}
-	return out
-}
-
 func (t *tablePolicy) held(s *roleSet, priv Privilege) []holding {
 	var out []holding
 	for _, role := range s.roles {
@@ -356,7 +334,7 @@ func (p *Policy) reach(s *roleSet, t *core.Table, all []terms, arms []string) (*
 	if len(parts) > 1 {
 		source = "(" + strings.Join(parts, "\n) && (") + "\n)"
 	}
-	x, err := p.compileFor(t, source, rules.Options{Bases: s.bases, Reports: slices.Contains(s.manages, true), Shares: len(arms) > 0})
+	x, err := p.compileFor(t, source, s.options(len(arms) > 0))
 	if err != nil { // each condition compiles by itself, so that together they are too much
 		return nil, core.E("authz.Decide", core.Denied, core.At{Table: t.Name}, "the conditions of your roles on this table are too long together: ask an administrator to shorten them", err)
 	}

@@ -50,12 +50,13 @@ func (Position) TableName() string { return "_position" }
 // hierarchy is who is below whom.
 type hierarchy struct {
 	Hierarchy
-	below map[core.ID][]core.ID // by manager: his reports; by position: those under it
-	at    map[core.ID][]core.ID // the users in a position
+	positions map[core.ID]*Position
+	below     map[core.ID][]core.ID // by manager: his reports; by position: those under it
+	at        map[core.ID][]core.ID // the users in a position
 }
 
 func (p *Policy) addHierarchy(d *Data) {
-	h := hierarchy{below: map[core.ID][]core.ID{}, at: map[core.ID][]core.ID{}}
+	h := hierarchy{positions: map[core.ID]*Position{}, below: map[core.ID][]core.ID{}, at: map[core.ID][]core.ID{}}
 	h.Mode = NoHierarchy
 	for _, row := range d.Hierarchies {
 		h.Hierarchy = row
@@ -68,7 +69,9 @@ func (p *Policy) addHierarchy(d *Data) {
 			}
 		}
 	case Positions:
-		for _, q := range d.Positions {
+		for i := range d.Positions {
+			q := &d.Positions[i]
+			h.positions[q.ID] = q
 			if q.ParentID != nil {
 				h.below[*q.ParentID] = append(h.below[*q.ParentID], q.ID)
 			}
@@ -148,6 +151,9 @@ func reportsOver(priv Privilege) string {
 	}
 	return ""
 }
+
+// ThroughHierarchy reports whether the privilege extends to what belongs to those below one.
+func ThroughHierarchy(priv Privilege) bool { return reportsOver(priv) != "" }
 
 // checkReports returns an error when c could not administer those whose records the user would reach in the unit.
 func (p *Policy) checkReports(c core.Caller, u *User, unit core.ID) error {

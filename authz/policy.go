@@ -69,6 +69,7 @@ type Policy struct {
 	roles   map[string]int  // index of a role by its name
 	names   []string        // the reverse
 	implied [][]int         // the roles that a role includes, itself among them
+	direct  [][]int         // those that it includes by itself
 	strong  map[string]bool // roles that ask for a second factor
 	admin   int
 	tables  map[string]*tablePolicy
@@ -86,6 +87,7 @@ type Policy struct {
 	teams     map[core.ID][]core.ID // of a user
 	assigned  map[string][]assigned // to a user or a team
 	shared    map[string]bool       // by table: records of it are shared, or can be
+	units     map[core.ID]*BusinessUnit
 	parents   map[core.ID]core.ID
 	children  map[core.ID][]core.ID
 	hierarchy hierarchy
@@ -131,7 +133,7 @@ func NewPolicy(s *core.Schema, set *rules.Set, d *Data) (*Policy, error) {
 	p := &Policy{
 		schema: s, set: set, roles: map[string]int{}, tables: map[string]*tablePolicy{},
 		users: map[core.ID]*User{}, teamsByID: map[core.ID]*Team{}, teams: map[core.ID][]core.ID{}, assigned: map[string][]assigned{},
-		parents: map[core.ID]core.ID{}, children: map[core.ID][]core.ID{},
+		units: map[core.ID]*BusinessUnit{}, parents: map[core.ID]core.ID{}, children: map[core.ID][]core.ID{},
 	}
 	p.sets.Store(&map[string]*roleSet{})
 	p.addDirectory(d)
@@ -160,7 +162,9 @@ func NewPolicy(s *core.Schema, set *rules.Set, d *Data) (*Policy, error) {
 }
 
 func (p *Policy) addDirectory(d *Data) {
-	for _, u := range d.Units {
+	for i := range d.Units {
+		u := &d.Units[i]
+		p.units[u.ID] = u
 		if u.ParentID != nil {
 			p.parents[u.ID] = *u.ParentID
 			p.children[*u.ParentID] = append(p.children[*u.ParentID], u.ID)
@@ -200,7 +204,7 @@ func (p *Policy) addRoles(d *Data) error {
 	}
 	p.admin = p.roles[Administrator]
 	p.actions = make([]map[string]bool, len(p.names))
-	p.implied = make([][]int, len(p.names))
+	p.implied, p.direct = make([][]int, len(p.names)), make([][]int, len(p.names))
 	var graph []Rule
 	for _, r := range d.Rules {
 		if r.Ptype == "g" && strings.HasPrefix(r.V0, "role:") {
@@ -225,6 +229,10 @@ func (p *Policy) addRoles(d *Data) error {
 			all[j] = true
 		}
 		p.implied[i] = slices.Sorted(maps.Keys(all))
+	}
+	for _, r := range graph {
+		i, j := p.roles[strings.TrimPrefix(r.V0, "role:")], p.roles[strings.TrimPrefix(r.V1, "role:")]
+		p.direct[i] = append(p.direct[i], j)
 	}
 	return nil
 }
@@ -400,6 +408,11 @@ type roleSet struct {
 	limits    core.Limits
 	columns   map[columnName]ColumnAccess                           // that profiles give
 	decisions []atomic.Pointer[[privileges]atomic.Pointer[outcome]] // by table
+}
+
+// options are what the expressions of s may name.
+func (s *roleSet) options(shares bool) rules.Options {
+	return rules.Options{Bases: s.bases, Reports: slices.Contains(s.manages, true), Shares: shares}
 }
 
 type outcome struct {

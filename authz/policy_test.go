@@ -89,7 +89,7 @@ func TestDecideWhoever(t *testing.T) {
 		if !c.ok {
 			wantKind(t, err, core.Denied)
 		}
-		if grants := p.Explain(c.caller, c.table, c.priv); (len(grants) > 0) != c.ok {
+		if grants := p.Ways(c.caller, c.table, c.priv); (len(grants) > 0) != c.ok {
 			t.Errorf("%v %s %s: explained by %v", c.caller, c.table, c.priv, grants)
 		}
 	}

@@ -20,7 +20,7 @@ func (s *Store) AccessActions(l *authz.Logins) []core.Action {
 	}
 	rights = append(rights, a.hierarchyActions()...)
 	return slices.Concat(rights, []core.Action{
-		a.previewAccess(rights), a.compareRoles(), a.listProfiles(), a.setLimits(), a.createKey(l), a.listKeys(l), a.revokeKey(l),
+		a.previewAccess(rights), a.compareRoles(), a.explainAccess(), a.whoCan(), a.listProfiles(), a.setLimits(), a.createKey(l), a.listKeys(l), a.revokeKey(l),
 	}, a.codeActions())
 }
 
