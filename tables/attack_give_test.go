@@ -1,7 +1,10 @@
 package tables
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
+	"slices"
 	"testing"
 
 	"gorm.io/gorm"
@@ -93,6 +96,30 @@ func TestAttackA09(t *testing.T) {
 				}
 				wantKind(t, err, core.AsError(err).Kind, c.says)
 			}
+		}
+	})
+}
+
+// Who may write a column in some records only learns nothing of the others by writing what they may hold already.
+func TestWritingWhatIsThereTellsNothing(t *testing.T) {
+	each(t, func(t *testing.T, s *Store) {
+		define(t, s, shop()...)
+		role(t, s, "seller", slices.Concat(
+			grant("product", authz.Organization, []string{"cost"}, authz.Read, authz.Update), grant("product", authz.Own, nil, authz.Read, authz.Update))...)
+		ann := person(t, s, "ann", core.RootUnit, "seller")
+		id := mustInsert(t, root(t), s, "product", core.Record{"title": "t", "cost": "3"})
+		var answers []string
+		for _, cost := range []any{"3", "4", nil} {
+			var res Result
+			err := s.Tx(ann, TxOptions{}, func(ctx context.Context, tx *Tx) (err error) {
+				res, err = tx.Update(ctx, Update{Table: "product", Where: ByID(id...), Set: core.Record{"cost": cost}})
+				return err
+			})
+			wantKind(t, err, core.Denied, "product.cost", "may not write this column in this record")
+			answers = append(answers, fmt.Sprint(err, res))
+		}
+		if answers[0] != answers[1] || answers[0] != answers[2] {
+			t.Errorf("the value that is there is told from others: %q", answers)
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"gorm.io/gorm"
@@ -262,7 +263,7 @@ func TestHierarchyPrivileges(t *testing.T) {
 			},
 		} {
 			off()
-			if rows := decided(t, s, as(t, s, ann), "product").Rows.Source; rows != "owner_id == caller.user || owner_id in caller.teams" {
+			if rows := decided(t, s, as(t, s, ann), "product").Rows.Source; strings.Contains(rows, "report") {
 				t.Errorf("where the hierarchy does not count, ann reads %s", rows)
 			}
 		}

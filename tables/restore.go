@@ -71,7 +71,7 @@ func (tx *Tx) bringBack(ctx context.Context, table string, ids []core.ID) (res R
 		if !ok {
 			return res, core.E("tables.restore", core.NotFound, core.At{Table: table, Item: item(len(list), i)}, fmt.Sprintf("there is no deleted record with the id %s", id))
 		}
-		if err := w.inReach(core.Create, nil, l.record, nil); err != nil {
+		if err := w.inReach(core.Create, l.record, nil); err != nil {
 			return res, core.E("tables.restore", core.At{Item: item(len(list), i)}, err)
 		}
 		r.add(w.table, l.deletion, id)

@@ -316,7 +316,7 @@ func (w *writer) add(values core.Record, item int) (_ core.ID, err error) {
 	}
 	kept, err := w.assigned(nil, next)
 	if err == nil {
-		err = w.inReach(core.Create, nil, kept, in.guards)
+		err = w.inReach(core.Create, kept, in.guards)
 	}
 	if err != nil {
 		return "", err
@@ -328,6 +328,9 @@ func (w *writer) add(values core.Record, item int) (_ core.ID, err error) {
 
 // change prepares an update of old. A record that has the values already is left as it is, where the caller may know that it has.
 func (w *writer) change(in input, old core.Record, item int) (changed bool, err error) {
+	if err := w.guarded(in.guards, old); err != nil { // before anything tells whether the values are others
+		return false, err
+	}
 	next := maps.Clone(old)
 	maps.Copy(next, in.values)
 	for _, c := range w.derived { // for rules to see what it will be
@@ -363,7 +366,7 @@ func (w *writer) change(in input, old core.Record, item int) (changed bool, err 
 	w.touch(next, old)
 	kept, err := w.assigned(old, next)
 	if err == nil {
-		err = w.inReach(core.Update, old, kept, in.guards)
+		err = w.inReach(core.Update, kept, in.guards)
 	}
 	if err != nil {
 		return false, err
@@ -436,10 +439,9 @@ func (w *writer) complete(r core.Record) error {
 	return w.table.CheckKeys(r)
 }
 
-// inReach checks that a record, as it is and as it will be, is one that the caller may touch, with the columns that have
-// guards. That it is in reach as it is, the search for it has made sure. Of a record that is given away after is what
-// [writer.assigned] returns.
-func (w *writer) inReach(op core.Op, before, after core.Record, guards []guard) error {
+// inReach checks that a record, as it will be, is one that the caller may touch, with the columns that have guards. That it is in
+// reach as it is, the search for it has made sure. Of a record that is given away after is what [writer.assigned] returns.
+func (w *writer) inReach(op core.Op, after core.Record, guards []guard) error {
 	if rows := w.may(op).Rows; rows != nil {
 		ok, err := w.holds(rows, after)
 		if err != nil {
@@ -449,18 +451,18 @@ func (w *writer) inReach(op core.Op, before, after core.Record, guards []guard) 
 			return core.E("tables.inReach", core.Denied, core.At{Table: w.table.Name}, fmt.Sprintf("the record would be out of your reach to %s", op))
 		}
 	}
+	return w.guarded(guards, after)
+}
+
+// guarded checks that the caller may write the columns that have guards in the record.
+func (w *writer) guarded(guards []guard, r core.Record) error {
 	for _, g := range guards {
-		for _, r := range []core.Record{before, after} {
-			if r == nil {
-				continue
-			}
-			ok, err := w.holds(g.holds, r)
-			if err != nil {
-				return err
-			}
-			if !ok {
-				return core.E("tables.inReach", core.Denied, w.at(g.column), "you may not write this column in this record: leave it out, or ask an administrator for the privilege")
-			}
+		ok, err := w.holds(g.holds, r)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return core.E("tables.guarded", core.Denied, w.at(g.column), "you may not write this column in this record: leave it out, or ask an administrator for the privilege")
 		}
 	}
 	return nil
