@@ -213,6 +213,37 @@ func (p *Policy) Apart(c core.Caller, table, name string) (columns []string, bey
 // Leaves reports whether the grant leaves out the column.
 func (w *Way) Leaves(column string) bool { return w.hidden[column] }
 
+// Secured tells of a secured column how much of it the profiles of the caller give for the privilege, and which of them do.
+func (p *Policy) Secured(c core.Caller, table, column string, priv Privilege) (given Reading, profiles []string, secured bool) {
+	t, ok := p.tables[table]
+	if !ok {
+		return ReadNone, nil, false
+	}
+	of, ok := t.Column(column)
+	if !ok || t.SecuredBy(of) == nil {
+		return ReadNone, nil, false
+	}
+	s := p.roleSet(c)
+	if given = s.given(t.Table, of, priv); given == ReadNone || s.admin {
+		return given, nil, true
+	}
+	holders := append([]string{ofUser(c.User)}, teamKeys(p.teams[c.User])...)
+	for _, role := range s.roles {
+		holders = append(holders, ofRole(p.names[role]))
+	}
+	for _, who := range holders {
+		for _, i := range p.profilesHeld[who] {
+			if slices.ContainsFunc(p.profiles[i].rights, func(r ColumnRight) bool {
+				return r.Table == table && r.Column == t.SecuredBy(of).Name && r.to(priv) == given
+			}) {
+				profiles = append(profiles, p.profiles[i].name)
+			}
+		}
+	}
+	slices.Sort(profiles)
+	return given, slices.Compact(profiles), true
+}
+
 // Superiors returns how an owner, a user or a team, is below the user: the names of the one below, and of those between him and the
 // user, from below. They are users, or positions where these count. through is the team through which it is, "" for none.
 func (p *Policy) Superiors(user, owner core.ID) (names []string, through string) {

@@ -30,10 +30,17 @@ func (q *inquiry) known() (*core.Column, error) {
 		}
 	}
 	c, ok := q.table.Column(q.column)
-	if ok && q.all || slices.ContainsFunc(may, func(d *authz.Decision) bool { visible, _ := d.Column(q.column); return visible }) {
+	if ok && q.all || slices.ContainsFunc(may, func(d *authz.Decision) bool { return knows(d, q.column) }) {
 		return c, nil
 	}
 	return nil, unknownColumn(q.table, q.column, may...)
+}
+
+// knows reports whether who reads by the decision may know of the column: sees it, or what its mask makes of it.
+func knows(d *authz.Decision, column string) bool {
+	visible, _ := d.Column(column)
+	mask, _ := d.Mask(column)
+	return visible || mask != nil
 }
 
 // columnOf has the ballot decide about the column in the record of n.
@@ -67,6 +74,7 @@ func (a columnAnswer) tell(q *inquiry) error {
 	case q.written(a.of):
 	case a.guarded && slices.ContainsFunc(q.ways, func(w *weighed) bool { return !w.told }):
 		return core.E("tables.tell", core.Denied, core.At{Table: q.table.Name, Column: a.of.Name}, "whether the column is within your reach in this record depends on what you do not see: ask an administrator")
+	case q.secured(*a.guard):
 	case !a.visible || !*a.guard:
 		q.hidden()
 	case !*a.within:
@@ -82,6 +90,9 @@ func (q *inquiry) shown(c *core.Column) {
 	text := c.Name + " is within a grant that reaches the record"
 	if role := q.shownBy(c.Name); role != "" {
 		text = fmt.Sprintf("%s is within the grant of role %s", c.Name, role)
+	}
+	if _, profiles, _ := q.snap.Policy.Secured(q.who, q.table.Name, c.Name, q.priv); len(profiles) > 0 {
+		text += ", and given by the column profile " + strings.Join(profiles, ", ")
 	}
 	if !q.all && q.priv == authz.Read && q.snap.Rules.Reaches(q.table.Name, c.Name) {
 		text += "; it is calculated from other records, and empty where one of them is out of your reach"
@@ -99,7 +110,7 @@ func (q *inquiry) columnAnywhere(may *authz.Decision) error {
 		return err
 	}
 	switch visible, guard := may.Column(c.Name); {
-	case q.written(c):
+	case q.written(c), q.secured(true):
 	case !visible:
 		q.hidden()
 	case guard != nil:
@@ -120,6 +131,23 @@ func (q *inquiry) written(c *core.Column) bool {
 	return true
 }
 
+// secured answers for a column that no column profile gives, or of which only what its mask makes of it is shown.
+func (q *inquiry) secured(reached bool) bool {
+	given, profiles, secured := q.snap.Policy.Secured(q.who, q.table.Name, q.column, q.priv)
+	switch {
+	case !secured || given == authz.ReadFull:
+		return false
+	case given == authz.ReadNone:
+		q.step(stepColumn, false, fmt.Sprintf("%s is secured, and no column profile gives %s on it", q.column, q.priv))
+	case !reached:
+		return false
+	default:
+		q.step(stepColumn, false, fmt.Sprintf("%s is masked by the column profile %s: what its mask makes of the value is shown", q.column, strings.Join(profiles, ", ")))
+	}
+	q.help = append(q.help, fmt.Sprintf("a column profile that gives %s on the column (put_column_profile, assign_column_profile)", q.priv))
+	return true
+}
+
 // hidden tells what hides the column, as far as that depends on nothing that he does not see who asks about himself.
 func (q *inquiry) hidden() {
 	if q.id != "" && slices.ContainsFunc(q.ways, func(w *weighed) bool { return !w.told }) {
@@ -128,6 +156,10 @@ func (q *inquiry) hidden() {
 	}
 	parts, beyond := q.snap.Policy.Apart(q.who, q.table.Name, q.column)
 	for _, name := range parts {
+		if given, _, secured := q.snap.Policy.Secured(q.who, q.table.Name, name, q.priv); secured && given < authz.ReadFull && (q.all || q.visible(name)) {
+			q.step(stepColumn, false, fmt.Sprintf("%s is calculated from %s, which is secured, and which no column profile gives in full", q.column, name))
+			return
+		}
 		if slices.ContainsFunc(q.ways, func(w *weighed) bool { return q.counts(w) && !w.Leaves(name) }) {
 			continue
 		}

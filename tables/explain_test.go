@@ -50,7 +50,7 @@ func newPuzzle(t *testing.T, s *Store, r *rand.Rand) *puzzle {
 				if grant.Privilege.Columns() && r.IntN(2) == 0 {
 					grant.Hidden = []string{one("price", "cost", "cost", "stock", "gross", "owner_id")}
 				}
-				if err := authz.PutGrant(g, grant); err != nil {
+				if err := authz.PutGrants(g, grant.Role, grant); err != nil {
 					return err
 				}
 			}
@@ -249,7 +249,7 @@ func TestExplainTwin(t *testing.T) {
 							continue
 						}
 						grant.Hidden = append(grant.Hidden, hidden)
-						if err := authz.PutGrant(g, grant); err != nil {
+						if err := authz.PutGrants(g, grant.Role, grant); err != nil {
 							return err
 						}
 					}
