@@ -97,7 +97,8 @@ func (p *Policy) way(c core.Caller, s *roleSet, t *tablePolicy, h holding) Way {
 // Tells reports whether c sees, in every record that he reads, all that decides whether w reaches it, so that it tells him nothing
 // new of the record whether it does.
 func (p *Policy) Tells(c core.Caller, w *Way) bool {
-	return p.Beyond(c, w.Table, w.reads) == "" && (len(w.Arms) == 0 || p.seesAll(c, w.Table, placing, false))
+	inherits := slices.ContainsFunc(p.tables[w.Table].Columns, func(c core.Column) bool { return c.InheritShares }) // from records that he may not see
+	return p.Beyond(c, w.Table, w.reads) == "" && (len(w.Arms) == 0 || !inherits && p.seesAll(c, w.Table, placing, false))
 }
 
 // placing are the columns by which a record is within a level.
