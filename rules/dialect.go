@@ -19,6 +19,8 @@ type dialect struct {
 	loadBefore, loadAfter map[core.Kind]string
 	kindCast              map[core.Kind]string // what follows an argument in the stored form of such a kind
 
+	among [2]string // what stands around a query for the values of which an indexed column is one
+
 	now string // the time of the statement, in the form in which a timestamp is stored
 
 	equality, order map[string]string // by type: what follows the right side of = and of <
@@ -43,6 +45,7 @@ var dialects = map[string]*dialect{
 		bind:       bindSQLite,
 		loadBefore: map[core.Kind]string{core.Date: "("},
 		loadAfter:  map[core.Kind]string{core.Date: " || 'T00:00:00+00:00')"},
+		among:      [2]string{" IN (", ")"},
 		now:        "strftime('%Y-%m-%dT%H:%M:%f', 'now')", // without a zone: it sorts among texts of core.TimeLayout
 		equality:   map[string]string{"decimal": " COLLATE decimal"},
 		order:      map[string]string{"decimal": " COLLATE decimal"},
@@ -61,6 +64,7 @@ var dialects = map[string]*dialect{
 		kindCast: map[core.Kind]string{
 			core.Date: "::date", core.UUID: "::uuid", core.Lookup: "::uuid", core.AnyLookup: "::uuid", core.File: "::uuid", core.Image: "::uuid",
 		},
+		among: [2]string{" = ANY(ARRAY(", "))"}, // IN with a query does not lead to an index beside OR
 		now:   "statement_timestamp()",
 		order: map[string]string{"string": ` COLLATE "C"`},
 	},

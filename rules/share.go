@@ -30,6 +30,12 @@ type Lasting interface {
 	SharedAt() (time.Time, bool)
 }
 
+// Searched is a [Row] that a statement searches for by the expression. Shares are then written so that an index leads from them to
+// the rows; for a row that is at hand, so that an index tells whether there is one.
+type Searched interface {
+	Searched() bool
+}
+
 // sharer is a record whose shares count for the record of an expression: the record itself, or one to which lookups lead.
 type sharer struct {
 	table string // its physical name
@@ -58,14 +64,29 @@ func sharers(s *core.Schema, t *core.Table) []sharer {
 
 // shared writes that a right to the record is shared.
 func (p *printer) shared(right core.ShareRights) {
+	if r, ok := p.rows[0].(Searched); ok && r.Searched() && len(p.e.sharers) == 1 {
+		p.sharedAmong(right)
+		return
+	}
 	for i, s := range p.e.sharers {
-		p.b.Write([]string{"(", " OR "}[min(i, 1)], `EXISTS (SELECT 1 FROM "_share" AS sh WHERE sh.table_name = `).Arg(s.table).Write(" AND sh.record_id = ")
+		p.b.Write([]string{"(", " OR "}[min(i, 1)])
+		p.b.Write(`EXISTS (SELECT 1 FROM "_share" AS sh WHERE sh.table_name = `).Arg(s.table).Write(" AND sh.record_id = ")
 		p.via(p.rows[0], s.way, func(r Row) { r.Column(p.b, s.id) })
 		p.b.Write(" AND ")
 		p.inForce(right)
 		p.b.Write(")")
 	}
 	p.b.Write(")")
+}
+
+// sharedAmong is shared for a row that is searched for, and inherits no shares.
+func (p *printer) sharedAmong(right core.ShareRights) {
+	own := p.e.sharers[0]
+	p.b.Write("(")
+	p.rows[0].Column(p.b, own.id)
+	p.b.Write(p.d.among[0], `SELECT sh.record_id FROM "_share" AS sh WHERE sh.table_name = `).Arg(own.table).Write(" AND ")
+	p.inForce(right)
+	p.b.Write(p.d.among[1], ")")
 }
 
 // inForce writes that the share sh gives the right to the caller.

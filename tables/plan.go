@@ -38,6 +38,7 @@ type node struct {
 	past  *past     // where its rows come from, when that is not the table
 	rank  writeFunc // how well a row answers the search of the query; nil without one
 
+	sought  bool     // its rows are searched for by the rights of the caller, not by their ids or from another row
 	witness *witness // nil for a table whose reads are not audited
 }
 
@@ -307,10 +308,17 @@ func (n *node) relation(name string) (to *node, rel core.Relation, link writeFun
 
 // scope writes the condition that limits n to the rows in the caller's reach, or nothing.
 func (n *node) scope(b *db.Builder) {
-	if n.may.Rows != nil {
-		b.Write(" AND ")
-		n.holds(b, n.may.Rows)
+	if n.may.Rows == nil {
+		return
 	}
+	b.Write(" AND ")
+	if n.sought && n.past == nil {
+		row := n.row(false)
+		row.sought = true
+		n.may.Rows.SQL(b, row, n.p.caller)
+		return
+	}
+	n.holds(b, n.may.Rows)
 }
 
 // holds writes that an expression of the policy holds for the row of n: as it is, and for a version of the past for the

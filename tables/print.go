@@ -24,6 +24,7 @@ func (p *planner) rows(n *node, q *Query, link writeFunc) (*rows, error) {
 	if q.Skip != 0 {
 		r.skip = p.leaveOpen(operand{param: q.Skip, column: &core.Column{Kind: core.Integer}})
 	}
+	n.sought = link == nil && !namesIDs(q.Where)
 	var err error
 	if r.where, err = n.where(q.Where); err != nil {
 		return nil, err
@@ -45,6 +46,17 @@ func (p *planner) rows(n *node, q *Query, link writeFunc) (*rows, error) {
 		return nil, core.E("tables.rows", core.Limit, core.At{Table: n.table.Name}, fmt.Sprintf("limit is at most %d: read the rest with offset, or with a condition on the last value seen", p.snap.maxLimit))
 	}
 	return r, nil
+}
+
+// namesIDs reports whether the condition names the ids of the records.
+func namesIDs(c Cond) bool {
+	switch c := c.(type) {
+	case Compare:
+		return c.Column == "id" && (c.Op == Eq || c.Op == In)
+	case And:
+		return slices.ContainsFunc(c, namesIDs)
+	}
+	return false
 }
 
 // filter writes FROM and WHERE.
