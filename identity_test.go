@@ -14,7 +14,8 @@ import (
 // people is a program over HTTP, and what its users send to it.
 type people struct {
 	*scenario
-	t *testing.T
+	t      *testing.T
+	config *config
 }
 
 // eachPeople runs f on a program over each database, with a table customer that the role clerk reads and writes.
@@ -25,7 +26,7 @@ func eachPeople(t *testing.T, f func(t *testing.T, p *people)) {
 		if _, err := secret.AddKey(c.SecretsKey); err != nil {
 			t.Fatal(err)
 		}
-		p := &people{newScenario(t, c), t}
+		p := &people{newScenario(t, c), t, c}
 		p.must("admin", `mutation {
 			a: create_table(name: "customer", columns: [{name: "name", kind: "text"}], ownership: "user") { table }
 			b: create_table(name: "invoice", columns: [{name: "title", kind: "text"}]) { table }

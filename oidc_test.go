@@ -32,7 +32,7 @@ func withProviders(t *testing.T, f func(t *testing.T, p *people, port string)) {
 	t.Helper()
 	eachDatabase(t, func(t *testing.T, c *config) {
 		port := mayCall(t, c)
-		f(t, &people{newScenario(t, c), t}, port)
+		f(t, &people{newScenario(t, c), t, c}, port)
 	})
 }
 

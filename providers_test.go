@@ -31,7 +31,7 @@ func TestDeclaredProviders(t *testing.T) {
 			}
 		}
 		write("Corporate", "canary-first")
-		p := &people{newScenario(t, c), t}
+		p := &people{newScenario(t, c), t, c}
 		restart := func() {
 			t.Helper()
 			if err := p.app.stop(t.Context()); err != nil {
