@@ -60,6 +60,9 @@ func (g *game) writes(t testing.TB, p *person, table *core.Table) (out []probe) 
 				return p.returned(got, n, fields, p.owned(table, r))
 			}))
 	}
+	for i := range out {
+		out[i].moves = true
+	}
 	return append(out, g.missed(t, p, table, set)...)
 }
 
