@@ -63,7 +63,7 @@ func TestImports(t *testing.T) {
 	})
 }
 
-func TestWhoActsAsSystem(t *testing.T) {
+func TestAttackA29WhoActsAsSystem(t *testing.T) {
 	walk(t, func(path, dir string, f *ast.File) {
 		ast.Inspect(f, func(n ast.Node) bool {
 			sel, ok := n.(*ast.SelectorExpr)

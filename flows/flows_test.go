@@ -216,7 +216,7 @@ func TestLoopEnds(t *testing.T) {
 	})
 }
 
-func TestRights(t *testing.T) {
+func TestAttackA19Rights(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		if _, _, err := w.flows.Put(w.as("reader"), "name: x\n"+manual+"steps: [{set: {a: 1}}]\n"); core.KindOf(err) != core.Denied {
 			t.Errorf("a reader put a flow: %v", err)

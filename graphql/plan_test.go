@@ -345,7 +345,7 @@ func TestPlanOracle(t *testing.T) {
 }
 
 // Users who send the same document with the same variables get what their own rights give, whoever came first.
-func TestPlanOfAnother(t *testing.T) {
+func TestAttackA27PlanOfAnother(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		w := newRights(t, d)
 		r := Request{

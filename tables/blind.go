@@ -50,6 +50,9 @@ func (w *writer) tells(u *upsert) bool {
 func (w *writer) findsBy(k *uniqueKey) error {
 	for _, c := range k.columns {
 		if _, err := w.readable(c, "find records by"); err != nil {
+			if sets, _ := w.may(core.Create).Column(c.Name); !sets {
+				return w.unknown(c.Name) // nor may he know that it is there
+			}
 			return err
 		}
 	}

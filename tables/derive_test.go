@@ -180,9 +180,9 @@ func (m *rightsModel) expect(c reachingColumn, r core.Record) any {
 	return c.value(m, r)
 }
 
-// TestDerivedRights compares calculated columns over relations, of the reader's and of the definer's rights, with a model, for
+// TestAttackA04DerivedRights compares calculated columns over relations, of the reader's and of the definer's rights, with a model, for
 // people who see some records and some columns, chosen at random.
-func TestDerivedRights(t *testing.T) {
+func TestAttackA04DerivedRights(t *testing.T) {
 	each(t, func(t *testing.T, s *Store) {
 		number := func(name, formula string, rights core.Rights) core.Column {
 			return core.Column{Name: name, Kind: core.Decimal, Precision: 20, Scale: 2, Formula: formula, Rights: rights}

@@ -79,8 +79,8 @@ func TestFeedMissesNothing(t *testing.T) {
 	})
 }
 
-// TestFeedShowsWhatMayBeSeen follows records into reach and out of it, and past what hides columns.
-func TestFeedShowsWhatMayBeSeen(t *testing.T) {
+// TestAttackA06Feed follows records into reach and out of it, and past what hides columns.
+func TestAttackA06Feed(t *testing.T) {
 	each(t, func(t *testing.T, s *Store) {
 		define(t, s, shop()...)
 		grants := grant("product", authz.Own, []string{"cost", "updated_by"}, authz.Read, authz.Create, authz.Update)

@@ -129,11 +129,18 @@ func (p *person) sortKey(q *query, r core.Record, t order) any {
 		table, r = rel.Table, to[0]
 	}
 	v := p.value(table, r, t.column)
-	if c, ok := p.table(table).Column(t.column); ok && v != nil && c.HasOrder() {
-		i := slices.IndexFunc(c.Options, func(o core.Option) bool { return o.Value == v })
-		return int64(i)
+	if c, ok := p.table(table).Column(t.column); ok && v != nil {
+		return placed(c, v)
 	}
 	return v
+}
+
+// placed returns by what a value is ordered: an option by its place among the options.
+func placed(c *core.Column, v any) any {
+	if !c.HasOrder() {
+		return v
+	}
+	return int64(slices.IndexFunc(c.Options, func(o core.Option) bool { return o.Value == v }))
 }
 
 // pick returns the records that q selects from the candidates, in order.
@@ -264,11 +271,12 @@ func (p *person) function(table string, f field, rows []core.Record) any {
 		return nil
 	}
 	c, _ := p.table(table).Column(f.column)
+	compare := func(a, b any) int { return collate(placed(c, a), placed(c, b)) }
 	switch f.function {
 	case "min":
-		return parsed(c.AppendJSON(nil, slices.MinFunc(values, collate)))
+		return parsed(c.AppendJSON(nil, slices.MinFunc(values, compare)))
 	case "max":
-		return parsed(c.AppendJSON(nil, slices.MaxFunc(values, collate)))
+		return parsed(c.AppendJSON(nil, slices.MaxFunc(values, compare)))
 	}
 	if c.Kind == core.Duration {
 		return spanOf(f.function, values)
