@@ -201,6 +201,27 @@ func (p *person) answer(q *query, from []core.Record) any {
 	return out
 }
 
+// targets are the questions about each target of a union: of one that the document does not name nothing is asked, but for the name
+// of its type when it names none.
+func (p *person) targets(table string, f field) (out []query) {
+	for _, u := range p.schema.Unions(table) {
+		if u.Name != f.relation {
+			continue
+		}
+		for _, to := range u.Targets {
+			sub := query{table: to.Table}
+			if len(f.union) == 0 {
+				sub.fields = []field{{as: "__typename", text: to.Table}}
+			}
+			if i := slices.IndexFunc(f.union, func(q query) bool { return q.table == to.Table }); i >= 0 {
+				sub = f.union[i]
+			}
+			out = append(out, sub)
+		}
+	}
+	return out
+}
+
 func (p *person) object(q *query, r core.Record) any {
 	out := map[string]any{}
 	for _, f := range q.fields {
@@ -209,7 +230,7 @@ func (p *person) object(q *query, r core.Record) any {
 			out[f.as] = f.text
 		case f.union != nil:
 			out[f.as] = nil
-			for _, sub := range f.union {
+			for _, sub := range p.targets(q.table, f) {
 				if of := p.related(q.table, r, p.relation(q.table, f.relation, sub.table)); len(of) > 0 {
 					sub.form = one
 					out[f.as] = p.answer(&sub, of)

@@ -69,6 +69,11 @@ func (g *game) writes(t testing.TB, p *person, table *core.Table) (out []probe) 
 // owned is a new record as one that the person has created.
 func (p *person) owned(table *core.Table, r core.Record) core.Record {
 	out := r.Clone()
+	for _, u := range p.schema.Unions(table.Name) {
+		if out[u.Column] == nil { // the table of no record is none
+			out[u.Which] = nil
+		}
+	}
 	if _, ok := r["stage"]; !ok && hasColumn(*table, "stage") {
 		out["stage"] = stages[0].Value
 	}
