@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"maps"
 	"slices"
 	"testing"
 
@@ -167,6 +168,20 @@ func changedBy(rows []core.Record, set core.Record) (out []core.Record) {
 	return out
 }
 
+// after is the person when the records of a table have become these: what one of them lets him see depends on the others.
+func (p *person) after(table string, rows []core.Record) *person {
+	out, w := p.at(), *p.world
+	w.rows = maps.Clone(w.rows)
+	w.rows[table] = slices.Clone(w.rows[table])
+	for i, old := range w.rows[table] {
+		if j := slices.IndexFunc(rows, func(r core.Record) bool { return r["id"] == old["id"] }); j >= 0 {
+			w.rows[table][i] = rows[j]
+		}
+	}
+	out.world = &w
+	return out
+}
+
 // wrote checks the answer of a write of records, as they are afterwards; it may have been refused for one of them.
 func (p *person) wrote(got any, kind, table string, fields []field, rows, after []core.Record) string {
 	if kind != "" {
@@ -174,8 +189,9 @@ func (p *person) wrote(got any, kind, table string, fields []field, rows, after 
 	}
 	o, _ := got.(map[string]any)
 	want := map[string]any{}
+	q := p.after(table, after)
 	for _, r := range after {
-		if q := p.at(); q.visible(table, r) {
+		if q.visible(table, r) {
 			want[r["id"].(string)] = q.object(&query{table: table, fields: fields}, r)
 		}
 	}
