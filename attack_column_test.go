@@ -49,8 +49,7 @@ func TestAttackA01HiddenColumns(t *testing.T) {
 		t.Run(way, func(t *testing.T) {
 			eachDatabase(t, func(t *testing.T, c *config) {
 				s := hospital(t, c, way)
-				var refused []string
-				for _, q := range []string{
+				refused := []string{
 					`{ patient(where: {code: {_eq: "ABcanary"}}) { name } }`, `{ patient(where: {code: {_like: "AB%"}}) { name } }`, `{ patient(where: {code: {_is_null: true}}) { name } }`,
 					`{ patient(where: {_not: {size: {_gt: 15}}}) { name } }`, `{ patient(where: {_or: [{name: {_eq: "Ann"}}, {size: {_gt: 15}}]}) { name } }`,
 					`{ patient(where: {loud: {_eq: "ABCANARY"}}) { name } }`, `{ patient(where: {kept: {_eq: 11}}) { name } }`, `{ doctor(where: {total: {_gt: 5}}) { name } }`,
@@ -68,8 +67,6 @@ func TestAttackA01HiddenColumns(t *testing.T) {
 					`mutation { insert_patient(objects: [{name: "Eve"}], on_conflict: {constraint: patient_code_key, update_columns: [name]}) { affected_rows } }`,
 					`mutation { insert_patient(objects: [{id: "00000000-0000-4000-8000-00000000000a", name: "Eve"}], on_conflict: {constraint: patient_pkey, update_columns: [size]}) { affected_rows } }`,
 					`mutation { insert_patient(objects: [{id: "00000000-0000-4000-8000-00000000000a", name: "Eve"}], on_conflict: {constraint: patient_pkey, update_columns: [name], where: {size: {_gt: 1}}}) { affected_rows } }`,
-				} {
-					refused = append(refused, q)
 				}
 				if way != "masked" {
 					refused = append(refused, "/data/export/patient?columns=name,code")
