@@ -21,9 +21,20 @@ func (t *tablePolicy) covers(c core.Caller, priv Privilege) error {
 	return core.E("authz.Decide", core.Denied, core.At{Table: t.Name}, "the key is for reading only: use another one")
 }
 
+// CheckWrites returns an error when c must write nothing at all: somebody else looks at what c sees.
+func CheckWrites(c core.Caller) error {
+	if !c.Simulated() {
+		return nil
+	}
+	return core.E("authz.CheckWrites", core.Denied, fmt.Sprintf("the request simulates %s, so that it reads, and writes nothing and calls no action: make it as yourself", c.Name))
+}
+
 // MayCall returns nil when the caller may call the action.
 func (p *Policy) MayCall(c core.Caller, a *core.Action) error {
 	if err := p.May(c, a.Privilege); err != nil {
+		return err
+	}
+	if err := CheckWrites(c); err != nil {
 		return err
 	}
 	narrow := c.Scope != nil && !c.Scope.Account

@@ -21,7 +21,7 @@ type Caller struct {
 	Roles    []string // every role held directly or through a team, inherited ones included
 	Bases    []Basis  // where roles are held that do not count from Unit and Teams
 	Profiles []string // column profiles held directly or through a team; those of roles come with Roles
-	Behalf   ID       // the user who really sits at the keyboard, when somebody acts on behalf of User
+	Behalf   ID       // the user who really sits at the keyboard, when somebody acts on behalf of User or looks at what that one sees
 	Cause    Cause    // why the caller acts
 	Scope    *Scope   // what is left of the rights, when that is less than the roles give; nil for all of them
 	Login    *Login   // how the caller came in; nil for flows and the machinery
@@ -69,6 +69,9 @@ func (c Caller) IsSystem() bool { return c.system }
 
 // Anonymous reports whether nobody signed in.
 func (c Caller) Anonymous() bool { return c.User == "" }
+
+// Simulated reports whether Behalf looks at what c sees.
+func (c Caller) Simulated() bool { return c.Scope != nil && c.Scope.Simulated }
 
 // HasRole reports whether c holds the role.
 func (c Caller) HasRole(role string) bool { return slices.Contains(c.Roles, role) }

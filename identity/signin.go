@@ -2,11 +2,13 @@ package identity
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
 	"colonnade/authz"
 	"colonnade/core"
+	"colonnade/tables"
 )
 
 // rotateGrace is how long requests under way may still come with the token from before the rights of a user changed.
@@ -136,4 +138,28 @@ func (s *Service) OnBehalf(c core.Caller, name string) (core.Caller, error) {
 		return core.Caller{}, refused
 	}
 	return who, nil
+}
+
+// Simulate returns the caller as whom c, an administrator, looks at what another user sees, whom he names by e-mail address or id. It
+// holds what that user holds, and nothing of c; it writes nothing and calls no action. The access log keeps it before it returns.
+func (s *Service) Simulate(ctx context.Context, c core.Caller, name string) (core.Caller, error) {
+	const op = "identity.Simulate"
+	policy := s.store.Snapshot().Policy
+	if c.Anonymous() {
+		return core.Caller{}, core.E(op, core.Unknown, "sign in first")
+	}
+	if err := policy.Administers(c); err != nil {
+		return core.Caller{}, core.E(op, core.Denied, "simulating a user is for administrators, who come with a session or a key that has all of their rights", err)
+	}
+	u := policy.FindUser(name)
+	if u == nil {
+		return core.Caller{}, core.E(op, core.NotFound, fmt.Sprintf("there is no user %q to simulate: use the e-mail address or the id", name))
+	}
+	who, err := policy.Caller(u.ID, c.Cause)
+	if err != nil {
+		return core.Caller{}, core.E(op, core.Invalid, "the account of this user is disabled, so that he sees nothing", err)
+	}
+	who.Scope, who.Login, who.Behalf = &core.Scope{Simulated: true}, c.Login, c.User
+	err = s.store.LogAccess(core.WithCaller(ctx, who), tables.Access{Kind: tables.AccessSimulate, Records: []string{string(u.ID)}})
+	return who, core.E(op, err)
 }

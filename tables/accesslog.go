@@ -23,11 +23,13 @@ const (
 	AccessFile    AccessKind = "file"    // a file of a record
 	AccessExport  AccessKind = "export"  // a table was exported, whether its reads are audited or not
 	AccessUnmask  AccessKind = "unmask"  // values were shown that are masked or hidden otherwise, with the reason
+
+	AccessSimulate AccessKind = "simulate" // an administrator looked at what a user sees; what he saw is in entries of the other kinds
 )
 
 // accessKinds are all kinds, for messages. Those of [authz.Notice] are about no table.
 var accessKinds = func() []AccessKind {
-	out := []AccessKind{AccessRead, AccessHistory, AccessChanges, AccessBin, AccessFile, AccessExport, AccessUnmask}
+	out := []AccessKind{AccessRead, AccessHistory, AccessChanges, AccessBin, AccessFile, AccessExport, AccessUnmask, AccessSimulate}
 	for _, k := range authz.NoticeKinds {
 		out = append(out, AccessKind(k))
 	}

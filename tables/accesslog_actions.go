@@ -1,6 +1,7 @@
 package tables
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -32,7 +33,7 @@ func (s *Store) readAccessLog() core.Action {
 		Output: []core.Column{{Name: "entries", Kind: core.Object, List: true, Required: true, Doc: "The entries.", Fields: []core.Column{
 			{Name: "id", Kind: core.UUID, Required: true, Doc: "The entry."}, {Name: "at", Kind: core.Timestamp, Required: true, Doc: "When."},
 			text("kind", "What it is about."), {Name: "actor", Kind: core.UUID, Doc: "Who did it; null for somebody who did not sign in."},
-			{Name: "behalf", Kind: core.UUID, Doc: "For whom the actor acted."}, text("cause", "Why: api, flow and the like."), text("cause_id", "Which flow run and the like."),
+			{Name: "behalf", Kind: core.UUID, Doc: "Who made the request, when that was another one than the actor."}, text("cause", "Why: api, flow and the like."), text("cause_id", "Which flow run and the like."),
 			text("table", "The table."), {Name: "records", Kind: core.UUID, List: true, Required: true, Doc: "The records that were shown; none where records were only counted, or compared with a condition. Of what is about an account, its user."},
 			text("address", "The address that the request came from."), text("request", "The id of the request, as in the log of the server."),
 			{Name: "data", Kind: core.JSON, Required: true, Doc: "What else there is to know, such as the columns that the query named."},
@@ -115,7 +116,8 @@ func (s *Store) accesses(ctx context.Context, c core.Call) ([]any, error) {
 	}
 	out := make([]any, len(entries))
 	for i := range entries {
-		if e := &entries[i]; !auditor && e.actor != "" && e.actor != caller.User && e.behalf != caller.User {
+		e := &entries[i]
+		if sits := cmp.Or(e.behalf, e.actor); !auditor && sits != "" && sits != caller.User {
 			e.address, e.request = "", "" // where somebody else sits is his own affair
 		}
 		out[i] = entries[i].shown(snap)

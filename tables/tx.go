@@ -74,6 +74,9 @@ func (s *Store) Tx(ctx context.Context, o TxOptions, f func(context.Context, *Tx
 	if outer := s.txFrom(ctx); outer != nil {
 		return outer.keep(f(ctx, outer))
 	}
+	if err := authz.CheckWrites(core.CallerFrom(ctx)); err != nil {
+		return core.E(op, err)
+	}
 	for moved, clashed := 1, 0; ; {
 		tx := &Tx{store: s, begun: s.Snapshot(), define: o.Define}
 		tx.snap = tx.begun

@@ -125,7 +125,7 @@ func (s *Store) readAudit() core.Action {
 		Output: []core.Column{{Name: "entries", Kind: core.Object, List: true, Required: true, Doc: "The rows.", Fields: []core.Column{
 			{Name: "seq", Kind: core.Integer, Required: true, Doc: "The number of the row."}, text("kind", "What it is about."),
 			{Name: "at", Kind: core.Timestamp, Required: true, Doc: "When."}, {Name: "actor", Kind: core.UUID, Required: true, Doc: "Who did it."},
-			{Name: "behalf", Kind: core.UUID, Doc: "For whom the actor acted."}, text("cause", "Why."), text("cause_id", "Which flow run and the like."),
+			{Name: "behalf", Kind: core.UUID, Doc: "Who made the request, when that was another one than the actor."}, text("cause", "Why."), text("cause_id", "Which flow run and the like."),
 			{Name: "data", Kind: core.JSON, Required: true, Doc: "What was done."},
 		}}},
 		Examples: []core.Example{{In: core.Record{"kind": "schema", "limit": int64(10)}}},

@@ -25,7 +25,7 @@ var VersionColumns = []core.Column{
 	{Name: "op", Kind: core.Text, Required: true, Doc: "create, update or delete."},
 	{Name: "at", Kind: core.Timestamp, Required: true, Doc: "When."},
 	{Name: "actor", Kind: core.UUID, Doc: "Who made it; null where you may not see who changes records."},
-	{Name: "behalf", Kind: core.UUID, Doc: "For whom the actor acted."},
+	{Name: "behalf", Kind: core.UUID, Doc: "Who made the request, when that was another one than the actor."},
 	{Name: "cause", Kind: core.Text, Required: true, Doc: "Why: api, flow, import, merge, restore and the like."},
 	{Name: "cause_id", Kind: core.Text, Doc: "Which flow run, import, merge."},
 	{Name: "record", Kind: core.JSON, Doc: "The record after it, as you may read it; null after a delete."},

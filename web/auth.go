@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -37,7 +38,7 @@ func (s *Server) authenticate(c *fiber.Ctx) (core.Caller, error) {
 		if c.Get(fiber.HeaderAuthorization) != "" {
 			return core.Caller{}, core.E(op, core.Unknown, "the Authorization header must be Bearer, then a token or an API key")
 		}
-		return core.Caller{Cause: cause}, nil
+		return s.standIn(c, core.Caller{Cause: cause})
 	}
 	if cookie {
 		if err := sameSite(c, true); err != nil {
@@ -51,14 +52,31 @@ func (s *Server) authenticate(c *fiber.Ctx) (core.Caller, error) {
 	if err == nil && fresh.Token != "" {
 		s.setCookie(c, fresh)
 	}
-	if name := c.Get(headerBehalf); err == nil && name != "" {
-		return s.o.Identity.OnBehalf(who, name)
+	if err != nil {
+		return who, err
 	}
-	return who, err
+	return s.standIn(c, who)
 }
 
-// headerBehalf names the user, by e-mail address or id, on whose behalf a request is made.
-const headerBehalf = "Colonnade-On-Behalf-Of"
+// Each of these headers names another user, by e-mail address or id.
+const (
+	headerBehalf   = "Colonnade-On-Behalf-Of" // as whom the request is made
+	headerSimulate = "Colonnade-Simulate"     // whose view of things the request gets
+)
+
+// standIn returns the caller as whom the request is made: the one who came in, unless it names another.
+func (s *Server) standIn(c *fiber.Ctx, who core.Caller) (core.Caller, error) {
+	behalf, simulate := c.Get(headerBehalf), c.Get(headerSimulate)
+	switch {
+	case behalf != "" && simulate != "":
+		return core.Caller{}, core.E("web.standIn", core.Invalid, fmt.Sprintf("send %s or %s, not both", headerBehalf, headerSimulate))
+	case behalf != "":
+		return s.o.Identity.OnBehalf(who, behalf)
+	case simulate != "":
+		return s.o.Identity.Simulate(c.UserContext(), who, simulate)
+	}
+	return who, nil
+}
 
 // waits reports whether the session is good but for the second factor, so that the browser must keep it.
 func (s *Server) waits(c *fiber.Ctx, token string) bool {
@@ -297,9 +315,18 @@ func (s *Server) logout(c *fiber.Ctx) error {
 	return answer(c, out)
 }
 
-// me tells who is signed in.
+// me tells as whom the request is made, and by whom where that is somebody else.
 func (s *Server) me(c *fiber.Ctx) error {
-	return answer(c, signedIn{User: personOf(core.CallerFrom(c.UserContext()))})
+	who := core.CallerFrom(c.UserContext())
+	out := signedIn{User: personOf(who), Simulated: who.Simulated()}
+	if who.Behalf != "" {
+		by, err := s.o.Policy().Caller(who.Behalf, who.Cause)
+		if err != nil {
+			return core.E("web.me", err)
+		}
+		out.Behalf = personOf(by)
+	}
+	return answer(c, out)
 }
 
 type signedIn struct {
@@ -310,6 +337,9 @@ type signedIn struct {
 	Location string `json:"location,omitempty"` // where to sign out of the provider too
 
 	SecondFactor bool `json:"second_factor,omitempty"` // its code is needed: send it to /auth/second-factor
+
+	Behalf    *person `json:"behalf,omitempty"` // who really makes the request
+	Simulated bool    `json:"simulated,omitempty"`
 }
 
 type person struct {
