@@ -102,6 +102,9 @@ func (t Table) complete() Table {
 		if (c.Kind == Lookup || c.Kind == AnyLookup) && c.OnDelete == "" {
 			c.OnDelete = Restrict
 		}
+		if c.OnAssign == AssignNone {
+			c.OnAssign = ""
+		}
 		c.Required = c.Required || c.Kind == Status || c.Kind == Autonumber
 		c.Unique = c.Unique || c.Kind == Autonumber
 		t.Columns = append(append(t.Columns, c), c.parts()...)
@@ -149,6 +152,9 @@ func (s *Schema) relate() error {
 				s.inverse[c.Target] = append(s.inverse[c.Target], Relation{Name: c.Inverse, Many: true, Table: t.Name, Column: c.Name})
 			}
 		}
+	}
+	if err := s.checkOnAssign(); err != nil {
+		return err
 	}
 	if err := s.checkSharers(); err != nil {
 		return err

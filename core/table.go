@@ -46,6 +46,7 @@ type Column struct {
 	Relation   string           `json:"relation,omitempty"`    // of a lookup: the field that leads to the record
 	Inverse    string           `json:"inverse,omitempty"`     // of a lookup: the field of the target that leads back
 	OnDelete   OnDelete         `json:"on_delete,omitempty"`   // of a lookup: what happens when the target goes
+	OnAssign   OnAssign         `json:"on_assign,omitempty"`   // of a lookup: whether the record goes along when the target gets another owner
 
 	Secured bool   `json:"secured,omitempty"` // only a column profile gives it: see authz.ColumnProfile
 	Mask    string `json:"mask,omitempty"`    // of a secured column: what who may read it masked sees in its place, an expression over [MaskValue]
@@ -362,6 +363,10 @@ func (c *Column) check() error {
 		problem = "a lookup of several tables is not unique and has no default"
 	case c.Kind != Lookup && c.Kind != AnyLookup && (c.Target != "" || c.Relation != "" || c.Inverse != "" || c.OnDelete != ""):
 		problem = "only a lookup has a target, a relation, an inverse and on_delete"
+	case c.Kind != Lookup && c.Kind != AnyLookup && c.OnAssign != "":
+		problem = "only a lookup has on_assign"
+	case !slices.Contains([]OnAssign{"", AssignNone, AssignAll, AssignOwned, AssignActive}, c.OnAssign):
+		problem = "on_assign is one of none, all, owned, active"
 	case c.Kind != Lookup && c.InheritShares:
 		problem = "shares are inherited by a lookup of one table: leave inherit_shares out"
 	case !slices.Contains([]OnDelete{"", Restrict, SetNull, Cascade}, c.OnDelete):

@@ -68,6 +68,7 @@ var columnInput = []core.Column{
 	text("relation", "Of a lookup: the field that leads to the record; the name without _id when left out."),
 	text("inverse", "Of a lookup: the field of the target that leads back; the name of the table when left out."),
 	text("on_delete", "Of a lookup: restrict (the default), set_null or cascade."),
+	text("on_assign", "Of a lookup: which records go along when the one that they look up gets another owner: none (the default), all, owned (by the owner before) or active."),
 	{Name: "inherit_shares", Kind: core.Boolean, Doc: "Of a lookup: whether with whom the record is shared that it leads to, the record that has the lookup is shared too."},
 }
 
@@ -169,6 +170,7 @@ func (s *Store) addLookup() core.Action {
 		text("relation", "The field that leads to the record; the name without _id when left out."),
 		text("inverse", "The field of the target that leads back; the name of the table when left out."),
 		text("on_delete", "What happens when the record looked up is deleted: restrict (the default), set_null or cascade."),
+		text("on_assign", "Which records go along when the one that they look up gets another owner: none (the default), all, owned (by the owner before) or active."),
 		{Name: "inherit_shares", Kind: core.Boolean, Doc: "Whether with whom the record looked up is shared, the record of the table is shared too."},
 	}
 	return s.define("add_lookup", "Adds a lookup, which links each record of a table to one of another, or of the same.", input, func(in core.Record) (core.Change, error) {

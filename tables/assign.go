@@ -132,7 +132,7 @@ func (w *writer) assigns(r core.Record, column string) error {
 
 // keepOwners shares the records of the batch that were given away with whom they belonged to, where the table says so.
 func (w *writer) keepOwners(ctx context.Context) error {
-	if !w.table.KeepPreviousOwner || w.defined {
+	if !w.table.KeepPreviousOwner {
 		return nil
 	}
 	var list []share

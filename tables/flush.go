@@ -74,8 +74,9 @@ func (w *writer) flush(ctx context.Context) error {
 	w.tx.remember(w)
 	w.noteLate()
 	w.tx.wrote()
+	given := w.givenAway()
 	w.batch = w.batch[:0]
-	return nil
+	return w.followOwners(ctx, given)
 }
 
 // creates returns the new records in an order in which each comes after those of them that it looks up, with the versions
