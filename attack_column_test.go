@@ -67,6 +67,9 @@ func TestAttackA01HiddenColumns(t *testing.T) {
 					`mutation { insert_patient(objects: [{name: "Eve"}], on_conflict: {constraint: patient_code_key, update_columns: [name]}) { affected_rows } }`,
 					`mutation { insert_patient(objects: [{id: "00000000-0000-4000-8000-00000000000a", name: "Eve"}], on_conflict: {constraint: patient_pkey, update_columns: [size]}) { affected_rows } }`,
 					`mutation { insert_patient(objects: [{id: "00000000-0000-4000-8000-00000000000a", name: "Eve"}], on_conflict: {constraint: patient_pkey, update_columns: [name], where: {size: {_gt: 1}}}) { affected_rows } }`,
+					`mutation { insert_patient(objects: [{id: "00000000-0000-4000-8000-0000000000ff", name: "Eve"}], on_conflict: {constraint: patient_pkey, update_columns: [name], where: {code: {_eq: "ABcanary"}}}) { affected_rows } }`,
+					`mutation { insert_patient(objects: [{id: "00000000-0000-4000-8000-0000000000ff", name: "Eve"}], on_conflict: {constraint: patient_pkey, update_columns: [], where: {_not: {kept: {_gt: 1}}}}) { affected_rows } }`,
+					`mutation { insert_patient(objects: [], on_conflict: {constraint: patient_pkey, update_columns: [name], where: {loud: {_eq: "x"}}}) { affected_rows } }`,
 				}
 				if way != "masked" {
 					refused = append(refused, "/data/export/patient?columns=name,code")

@@ -36,7 +36,7 @@ func (r Reading) MarshalText() ([]byte, error) { return []byte(r.String()), nil 
 func (r *Reading) UnmarshalText(b []byte) error {
 	i := slices.Index(readings, string(b))
 	if i < 0 {
-		return core.E("authz.Reading", core.Invalid, fmt.Sprintf("%q says nothing of reading; there are: %s", b, strings.Join(readings, ", ")))
+		return core.E("authz.Reading", core.Invalid, fmt.Sprintf("read is %q: choose none, masked or full", b))
 	}
 	*r = Reading(i)
 	return nil
@@ -65,7 +65,7 @@ func (u Unmasking) MarshalText() ([]byte, error) { return []byte(u.String()), ni
 func (u *Unmasking) UnmarshalText(b []byte) error {
 	i := slices.Index(unmaskings, string(b))
 	if i < 0 {
-		return core.E("authz.Unmasking", core.Invalid, fmt.Sprintf("%q says nothing of unmasking; there are: %s", b, strings.Join(unmaskings, ", ")))
+		return core.E("authz.Unmasking", core.Invalid, fmt.Sprintf("unmask is %q: choose none, one or many", b))
 	}
 	*u = Unmasking(i)
 	return nil

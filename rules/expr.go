@@ -22,6 +22,8 @@ type Options struct {
 	Bases   int  // how many bases of the caller may be named: see [BasisList]
 	Reports bool // [Reports] and [ReportsBelow] may be named
 	Shares  bool // what is shared with the caller may be named: see [Shared]
+
+	mask bool // see [CompileMask]
 }
 
 // Expr is a checked expression over the records of one table. It is safe for concurrent use.
@@ -74,7 +76,7 @@ func compile(env language, t *core.Table, source string, o Options) (_ *Expr, er
 	if o.Shares {
 		e.sharers = sharers(env.schema, t)
 	}
-	if err := e.check(env.Env, &names{schema: env.schema, table: t, old: o.Old, bases: o.Bases, reports: o.Reports, shares: o.Shares}); err != nil {
+	if err := e.check(env.Env, &names{schema: env.schema, table: t, old: o.Old, bases: o.Bases, reports: o.Reports, shares: o.Shares, mask: o.mask}); err != nil {
 		return nil, core.E(op, at, err)
 	}
 	if err := settle(e.ast); err != nil {

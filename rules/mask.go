@@ -25,7 +25,7 @@ func (t *tableSet) compileMasks() error {
 // CompileMask checks the source of a mask for the column of t.
 func CompileMask(t *core.Table, c *core.Column, source string) (*Expr, error) {
 	const op = "rules.CompileMask"
-	e, err := Compile(nil, t.Masking(c), source, Options{})
+	e, err := Compile(nil, t.Masking(c), source, Options{mask: true})
 	if err != nil {
 		return nil, core.E(op, core.At{Table: t.Name, Column: c.Name}, err, "the mask of "+c.Name+": "+core.AsError(err).Msg)
 	}

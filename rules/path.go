@@ -85,6 +85,7 @@ type names struct {
 	bases   int     // how many there are of the caller
 	reports bool    // so have those below the caller names
 	shares  bool    // and what is shared with him
+	mask    bool    // there is one value, and no record
 	locals  []local // the innermost last
 }
 
@@ -280,6 +281,14 @@ func (n *names) ambiguous(chain []string) string {
 		field = userName
 	}
 	return fmt.Sprintf("%s.%s could be of the caller or of the record that %s leads to: write %s.%s, or the column %s", userName, chain[1], userName, callerName, field, p.steps[0].Relation.Column)
+}
+
+// unknown says that there is nothing of the name.
+func (n *names) unknown(name string) string {
+	if n.mask {
+		return fmt.Sprintf("there is nothing called %s: a mask sees only %s, which is what the column holds", name, core.MaskValue)
+	}
+	return unknownName(name, n.known())
 }
 
 // known are the names for suggestions.

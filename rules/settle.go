@@ -128,7 +128,7 @@ func (b *builder) admitName(e ast.Expr, n *names) error {
 	}
 	switch {
 	case problem != "" && at == 0 && !slices.Contains(n.of(n.table), chain[0]):
-		return refuse(b.a, wrong, unknownName(chain[0], n.known()))
+		return refuse(b.a, wrong, n.unknown(chain[0]))
 	case problem != "" && at > 0 && p.old && len(p.steps) == 0 && len(chain) == 2:
 		msg := "there is no " + strings.Join(chain, ".")
 		if near := core.Suggest(chain[1], n.of(n.table)); near != "" {

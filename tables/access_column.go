@@ -2,6 +2,7 @@ package tables
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -37,16 +38,28 @@ func (a access) putProfile() core.Action {
 	example := core.Record{"name": "payroll", "columns": []any{map[string]any{"table": "employee", "column": "salary", "read": "full", "update": true}}}
 	doc := "Creates or replaces a column profile, which gives secured columns to those who hold it. Who gives a column holds it himself in every record of its table."
 	return a.action("put_column_profile", doc, input, profileOutput, example, func(ctx context.Context, tx *Tx, g *gorm.DB, c core.Call) (core.Record, error) {
-		var spec struct {
-			Name    string              `json:"name"`
-			Doc     string              `json:"doc"`
-			Columns []authz.ColumnRight `json:"columns"`
-		}
-		if err := decodeInput(c.In, &spec); err != nil {
+		name := c.Text("name")
+		columns, err := columnRights(name, c.In["columns"])
+		if err != nil {
 			return nil, err
 		}
-		return core.Record{"profile": spec.Name}, a.putProfileSpec(ctx, tx, g, spec.Name, spec.Doc, spec.Columns)
+		return core.Record{"profile": name}, a.putProfileSpec(ctx, tx, g, name, c.Text("doc"), columns)
 	})
+}
+
+// columnRights reads what a column profile is to give.
+func columnRights(profile string, in any) ([]authz.ColumnRight, error) {
+	list, _ := in.([]any)
+	out := make([]authz.ColumnRight, len(list))
+	for i, right := range list {
+		if err := decodeInput(right, &out[i]); err != nil {
+			of, _ := right.(map[string]any)
+			table, _ := of["table"].(string)
+			column, _ := of["column"].(string)
+			return nil, core.E("tables.columnRights", core.At{Table: table, Column: column, Item: item(len(list), i)}, err, fmt.Sprintf("column profile %q: %s", profile, core.AsError(err).Msg))
+		}
+	}
+	return out, nil
 }
 
 // putProfileSpec creates or replaces a column profile. One that is there is changed only by who could hand it out as it was.

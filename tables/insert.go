@@ -213,6 +213,11 @@ func (w *writer) upsert(ctx context.Context, in Insert) (u *upsert, err error) {
 	if u.key, err = keyOf(w.table, u.Key); err != nil {
 		return nil, err
 	}
+	if u.Where != nil { // whether its columns are refused must not tell that a record is there
+		if _, err := w.tx.reach(ctx, in.Table, core.Read, u.Where); err != nil {
+			return nil, err
+		}
+	}
 	if u.Exists || len(u.Update) > 0 {
 		if err := w.findsBy(u.key); err != nil {
 			return nil, err

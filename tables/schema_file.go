@@ -3,6 +3,7 @@ package tables
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -135,6 +136,9 @@ func strictly(f File, v, out any) error {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()
 	if err := d.Decode(out); err != nil {
+		if of := new(core.Error); errors.As(err, &of) { // a value says what is wrong with it
+			return core.E("tables.strictly", err, f.Path+": "+of.Msg)
+		}
 		return core.E("tables.strictly", core.Invalid, f.Path+": "+strings.TrimPrefix(err.Error(), "json: "), err)
 	}
 	return nil
