@@ -141,6 +141,7 @@ func CompileFree(names []string, source string) (_ *Free, err error) {
 	if issues.Err() != nil {
 		return nil, core.E(op, explain(issues, all))
 	}
+	foldNumbers(checked.NativeRep())
 	program, err := env.PlanProgram(checked.NativeRep(), cel.EvalOptions(cel.OptOptimize), cel.CostTracking(sizes{}), cel.CostLimit(maxCost))
 	if err != nil {
 		return nil, core.E(op, core.Invalid, "the expression cannot be planned: a regular expression in it may not be valid", err)
@@ -151,13 +152,16 @@ func CompileFree(names []string, source string) (_ *Free, err error) {
 // sizes charges a call by what it makes: one, and one for every ten characters.
 type sizes struct{}
 
+// one is the cost of most calls. The tracker only reads it.
+var one uint64 = 1
+
 // CallCost implements cost.ActualCostEstimator.
 func (sizes) CallCost(_, _ string, _ []ref.Val, result ref.Val) *uint64 {
-	n := uint64(1)
-	if s, ok := result.(types.String); ok {
-		n += uint64(len(s)) / 10
+	if s, ok := result.(types.String); ok && len(s) >= 10 {
+		n := 1 + uint64(len(s))/10
+		return &n
 	}
-	return &n
+	return &one
 }
 
 // loosen compares any numbers, lets lists and maps hold NULL, and refuses the literal null.
@@ -197,6 +201,19 @@ func loosen(a *ast.AST, source string) error {
 	return problem
 }
 
+// foldNumbers makes values of the numbers with a point, which loosen has left as calls, so that no evaluation reads them again.
+func foldNumbers(a *ast.AST) {
+	f := ast.NewExprFactory()
+	ast.PostOrderVisit(a.Expr(), ast.NewExprVisitor(func(n ast.Expr) {
+		if n.Kind() != ast.CallKind || n.AsCall().FunctionName() != "dec" {
+			return
+		}
+		if x := n.AsCall().Args()[0]; x.Kind() == ast.LiteralKind {
+			n.SetKindCase(f.NewLiteral(n.ID(), decimalFrom(string(x.AsLiteral().(types.String)))))
+		}
+	}))
+}
+
 // accumulates reports whether the call is the step of a loop, which grows its list in place as long as it is CEL's own.
 func accumulates(c ast.CallExpr) bool {
 	x := c.Args()[0]
@@ -217,7 +234,7 @@ func (b *builder) orNull(x ast.Expr) ast.Expr {
 // one of the kind Limit.
 func (f *Free) Eval(vars map[string]any, c core.Caller) (any, error) {
 	const op = "rules.Eval"
-	in := &freeRow{vars: vars, caller: &c}
+	in := &freeRow{vars: vars, caller: c}
 	out, _, err := f.program.Eval(in)
 	switch {
 	case err == nil:
@@ -260,7 +277,7 @@ func plainJSON(s string) ref.Val {
 // freeRow is what a free expression sees: it implements cel.Activation.
 type freeRow struct {
 	vars   map[string]any
-	caller *core.Caller
+	caller core.Caller
 	moment time.Time
 }
 
@@ -286,6 +303,9 @@ func (in *freeRow) ResolveName(name string) (any, bool) {
 	v, ok := in.vars[name]
 	if !ok || v == nil {
 		return null, true
+	}
+	if r, ok := v.(core.Record); ok {
+		return map[string]any(r), true // which CEL looks into as it is
 	}
 	return v, true
 }
