@@ -22,7 +22,7 @@ type tableSet struct {
 	reads    map[string][]Read // see [Set.Reads]
 	needs    map[string]bool   // the calculated columns that depend on other records
 	writes   map[core.Op][]*Need
-	defaults []assignment
+	defaults []assignment // each after those that it reads
 	rules    []rule
 }
 
@@ -48,6 +48,9 @@ func NewSet(s *core.Schema) (*Set, error) {
 	}
 	for _, t := range s.Tables() {
 		if err := set.checkStored(set.tables[t.Name]); err != nil {
+			return nil, err
+		}
+		if err := set.sortDefaults(set.tables[t.Name]); err != nil {
 			return nil, err
 		}
 		if err := set.tables[t.Name].sortRules(); err != nil {
@@ -193,25 +196,6 @@ func (t *tableSet) needsOf(of []*Expr, seen map[*Expr]bool) (out []*Need) {
 	return out
 }
 
-// Defaults fills the columns that r lacks and that have a default, in the order of the columns, in place. A column that
-// is there and NULL stays NULL. ask answers what they read of other records.
-func (s *Set) Defaults(table string, r core.Record, c core.Caller, ask Ask) error {
-	const op = "rules.Defaults"
-	t, ok := s.tables[table]
-	if !ok {
-		return core.E(op, core.NotFound, core.At{Table: table}, "there is no such table")
-	}
-	for _, d := range t.defaults {
-		if _, ok := r[d.column.Name]; ok {
-			continue
-		}
-		if err := t.assign(d, r, nil, &c, ask); err != nil {
-			return core.E(op, core.At{Table: table, Column: d.column.Name}, err)
-		}
-	}
-	return nil
-}
-
 // Calculate computes the calculated columns of r in the order of their dependencies, in place. ask answers what they read of
 // other records; without it r gets no column that depends on others.
 func (s *Set) Calculate(table string, r core.Record, c core.Caller, ask Ask) error {
@@ -280,10 +264,4 @@ func (a assignment) put(v any, r core.Record) error {
 	}
 	r[a.column.Name] = v
 	return nil
-}
-
-// DefaultReads reports whether the default of the column depends on the other columns of the record.
-func (s *Set) DefaultReads(table, column string) bool {
-	t, ok := s.tables[table]
-	return ok && slices.ContainsFunc(t.defaults, func(a assignment) bool { return a.column.Name == column && len(a.value.Columns) > 0 })
 }

@@ -64,6 +64,7 @@ type expansion struct {
 	formulas []core.At // that were written in, each once
 	outside  core.At   // the first of them that reads the caller or the time
 	whole    bool      // those of stored columns are written in, too
+	own      bool      // those of stored columns of the record itself are
 }
 
 func (x *expansion) expand(t *tableSet, column string, path []Step) {
@@ -74,10 +75,15 @@ func (x *expansion) expand(t *tableSet, column string, path []Step) {
 	if e.Outside && x.outside == (core.At{}) {
 		x.outside = core.At{Table: t.table.Name, Column: column}
 	}
+	x.follow(e, path)
+}
+
+// follow notes what an expression reads.
+func (x *expansion) follow(e *Expr, path []Step) {
 	for _, r := range e.Reads {
 		r.Path = slices.Concat(path, r.Path)
 		of := x.set.tables[r.Table]
-		if c, ok := of.table.Column(r.Column); ok && c.Calculated() && (x.whole || c.Virtual()) {
+		if c, ok := of.table.Column(r.Column); ok && c.Calculated() && (x.whole || c.Virtual() || x.own && len(r.Path) == 0) {
 			x.expand(of, r.Column, r.Path)
 			r.Column = "id" // the records count
 			if len(r.Path) == 0 {

@@ -16,13 +16,20 @@ type alteration struct {
 	done  []string // the statements
 	steps []Step
 	fills []filling             // what existing records get
+	waits []waiting             // new columns whose defaults read others
 	late  map[*core.Column]bool // lookups that a new table was made without
 	made  map[string]bool       // new tables, by physical name: false while those that they look up are made
 }
 
 // apply does the alteration.
 func (a *alteration) apply(ctx context.Context) error {
-	if err := a.each(ctx, a.table, a.counters, a.dropIndexes, a.columns, a.owners, a.requirements); err != nil { // lookups when all tables are there
+	if err := a.each(ctx, a.table, a.counters, a.dropIndexes, a.columns, a.owners); err != nil { // lookups when all tables are there
+		return err
+	}
+	if err := a.defaults(ctx); err != nil {
+		return err
+	}
+	if err := a.each(ctx, a.requirements); err != nil {
 		return err
 	}
 	if err := a.derived(ctx); err != nil {
@@ -221,10 +228,11 @@ func (a *alteration) sameTable(name string, t *core.Table) bool {
 // tells what was written to a record.
 func (a *alteration) backfill(ctx context.Context, t *core.Table, c *core.Column) error {
 	if a.next.Rules.DefaultReads(t.Name, c.Name) {
-		return a.backfillEach(ctx, t, c)
+		a.waits = append(a.waits, waiting{t, c})
+		return a.run(ctx, a.addColumn(t, c, nil))
 	}
 	r := core.Record{}
-	if err := a.next.Rules.Defaults(t.Name, r, core.CallerFrom(ctx), a.ask(core.CallerFrom(ctx))); err != nil {
+	if err := a.next.Rules.Default(t.Name, c.Name, r, core.CallerFrom(ctx), a.ask(core.CallerFrom(ctx))); err != nil {
 		return err
 	}
 	v, err := c.Parse(r[c.Name])

@@ -181,35 +181,11 @@ func (a *alteration) foresee(ctx context.Context, t *core.Table, asked []*asking
 	for _, q := range asked {
 		q.open = q.open && n > 0
 	}
-	columns := columnsThere(was, t)
-	for i := range t.Dropped {
-		if c := t.Dropped[i].Column; c != nil && stored(was)[c.SQL()] != nil {
-			columns = append(columns, c) // what is converted comes from it
-		}
-	}
-	for i, c := range columns {
-		columns[i] = c.Loose()
-	}
 	late := errors.New("it takes too long")
-	err = a.pages(ctx, was, columns, func(raw []core.Record) error {
-		next := make([]core.Record, len(raw))
-		for i, r := range raw {
-			next[i] = logical(t, r)
-			for c := range t.Stored {
-				if c.Calculated() {
-					delete(next[i], c.Name) // it follows from the others
-				}
-			}
-		}
-		for _, f := range a.fills {
-			if f.table.SQL() != t.SQL() {
-				continue
-			}
-			if err := f.value(ctx, raw, next); errors.Is(err, errUnforeseen) {
-				leaveOpen(asked, core.At{Table: t.Name, Column: f.column.Name})
-			} else if err != nil {
-				return err
-			}
+	err = a.pages(ctx, was, a.columnsNow(t), func(raw []core.Record) error {
+		next, err := a.become(ctx, t, raw, func(c *core.Column) { leaveOpen(asked, core.At{Table: t.Name, Column: c.Name}) })
+		if err != nil {
+			return err
 		}
 		for _, q := range asked {
 			if err := a.tryPage(ctx, q, next); err != nil {

@@ -9,7 +9,6 @@ import (
 	"colonnade/authz"
 	"colonnade/core"
 	"colonnade/core/db"
-	"colonnade/rules"
 )
 
 // convertPage is how many records are read and written together when a column is filled.
@@ -186,82 +185,6 @@ func (a *alteration) fill(ctx context.Context, t *core.Table, c *core.Column, va
 		a.done = append(a.done, updates[0].String())
 	}
 	return a.tx.db.ExecAll(ctx, updates...)
-}
-
-// backfillEach adds a column whose default depends on the record, and computes it for each.
-func (a *alteration) backfillEach(ctx context.Context, t *core.Table, c *core.Column) error {
-	was, _ := a.before(t)
-	s := Step{What: "the default is computed for each record", Column: c.Name, Lock: LockWrites}
-	if err := a.mayBlock(ctx, t, s); err != nil {
-		return err
-	}
-	if err := a.run(ctx, a.addColumn(t, c, nil)); err != nil {
-		return err
-	}
-	a.noteFill(t, c, func(ctx context.Context, raw, next []core.Record) (err error) {
-		for i := range next {
-			if next[i][c.Name], err = a.defaultOf(ctx, t, c, raw[i], askNothing); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	empty := 0
-	err := a.pages(ctx, was, columnsThere(was, t), func(page []core.Record) error {
-		values := map[string]any{}
-		for _, raw := range page {
-			v, err := a.defaultOf(ctx, t, c, raw, a.ask(core.CallerFrom(ctx)))
-			if err != nil {
-				return err
-			}
-			if v == nil {
-				empty++
-			} else {
-				values[raw["id"].(string)] = v
-			}
-		}
-		s.Rows += int64(len(values))
-		return a.fill(ctx, t, c, values)
-	})
-	if err != nil {
-		return err
-	}
-	a.steps = append(a.steps, s.of(t))
-	if c.Required && empty > 0 && !a.dry {
-		return core.E("tables.backfill", core.Invalid, fmt.Sprintf("the default has no value for %s, and the column is required: give it one that has a value whatever the record holds", core.Count(empty, "record")))
-	}
-	return nil
-}
-
-// defaultOf computes the default of a new column for a record that was there before.
-func (a *alteration) defaultOf(ctx context.Context, t *core.Table, c *core.Column, raw core.Record, ask rules.Ask) (any, error) {
-	r := logical(t, raw)
-	delete(r, c.Name)
-	if err := a.next.Rules.Defaults(t.Name, r, core.CallerFrom(ctx), ask); err != nil {
-		return nil, err
-	}
-	return c.Parse(r[c.Name])
-}
-
-// columnsThere returns the columns of the table that the database has already, but for the id.
-func columnsThere(was, t *core.Table) (out []*core.Column) {
-	have := stored(was)
-	for c := range t.Stored {
-		if have[c.SQL()] != nil && c.Name != "id" {
-			out = append(out, c)
-		}
-	}
-	return out
-}
-
-// logical is a record that holds columns of the table by their physical names, by what they are called; without a value what it
-// does not hold.
-func logical(t *core.Table, raw core.Record) core.Record {
-	out := core.Record{}
-	for c := range t.Stored {
-		out[c.Name] = raw[c.SQL()]
-	}
-	return out
 }
 
 // readable keeps of the examples what the caller may read; of the others, that there are some.

@@ -113,7 +113,7 @@ func (c *candidate) renamed(t *core.Table) {
 			c.dependants = append(c.dependants, Dependant{Kind: kind, Name: name, Table: t.Name, Column: from, Effect: "follows"})
 		}
 		for what, source := range t.Expressions {
-			if names(*source, from) {
+			if c.mentions(t, *source, from) != "" {
 				kind, name, _ := strings.Cut(strings.TrimPrefix(what, "the "), " ")
 				add(kind, strings.TrimPrefix(name, "of "))
 			}
@@ -146,8 +146,8 @@ func (c *candidate) missing(t, is *core.Table) (blocked []string) {
 			continue // another column has the name now
 		}
 		for what, source := range is.Expressions {
-			if names(*source, from) {
-				blocked = append(blocked, fmt.Sprintf("%s of %s names %s", what, t.Name, from))
+			if does := c.mentions(t, *source, from); does != "" {
+				blocked = append(blocked, fmt.Sprintf("%s of %s %s %s", what, t.Name, does, from))
 			}
 		}
 		for _, r := range is.Rules {
@@ -157,8 +157,11 @@ func (c *candidate) missing(t, is *core.Table) (blocked []string) {
 		}
 		for role, grants := range c.next.access.Grants() {
 			for _, g := range grants {
-				if g.Table == is.Name && g.Condition != "" && names(g.Condition, from) {
-					blocked = append(blocked, fmt.Sprintf("a condition of %s names %s", c.roleName(role), from))
+				if g.Table != is.Name || g.Condition == "" {
+					continue
+				}
+				if does := c.mentions(t, g.Condition, from); does != "" {
+					blocked = append(blocked, fmt.Sprintf("a condition of %s %s %s", c.roleName(role), does, from))
 				}
 			}
 		}
@@ -223,8 +226,23 @@ func (c *candidate) gone(n rules.Named) string {
 	return ""
 }
 
-// names reports whether an expression over a row names the column.
-func names(source, column string) bool {
+// mentions tells what an expression over the records of t, as they were, does with the column: it names it, or follows it to
+// other records. "" when it does neither.
+func (c *candidate) mentions(t *core.Table, source, column string) string {
 	paths, err := rules.Mentions(source)
-	return err == nil && (slices.Contains(paths, column) || slices.Contains(paths, "old."+column))
+	if err != nil {
+		return "" // it is compiled anew, which tells the mistake
+	}
+	if slices.Contains(paths, column) || slices.Contains(paths, "old."+column) {
+		return "names"
+	}
+	of, ok := t.Column(column)
+	if !ok || of.Kind != core.Lookup && of.Kind != core.AnyLookup {
+		return ""
+	}
+	all, err := rules.Names(c.from.Schema, t.SQL(), source)
+	if err == nil && slices.Contains(all, rules.Named{Table: t.SQL(), Column: of.SQL()}) {
+		return "follows"
+	}
+	return ""
 }

@@ -403,3 +403,27 @@ func TestDependants(t *testing.T) {
 		wantKind(t, err, core.Exists)
 	})
 }
+
+// TestDependantsOfLookups drops a lookup that expressions follow to other records, and never name.
+func TestDependantsOfLookups(t *testing.T) {
+	each(t, func(t *testing.T, s *Store) {
+		define(t, s,
+			core.CreateTable{Define: core.Table{Name: "client", Columns: []core.Column{{Name: "region", Kind: core.Text}}}},
+			core.CreateTable{Define: core.Table{Name: "deal", Columns: []core.Column{{Name: "client_id", Kind: core.Lookup, Target: "client", Inverse: "deals"}, {Name: "area", Kind: core.Text, Formula: "client.region"}, {Name: "place", Kind: core.Text, Default: "coalesce(client.region, 'nowhere')"}},
+				Rules: []core.Rule{{Name: "north", When: "old.client.region == 'north'", Do: []core.Deed{{Do: "fail", Message: "{client.region} is closed"}}}}}},
+			core.AddColumn{To: "client", Add: core.Column{Name: "deal_count", Kind: core.Integer, Formula: "deals.count()"}})
+		role(t, s, "clerk", authz.Grant{Table: "deal", Privilege: authz.Read, Level: authz.Organization, Condition: "client.region == 'south'"})
+		_, err := s.PlanChange(root(t), core.DropColumn{Of: "deal", Name: "client_id"})
+		wantKind(t, err, core.Invalid, "the formula of area of deal follows client_id", "the default of place of deal follows client_id", "the rule north of deal follows client_id", "a condition of the role clerk follows client_id", "the formula of deal_count of client names deal.client_id")
+		p, err := s.PlanChange(root(t), core.RenameColumns{Of: "deal", To: map[string]string{"client_id": "buyer_id"}})
+		must(t, err)
+		var got []string
+		for _, d := range p.Dependants {
+			got = append(got, d.Kind+" "+d.Name+" "+d.Effect)
+		}
+		want := []string{"role clerk follows", "default place follows", "formula area follows", "formula client.deal_count follows", "rule north follows"}
+		if !slices.Equal(got, want) {
+			t.Fatalf("%q, want %q", got, want)
+		}
+	})
+}
