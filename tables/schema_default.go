@@ -100,9 +100,9 @@ func (a *alteration) backfillEach(ctx context.Context, t *core.Table, c *core.Co
 	}
 	caller := core.CallerFrom(ctx)
 	needs, tx := a.next.Rules.DefaultNeeds(t.Name, c.Name), a.ahead()
-	empty := 0
+	empty, open := 0, a.dry && len(needs) > 0 // a plan does not ask
 	err := a.pages(ctx, t, a.columnsNow(t), func(raw []core.Record) error {
-		next, err := a.become(ctx, t, raw, func(*core.Column) {})
+		next, err := a.become(ctx, t, raw, func(*core.Column) { open = true })
 		if err != nil {
 			return err
 		}
@@ -124,7 +124,11 @@ func (a *alteration) backfillEach(ctx context.Context, t *core.Table, c *core.Co
 				values[r["id"].(string)] = r[c.Name]
 			}
 		}
-		s.Rows += int64(len(values))
+		if open {
+			s.Rows += int64(len(raw))
+		} else {
+			s.Rows += int64(len(values))
+		}
 		return a.fill(ctx, t, c, values)
 	})
 	if err != nil {
