@@ -110,6 +110,8 @@ func fill(b *testing.B, w *world) {
 
 // BenchmarkBuild declares the API of many tables.
 func BenchmarkBuild(b *testing.B) {
+	w := newShop(b, dbtest.SQLite(b), Options{})
+	ctx, rights := w.as(b, b.Context(), "root"), scope{snap: w.store.Snapshot()}
 	for _, n := range []int{60, 600} {
 		s := wide(b, n)
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
@@ -136,7 +138,7 @@ func BenchmarkBuild(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				out, err := steps[0].run(b.Context(), scope{}, nil)
+				out, err := steps[0].run(ctx, rights, nil)
 				if err != nil {
 					b.Fatal(err)
 				}

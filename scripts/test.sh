@@ -45,6 +45,11 @@ tests() {
   CGO_ENABLED=1 go test -race -p 2 -timeout 30m ./...
 }
 
+# That they run; what they say takes a quiet machine. Those that write 100,000 records are left out.
+benchmarks() {
+  go test -run '^$' -bench . -benchtime 1x -skip 'Bulk|Derived|FanOut|Verify|Reach' ./... | awk '/^(---|FAIL|panic|ok)/'
+}
+
 step "gofmt" formatted
 step "go vet" go vet ./...
 step "golangci-lint" scripts/lint.sh
@@ -53,6 +58,7 @@ step "PostgreSQL" database
 step "identity provider" provider
 step "Chromium" browser
 step "go test -race" tests
+step "benchmarks" benchmarks
 step "oracle" env COLONNADE_CASES=50000 scripts/oracle.sh
 step "demo" scripts/demo.sh
 step "audit over HTTP" scripts/audit.sh

@@ -63,7 +63,7 @@ func benchReader(b *testing.B, s *Store) context.Context {
 	b.Helper()
 	define(b, s, shop()...)
 	all := []authz.Privilege{authz.Create, authz.Read, authz.Update}
-	role(b, s, "seller", append(append(grant("product", authz.Unit, []string{"cost"}, all...), grant("purchase", authz.Unit, nil, all...)...), grant("shop", authz.Organization, nil, authz.Read)...)...)
+	role(b, s, "seller", append(append(grant("product", authz.Unit, []string{"cost"}, all...), grant("purchase", authz.Unit, nil, all...)...), append(grant("shop", authz.Organization, nil, authz.Read, authz.AppendTo), grant("product", authz.Unit, nil, authz.Append)...)...)...)
 	return person(b, s, "ann", core.RootUnit, "seller")
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"path/filepath"
 	"strconv"
 	"sync/atomic"
@@ -173,9 +174,21 @@ func BenchmarkRead(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
+				values, dest := make([]sql.RawBytes, len(benchColumns)), make([]any, len(benchColumns))
+				for i := range values {
+					dest[i] = &values[i]
+				}
 				for b.Loop() {
-					var out []byte
-					if err := stmt.QueryRowContext(ctx, args(n)...).Scan(&out); err != nil {
+					rows, err := stmt.QueryContext(ctx, args(n)...)
+					if err != nil {
+						b.Fatal(err)
+					}
+					for rows.Next() {
+						if err := rows.Scan(dest...); err != nil {
+							b.Fatal(err)
+						}
+					}
+					if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 						b.Fatal(err)
 					}
 					n++
