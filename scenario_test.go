@@ -205,24 +205,7 @@ func (s *scenario) send(t *testing.T, user, query string, variables json.RawMess
 	if err != nil {
 		t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url, bytes.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	if user != "nobody" {
-		req.Header.Set("Authorization", "Bearer "+s.keys[user])
-	}
-	client := http.Client{Timeout: time.Minute}
-	res, err := client.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	out, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, out := s.request(t, user, http.MethodPost, "/graphql", body, []byte("Content-Type: application/json"))
 	return out
 }
 

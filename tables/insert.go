@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 
 	"colonnade/core"
@@ -258,7 +259,7 @@ func (w *writer) mustUpdate(u *upsert, rows []core.Record) error {
 		return core.E("tables.mustUpdate", core.Invalid, core.At{Table: w.table.Name}, "nothing would be changed or created: name the columns to take over")
 	}
 	for i, r := range rows {
-		for name := range r {
+		for _, name := range slices.Sorted(maps.Keys(r)) {
 			if !slices.Contains(u.Update, name) && !slices.ContainsFunc(u.key.columns, func(c *core.Column) bool { return c.Name == name }) {
 				return core.E("tables.mustUpdate", core.Invalid, core.At{Table: w.table.Name, Column: name, Item: item(len(rows), i)}, "the column is neither of the key nor to be taken over: leave it out, or name it")
 			}

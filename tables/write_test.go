@@ -576,6 +576,12 @@ func TestFirstMistake(t *testing.T) {
 				return err
 			})
 			wantKind(t, err, core.Denied, "product.price")
+			err = write(clerk, s, func(tx *Tx) error {
+				_, err := tx.Insert(clerk, Insert{Table: "product", Rows: []core.Record{{"id": string(core.NewID()), "title": "U", "price": 2, "stock": 1}},
+					OnConflict: &OnConflict{Key: "product_pkey", Exists: true, Update: []string{"title"}}})
+				return err
+			})
+			wantKind(t, err, core.Invalid, "product.price")
 		}
 	})
 }

@@ -1,8 +1,10 @@
 package oracle
 
 import (
+	"maps"
 	"slices"
 	"testing"
+	"time"
 
 	"colonnade/core"
 )
@@ -12,9 +14,10 @@ type share struct {
 	table, id string
 	with      core.ID // a user or a team; empty for everyone
 	rights    []string
+	ended     bool // it has expired
 }
 
-// share shares some of the records of people.
+// share shares some of the records of people, and waits for the ends of those shares that have one.
 func (w *world) share(t testing.TB) {
 	t.Helper()
 	for _, table := range w.schema.Tables() {
@@ -22,46 +25,102 @@ func (w *world) share(t testing.TB) {
 			continue
 		}
 		for _, r := range subset(w.maker, w.rows[table.Name], 0.3) {
-			s := share{table.Name, r["id"].(string), choose(w.maker, w.people[0].id, w.people[1].id, w.crew, w.here, ""), subset(w.maker, []string{"read", "update", "delete"}, 0.6)}
-			var b batch
-			args := []any{"table String!", s.table, "id uuid!", s.id, "rights [String!]", append([]string{}, s.rights...)}
-			switch {
-			case len(s.rights) == 0:
-				continue
-			case s.with == "":
-				args = append(args, "everyone Boolean", true)
-			case s.with == w.crew || s.with == w.here:
-				args = append(args, "team String", string(s.with))
-			default:
-				args = append(args, "user String", string(s.with))
-			}
-			b.add("share_record", "rights", args...)
-			if _, err := w.program.try(t, b.String(), b.variables); err == nil { // it would give nobody anything
-				w.shares = append(w.shares, s)
-			}
+			w.shareOne(t, table.Name, r["id"].(string))
+		}
+	}
+	for _, s := range w.shares {
+		for s.ended && !w.over(t, s) {
+			continue
 		}
 	}
 }
 
-// shared reports whether the record is shared with the person for the privilege.
-func (p *person) shared(table, privilege string, r core.Record) bool {
-	return slices.ContainsFunc(p.shares, func(s share) bool {
-		return s.table == table && s.id == r["id"] && slices.Contains(s.rights, privilege) && (s.with == "" || s.with == p.id || slices.Contains(p.teams, s.with))
-	})
+// shareOne shares a record.
+func (w *world) shareOne(t testing.TB, table, id string) {
+	t.Helper()
+	with := choose(w.maker, w.people[0].id, w.people[1].id, w.crew, w.here, "")
+	s := share{table, id, with, subset(w.maker, []string{"read", "update", "delete", "share", "assign"}, 0.6), w.chance(0.15)}
+	args := []any{"table String!", table, "id uuid!", id}
+	switch {
+	case w.chance(0.2):
+		s.rights = []string{"read", "update"}
+		args = append(args, "template String", "reviewer")
+	case len(s.rights) == 0:
+		return
+	default:
+		args = append(args, "rights [String!]", append([]string{}, s.rights...))
+	}
+	switch with {
+	case "":
+		args = append(args, "everyone Boolean", true)
+	case w.crew, w.here:
+		args = append(args, "team String", string(with))
+	default:
+		args = append(args, "user String", string(with))
+	}
+	if s.ended {
+		args = append(args, "expires_at timestamptz", time.Now().Add(100*time.Millisecond).UTC().Format(core.TimeLayout))
+	}
+	var b batch
+	b.add("share_record", "rights", args...)
+	if _, err := w.program.try(t, b.String(), b.variables); err == nil { // it would give nobody anything, or would be over
+		w.shares = append(w.shares, s)
+	}
 }
 
-// manage has some people report to others.
+// over reports whether the program counts a share as one that has ended.
+func (w *world) over(t testing.TB, s share) bool {
+	t.Helper()
+	data := w.program.must(t, "mutation($table: String!, $id: uuid!) { q: record_shares(table: $table, id: $id) { shares { with ended } } }", map[string]any{"table": s.table, "id": s.id})
+	for _, o := range data["q"].(map[string]any)["shares"].([]any) {
+		if o := o.(map[string]any); o["with"] == string(s.with) || s.with == "" && o["with"] == string(core.Everyone) {
+			return o["ended"].(bool)
+		}
+	}
+	return true
+}
+
+// shared reports whether the record is shared with the person for the privilege: itself, or what it inherits shares from.
+func (p *person) shared(table, privilege string, r core.Record) bool {
+	for range 1 + core.ShareSteps {
+		if slices.ContainsFunc(p.shares, func(s share) bool {
+			return s.table == table && s.id == r["id"] && slices.Contains(s.rights, privilege) && !s.ended && (s.with == "" || s.with == p.id || slices.Contains(p.teams, s.with))
+		}) {
+			return true
+		}
+		columns := p.table(table).Columns
+		i := slices.IndexFunc(columns, func(c core.Column) bool { return c.InheritShares }) // of which a table has one at most
+		if i < 0 || r[columns[i].Name] == nil {
+			return false
+		}
+		table, r = columns[i].Target, p.find(columns[i].Target, r[columns[i].Name])
+	}
+	return false
+}
+
+// manage has some people report to others: by their managers, or by positions.
 func (w *world) manage(t testing.TB) {
 	t.Helper()
 	if w.chance(0.4) {
 		return
 	}
 	w.steps = 1 + w.IntN(3)
+	w.byPosition = w.chance(0.5)
 	var b batch
-	b.add("set_hierarchy", "mode", "mode String!", "manager", "depth bigint", w.steps)
+	b.add("set_hierarchy", "mode", "mode String!", pick(w.byPosition, "position", "manager"), "depth bigint", w.steps)
+	if w.byPosition {
+		for _, q := range slices.Sorted(maps.Keys(positions)) { // the upper ones first
+			b.add("put_position", "id", "name String!", q, "parent String", maybe(core.ID(positions[q])))
+		}
+	}
 	above := []core.ID{w.people[0].id}
-	for _, user := range []core.ID{w.people[1].id, w.people[2].id, w.other} {
-		if w.chance(0.7) {
+	for _, user := range []core.ID{w.people[0].id, w.people[1].id, w.people[2].id, w.other} {
+		switch {
+		case w.chance(0.3):
+		case w.byPosition:
+			w.positions[user] = choose(w.maker, slices.Sorted(maps.Keys(positions))...)
+			b.add("set_position", "id", "user String!", string(user), "position String", w.positions[user])
+		case user != above[0]:
 			w.managers[user] = choose(w.maker, above...)
 			b.add("set_manager", "id", "user String!", string(user), "manager String", string(w.managers[user]))
 		}
@@ -70,19 +129,41 @@ func (w *world) manage(t testing.TB) {
 	b.do(t, w.program)
 }
 
+// positions are what positions there are, each with the one above it.
+var positions = map[string]string{"1 head": "", "2 lead": "1 head", "3 clerk": "2 lead", "3 writer": "2 lead"}
+
 // reports are the owners whose records the person reaches as somebody above them, with a privilege on a table.
 func (p *person) reports(table, privilege string) (out []core.ID) {
 	reach := map[string]int{"read": p.steps, "update": 1, "append": 1, "append_to": 1}[privilege]
 	if !p.table(table).Hierarchy {
 		return nil
 	}
-	for user := range p.managers {
+	for user := range p.usersBelow(min(reach, p.steps)) {
+		_, teams := p.placeOf(user)
+		out = append(append(out, user), teams...)
+	}
+	return out
+}
+
+// usersBelow are the users who are so many steps below the person, at most.
+func (p *person) usersBelow(steps int) map[core.ID]bool {
+	out := map[core.ID]bool{}
+	for user, at := range p.positions { // in any unit
+		n := 0
+		for at != "" && at != p.positions[p.id] {
+			at, n = positions[at], n+1
+		}
+		if at != "" && 0 < n && n <= steps {
+			out[user] = true
+		}
+	}
+	for user := range p.managers { // in the unit of the person, or below it
 		at, n := user, 0
 		for at != "" && at != p.id {
 			at, n = p.managers[at], n+1
 		}
-		if unit, teams := p.placeOf(user); at == p.id && n <= min(reach, p.steps) && p.within(unit, p.unit) {
-			out = append(append(out, user), teams...)
+		if unit, _ := p.placeOf(user); at == p.id && n <= steps && p.within(unit, p.unit) {
+			out[user] = true
 		}
 	}
 	return out

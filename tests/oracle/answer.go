@@ -248,7 +248,7 @@ func (p *person) object(q *query, r core.Record) any {
 			out[f.as] = parsed(core.AppendValue(nil, p.rank(q, r)))
 		default:
 			c, _ := p.table(q.table).Column(f.column)
-			out[f.as] = parsed(c.AppendJSON(nil, p.value(q.table, r, f.column)))
+			out[f.as] = parsed(c.AppendJSON(nil, p.display(q.table, r, f.column)))
 		}
 	}
 	return out

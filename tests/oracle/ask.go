@@ -274,8 +274,8 @@ func (a asker) fields(table string, depth int) []field {
 	for _, c := range subset(a.maker, a.columns(table, nil), 0.1+0.1*float64(depth)) {
 		out = append(out, field{as: "x_" + c.Name, column: c.Name})
 	}
-	for i := range a.p.table(table).Columns { // a hidden column is empty
-		if c := &a.p.table(table).Columns[i]; !a.p.nameable(table, c.Name) && a.chance(0.2) {
+	for i := range a.p.table(table).Columns { // a hidden column is empty, of others a mask is shown
+		if c := &a.p.table(table).Columns[i]; !a.p.nameable(table, c.Name) && a.chance(pick(a.p.veiled(table, c.Name), 0.6, 0.2)) {
 			out = append(out, field{as: "h_" + c.Name, column: c.Name})
 		}
 	}

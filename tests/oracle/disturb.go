@@ -19,7 +19,7 @@ func (p *person) view() string {
 			}
 			out = append(out, table.Name...)
 			for i := range table.Columns {
-				out = append(table.Columns[i].AppendJSON(out, p.value(table.Name, r, table.Columns[i].Name)), ' ')
+				out = append(table.Columns[i].AppendJSON(out, p.display(table.Name, r, table.Columns[i].Name)), ' ')
 			}
 		}
 	}
@@ -127,13 +127,13 @@ func (g *game) complete(table *core.Table, r core.Record) {
 	}
 }
 
-// changed returns the record with other values, and those.
+// changed returns the record with other values, and those. It leaves codes alone: who may write one learns whether it is taken.
 func (g *game) changed(table *core.Table, r core.Record) (changed, set core.Record) {
 	fresh := g.record(table)
 	g.owned(fresh, r)
 	changed, set = r.Clone(), core.Record{}
 	for c := range table.Stored {
-		if c.Name == "id" || c.Of != "" || !writable(c) || c.Required && fresh[c.Name] == nil || !g.chance(0.3) {
+		if c.Name == "id" || c.Unique || c.Of != "" || !writable(c) || c.Required && fresh[c.Name] == nil || !g.chance(0.3) {
 			continue
 		}
 		if c.Kind == core.Status && !follows(c, r[c.Name], fresh[c.Name]) {

@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -123,6 +124,9 @@ func (w *world) record(table *core.Table) core.Record {
 		case !writable(c) || c.Of != "":
 		case w.chance(0.2) && !c.Required && c.Kind != core.Status:
 			r[c.Name] = nil
+		case c.Unique:
+			w.codes++
+			r[c.Name] = fmt.Sprint("k", w.codes)
 		case c.Kind == core.AnyLookup:
 			target := choose(w.maker, c.Targets...)
 			r[c.Name] = w.lookup(target)

@@ -18,52 +18,47 @@ type formula struct {
 
 // simpleFormulas say what the formulas of plainColumns mean, by column. A value that is made of nothing is nothing, but for && and ||, which
 // need one side only when that decides.
-var simpleFormulas = map[string]formula{}
-
-func init() {
-	add := func(column string, reads []string, value func(p *person, r core.Record) any) {
-		simpleFormulas[column] = formula{reads, value}
-	}
-	add("next_n", []string{"n"}, func(_ *person, r core.Record) any {
-		return with(r["n"], func(n int64) any { return n + 1 })
-	})
-	add("twice", []string{"d"}, func(_ *person, r core.Record) any {
+var simpleFormulas = map[string]formula{
+	"next_n": {[]string{"n"}, func(_ *person, r core.Record) any { return next(r["n"]) }},
+	"twice": {[]string{"d"}, func(_ *person, r core.Record) any {
 		return with(r["d"], func(d decimal.Decimal) any { return d.Mul(decimal.NewFromInt(2)) })
-	})
-	add("loud", []string{"s"}, func(_ *person, r core.Record) any {
-		return with(r["s"], func(s string) any { return s + "!" })
-	})
-	add("big", []string{"n", "d"}, func(_ *person, r core.Record) any {
+	}},
+	"loud": {[]string{"s"}, func(_ *person, r core.Record) any { return loud(r["s"]) }},
+	"big": {[]string{"n", "d"}, func(_ *person, r core.Record) any {
 		return both(with(r["n"], func(n int64) any { return n > 2 }), with(r["d"], func(d decimal.Decimal) any { return d.GreaterThan(decimal.NewFromInt(1)) }))
-	})
-	add("label", []string{"loud", "next_n", "s", "n"}, func(p *person, r core.Record) any {
-		loud := p.plain(r, "loud")
-		if loud == nil {
-			loud = "none"
+	}},
+	"label": {[]string{"loud", "next_n", "s", "n"}, func(_ *person, r core.Record) any {
+		text := loud(r["s"])
+		if text == nil {
+			text = "none"
 		}
-		return with(p.plain(r, "next_n"), func(n int64) any { return loud.(string) + fmt.Sprint(n) })
-	})
-	add("later", []string{"day"}, func(_ *person, r core.Record) any {
+		return with(next(r["n"]), func(n int64) any { return text.(string) + fmt.Sprint(n) })
+	}},
+	"later": {[]string{"day"}, func(_ *person, r core.Record) any {
 		return with(r["day"], func(day time.Time) any { return day.AddDate(0, 0, 3) })
-	})
-	add("mine", []string{"s", "n"}, func(p *person, r core.Record) any {
+	}},
+	"mine": {[]string{"s", "n"}, func(p *person, r core.Record) any {
 		return either(with(r["s"], func(s string) any { return s == string(p.id) }), with(r["n"], func(n int64) any { return n > 3 }))
-	})
-	add("half", []string{"n"}, func(_ *person, r core.Record) any {
+	}},
+	"half": {[]string{"n"}, func(_ *person, r core.Record) any {
 		return with(r["n"], func(n int64) any { return float64(n) * 2.5 })
-	})
-	add("stage_state", []string{"stage"}, func(_ *person, r core.Record) any {
+	}},
+	"stage_state": {[]string{"stage"}, func(_ *person, r core.Record) any {
 		return with(stageOf(r), func(o core.Option) any { return o.State })
-	})
-	add("stage_next", []string{"stage"}, func(_ *person, r core.Record) any {
+	}},
+	"stage_next": {[]string{"stage"}, func(_ *person, r core.Record) any {
 		return with(stageOf(r), func(o core.Option) any {
 			if len(o.Next) == 0 {
 				return nil
 			}
 			return slices.Sorted(slices.Values(o.Next))
 		})
-	})
+	}},
 }
+
+func next(n any) any { return with(n, func(n int64) any { return n + 1 }) }
+
+func loud(s any) any { return with(s, func(s string) any { return s + "!" }) }
 
 // stageOf is the option that the record is at.
 func stageOf(r core.Record) any {

@@ -40,13 +40,20 @@ type game struct {
 	pasts  map[string]past
 }
 
-// Play makes up the world of the seed in the program, which must be empty, and asks each person so many questions.
+const rounds = 3 // of questions to each person, with other rights each time
+
+// Play makes up the world of the seed in the program, which must be empty, and asks each person so many questions, in each of three rounds.
 // It fails with the seed, the question, what came and what should have come.
 func Play(t testing.TB, program *Program, seed uint64, questions int) Count {
 	t.Helper()
 	g := &game{world: newWorld(t, maker{rand.New(rand.NewPCG(seed, 1))}, program), pasts: map[string]past{}}
-	for _, p := range g.people {
-		g.visit(t, p, questions)
+	for i := range rounds {
+		if i > 0 {
+			g.entitle(t)
+		}
+		for _, p := range g.people {
+			g.visit(t, p, questions)
+		}
 	}
 	return g.count
 }
@@ -135,7 +142,7 @@ func (g *game) ask(t testing.TB, p *person) (all []sent) {
 			if asked[i].id == "" {
 				asked[i].query = a.vary(asked[i].query)
 			} else {
-				asked[i].query = asked[i].of(g.anyID(asked[i].query.table))
+				asked[i].query = asked[i].of(g.anyKey(asked[i].query.table, asked[i].key))
 			}
 		}
 	}
@@ -171,7 +178,8 @@ func (g *game) put(t testing.TB, p *person, asked []question, inline bool) (s se
 type question struct {
 	*query
 	as   string
-	id   string     // of a record by its key
+	key  string     // by which one record is asked for
+	id   string     // what the key of that is
 	past *time.Time // of a list as it was
 }
 
@@ -185,9 +193,11 @@ func (g *game) question(as string, a asker, table string) question {
 		return q
 	}
 	if g.chance(0.15) {
-		q := question{query: &query{table: table, form: one, fields: a.fields(table, g.depth())}, as: as}
-		q.id = g.anyID(table)
-		q.query = q.of(q.id)
+		q := question{query: &query{table: table, form: one, fields: a.fields(table, g.depth())}, as: as, key: "id"}
+		if c, ok := a.p.table(table).Column("code"); ok && a.p.nameable(table, c.Name) && g.chance(0.5) {
+			q.key = c.Name
+		}
+		q.query = q.of(g.anyKey(table, q.key))
 		return q
 	}
 	return question{query: a.query(table, g.depth()), as: as}
@@ -196,10 +206,12 @@ func (g *game) question(as string, a asker, table string) question {
 // depth is how deep a question nests.
 func (g *game) depth() int { return choose(g.maker, 0, 0, 1, 1, 1, 2) }
 
-// anyID is the id of a record, or of none.
-func (g *game) anyID(table string) string {
+// anyKey is the key of a record, or of none.
+func (g *game) anyKey(table, key string) string {
 	if rows := g.rows[table]; len(rows) > 0 && g.chance(0.9) {
-		return choose(g.maker, rows...)["id"].(string)
+		if v, ok := choose(g.maker, rows...)[key].(string); ok {
+			return v
+		}
 	}
 	return string(core.NewID())
 }
@@ -207,7 +219,7 @@ func (g *game) anyID(table string) string {
 // of is the question about a record by its key, about another record.
 func (q *question) of(id string) *query {
 	out := *q.query
-	q.id, out.where = id, compare{"id", "_eq", id}
+	q.id, out.where = id, compare{q.key, "_eq", id}
 	return &out
 }
 
@@ -221,7 +233,11 @@ func (q *question) write(d *document) {
 	case q.id != "":
 		plain := *q.query
 		plain.where = nil
-		d.add(q.as, q.table+"_by_pk", &plain, d.put("id", "uuid!", q.id))
+		if q.key == "id" {
+			d.add(q.as, q.table+"_by_pk", &plain, d.put("id", "uuid!", q.id))
+		} else {
+			d.add(q.as, q.table+"_by_"+q.key, &plain, d.put(q.key, "String!", q.id))
+		}
 	default:
 		d.add(q.as, q.table, q.query)
 	}
@@ -249,6 +265,9 @@ func (g *game) unnameable(t testing.TB, a asker, table string) {
 			"(where: {%s: {_is_null: true}}) { id }", "(where: {_not: {_or: [{_and: []}, {%s: {_is_null: false}}]}}) { id }",
 			"_aggregate { aggregate { count(columns: [%s]) } }",
 		}
+		if c.Unique {
+			ways = append(ways, `_by_%[1]s(%[1]s: "k1") { id }`)
+		}
 		if ordered(&c) {
 			ways = append(ways, "(order_by: {%s: asc}) { id }")
 		}
@@ -270,14 +289,17 @@ func (g *game) unnameable(t testing.TB, a asker, table string) {
 func (g *game) describe(p *person) string {
 	var out []string
 	for key, d := range g.meanings {
-		out = append(out, fmt.Sprintf("%s = %s, stored: %t, rights: %s", key, d.column.Formula, d.column.Stored, d.column.Rights))
+		out = append(out, fmt.Sprintf("%s = %s, stored: %t, rights: %s, secured: %t by %q", key, d.column.Formula, d.column.Stored, d.column.Rights, d.column.Secured, d.column.Mask))
 	}
 	slices.Sort(out)
 	for _, grant := range p.grants {
 		out = append(out, fmt.Sprintf("%s gives %v on %s at %s where %q hides %v", grant.role, grant.privileges, grant.table, grant.level, grant.condition, grant.hidden))
 	}
+	for _, f := range p.held {
+		out = append(out, fmt.Sprintf("profile %s gives %+v", f.name, f.rights))
+	}
 	out = append(out, fmt.Sprintf("%s %s in %s of %v holds %+v", p.name, p.id, p.unit, p.teams, p.holdings), fmt.Sprint("units ", g.units),
-		fmt.Sprint("managers ", g.managers, " read ", g.steps, " steps down"), fmt.Sprintf("shares %+v", g.shares))
+		fmt.Sprint("managers ", g.managers, " positions ", g.positions, " read ", g.steps, " steps down"), fmt.Sprintf("shares %+v", g.shares))
 	return strings.Join(out, "\n")
 }
 

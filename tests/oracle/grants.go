@@ -11,9 +11,7 @@ import (
 // grant gives the roles their rights.
 func (w *world) grant(t testing.TB) {
 	t.Helper()
-	if w.chance(0.5) {
-		w.inherits["three"] = []string{"one"}
-	}
+	w.inherits = choose(w.maker, map[string][]string{}, map[string][]string{"three": {"one"}}, map[string][]string{"two": {"one"}, "three": {"two"}})
 	var all []grant
 	for _, role := range w.roles {
 		all = append(all, w.put(t, role)...)
@@ -40,8 +38,12 @@ func (w *world) put(t testing.TB, role string) []grant {
 		if more := w.grantOf(role, table, "read"); w.chance(0.3) && (more.level != reads.level || more.condition != reads.condition) { // else it would take the place of the first
 			out = append(out, more)
 		}
+		more := []string{"update", "delete"}
+		if table.Owned() {
+			more = append(more, "assign", "share")
+		}
 		if w.chance(0.6) {
-			out = append(out, w.grantOf(role, table, append([]string{"create", "append", "append_to"}, subset(w.maker, []string{"update", "delete"}, 0.7)...)...))
+			out = append(out, w.grantOf(role, table, append([]string{"create", "append", "append_to"}, subset(w.maker, more, 0.7)...)...))
 		}
 	}
 	for {

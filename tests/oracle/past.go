@@ -88,12 +88,16 @@ func (p *person) version(table *core.Table, v, now core.Record) any {
 	out := map[string]any{}
 	for i := range table.Columns {
 		c := &table.Columns[i]
-		if !p.nameable(table.Name, c.Name) || p.meanings[table.Name+"."+c.Name] != nil {
+		veiled := p.veiled(table.Name, c.Name)
+		if !p.nameable(table.Name, c.Name) && !veiled || p.meanings[table.Name+"."+c.Name] != nil {
 			continue
 		}
 		value := p.plain(v, c.Name)
+		if veiled {
+			value = masked(c, value)
+		}
 		for _, s := range p.secrets(table.Name, c.Name) {
-			if !p.shown(table.Name, v, s) || !p.shown(table.Name, now, s) {
+			if !p.left(table.Name, v, s) || !p.left(table.Name, now, s) {
 				value = nil
 			}
 		}

@@ -41,6 +41,7 @@ type person struct {
 	teams     []core.ID
 	holdings  []holding
 	grants    []grant // of the roles that he holds
+	held      []profile
 
 	seen map[spotted]any // what was found out about the rows
 }
@@ -93,6 +94,29 @@ func (p *person) reaches(g grant, privilege string, r core.Record) bool {
 	return p.conditions[g.table+" "+g.condition].eval(&sight{p: p, all: true}, []core.Record{r}) == true
 }
 
+// powers are which grants besides those to read reach which records: what somebody may change he learns by trying, and so of
+// what a condition on it reads.
+func (p *person) powers() (out []bool) {
+	for _, table := range p.schema.Tables() {
+		out = append(out, p.powersOver(table.Name, p.rows[table.Name])...)
+	}
+	return out
+}
+
+func (p *person) powersOver(table string, rows []core.Record) (out []bool) {
+	for _, g := range p.grants {
+		for _, privilege := range g.privileges {
+			if g.table != table || privilege == "read" {
+				continue
+			}
+			for _, r := range rows {
+				out = append(out, p.reaches(g, privilege, r))
+			}
+		}
+	}
+	return out
+}
+
 // visible reports whether the person may read the record.
 func (p *person) visible(table string, r core.Record) bool {
 	key := spotted{table, r["id"].(string), ""}
@@ -104,9 +128,14 @@ func (p *person) visible(table string, r core.Record) bool {
 	return visible
 }
 
+// left reports whether a grant that reaches the record leaves the column in.
+func (p *person) left(table string, r core.Record, column string) bool {
+	return slices.ContainsFunc(p.may("read", table), func(g grant) bool { return !slices.Contains(g.hidden, column) && p.reaches(g, "read", r) })
+}
+
 // shown reports whether the column by itself is visible to the person in a record.
 func (p *person) shown(table string, r core.Record, column string) bool {
-	return slices.ContainsFunc(p.may("read", table), func(g grant) bool { return !slices.Contains(g.hidden, column) && p.reaches(g, "read", r) })
+	return p.given(table, column, "read") == "full" && p.left(table, r, column)
 }
 
 // secrets are the columns of the record whose visibility decides about that of the column.
@@ -116,8 +145,16 @@ func (p *person) secrets(_, column string) []string {
 
 // nameable reports whether the person may name the column in a query.
 func (p *person) nameable(table, column string) bool {
+	return p.given(table, column, "read") == "full" && p.open(table, column)
+}
+
+// open reports whether the grants leave the column in, somewhere, and the person may name all that it is calculated from.
+func (p *person) open(table, column string) bool {
 	for _, s := range p.secrets(table, column) {
 		if !slices.ContainsFunc(p.may("read", table), func(g grant) bool { return !slices.Contains(g.hidden, s) }) {
+			return false
+		}
+		if s != column && p.given(table, s, "read") != "full" {
 			return false
 		}
 	}
@@ -125,30 +162,32 @@ func (p *person) nameable(table, column string) bool {
 	return d == nil || d.column.Rights == core.DefinerRights || !slices.ContainsFunc(d.means.reads, func(n mention) bool { return !p.nameable(n.table, n.column) })
 }
 
-// value is what the person sees in the column of a visible record.
+// value is what the person may know of the column of a visible record.
 func (p *person) value(table string, r core.Record, column string) any {
 	key := spotted{table, r["id"].(string), column}
 	if known, ok := p.seen[key]; ok {
 		return known
 	}
-	v := p.look(table, r, column)
+	v, ok := p.look(table, r, column)
+	if !ok || !p.nameable(table, column) {
+		v = nil
+	}
 	p.seen[key] = v
 	return v
 }
 
-func (p *person) look(table string, r core.Record, column string) any {
+// look is the value of a column, as far as it is not for a column profile to decide about the column itself; ok is false where the
+// person may not know it.
+func (p *person) look(table string, r core.Record, column string) (v any, ok bool) {
 	for _, s := range p.secrets(table, column) {
-		if !p.shown(table, r, s) {
-			return nil
+		if !p.left(table, r, s) || s != column && !p.shown(table, r, s) {
+			return nil, false
 		}
 	}
 	if d := p.meanings[table+"."+column]; d != nil {
-		if !p.nameable(table, column) {
-			return nil
-		}
 		return p.reaching(table, r, d)
 	}
-	return p.plain(r, column)
+	return p.plain(r, column), true
 }
 
 // plain is the value of a column that depends on the record and the person alone, with everything in sight.

@@ -46,12 +46,18 @@ func (m maker) tables() (out []core.Table) {
 	for _, name := range names {
 		t := core.Table{Name: name, Ownership: choose(m, core.UserOwned, core.UserOwned, core.OrgOwned)}
 		t.Hierarchy = t.Ownership == core.UserOwned && m.chance(0.6)
+		if t.Owned() {
+			t.ShareTemplates = []core.ShareTemplate{{Name: "reviewer", Rights: []string{"read", "update"}}}
+		}
 		t.Columns = append(t.Columns, plainColumns[:alwaysThere]...)
 		for _, c := range subset(m, plainColumns[alwaysThere:], 0.7) {
 			if c.Name == "label" && !(hasColumn(t, "loud") && hasColumn(t, "next_n")) {
 				continue
 			}
 			t.Columns = append(t.Columns, c)
+		}
+		if m.chance(0.6) {
+			t.Columns = append(t.Columns, core.Column{Name: "code", Kind: core.Text, Unique: true})
 		}
 		for i := range 1 + m.IntN(2) {
 			t.Columns = append(t.Columns, core.Column{
@@ -67,12 +73,32 @@ func (m maker) tables() (out []core.Table) {
 		if m.chance(0.6) {
 			t.Search = m.searched(t)
 		}
+		for i := range t.Columns {
+			if m.chance(0.12) {
+				m.secure(&t.Columns[i])
+			}
+		}
 		out = append(out, t)
 	}
+	m.inheritShares(out)
 	if m.chance(0.6) {
 		out = append(out, m.links(names))
 	}
 	return out
+}
+
+// inheritShares has some tables inherit the shares of what one of their lookups leads to.
+func (m maker) inheritShares(tables []core.Table) {
+	owned := func(name string) bool {
+		return slices.ContainsFunc(tables, func(t core.Table) bool { return t.Name == name && t.Owned() })
+	}
+	for _, t := range tables {
+		for i := range t.Columns {
+			if c := &t.Columns[i]; c.Name == "to0_id" && t.Owned() && owned(c.Target) {
+				c.InheritShares = m.chance(0.5)
+			}
+		}
+	}
 }
 
 func hasColumn(t core.Table, name string) bool {

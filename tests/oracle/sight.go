@@ -41,17 +41,18 @@ func (p *person) whole(table string, r core.Record, d *reachingMeaning) any {
 	return v
 }
 
-// reaching is the column as the caller sees it in a record, apart from whether he may see the column itself.
-func (p *person) reaching(table string, r core.Record, d *reachingMeaning) any {
+// reaching is the column as the caller sees it in a record, apart from whether he may see the column itself; ok is false when it
+// reads what he may not see.
+func (p *person) reaching(table string, r core.Record, d *reachingMeaning) (out any, ok bool) {
 	if d.column.Rights == core.DefinerRights {
-		return p.whole(table, r, d)
+		return p.whole(table, r, d), true
+	}
+	if !p.open(table, d.column.Name) {
+		return nil, false
 	}
 	v := &sight{p: p}
-	out := d.round(d.means.eval(v, []core.Record{r}))
-	if v.secret {
-		return nil
-	}
-	return out
+	out = d.round(d.means.eval(v, []core.Record{r}))
+	return out, !v.secret
 }
 
 // read is a column of a record; among says that the record is one of a list, or was reached from there.

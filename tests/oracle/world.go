@@ -21,7 +21,9 @@ type world struct {
 	conditions map[string]meant            // of grants, by table and text
 	roles      []string
 	inherits   map[string][]string
+	profiles   []string // column profiles that there are
 	rows       map[string][]core.Record
+	codes      int // given to records, each once
 
 	units             map[core.ID]core.ID // to the one above
 	here, below, away core.ID
@@ -29,9 +31,11 @@ type world struct {
 	other             core.ID // a user who never asks
 	people            []*person
 
-	managers map[core.ID]core.ID // of users
-	steps    int                 // how far down one reads; 0 where there is no hierarchy
-	shares   []share
+	managers   map[core.ID]core.ID // of users
+	positions  map[core.ID]string  // of users
+	byPosition bool                // people are above each other by their positions
+	steps      int                 // how far down one reads; 0 where there is no hierarchy
+	shares     []share
 }
 
 // tableNames are the tables of the world.
@@ -59,17 +63,28 @@ func (w *world) includes(role, other string) bool {
 func newWorld(t testing.TB, m maker, program *Program) *world {
 	t.Helper()
 	w := &world{
-		maker: m, program: program, meanings: map[string]*reachingMeaning{}, conditions: map[string]meant{}, inherits: map[string][]string{},
-		rows: map[string][]core.Record{}, units: map[core.ID]core.ID{}, managers: map[core.ID]core.ID{},
+		maker: m, program: program, meanings: map[string]*reachingMeaning{}, conditions: map[string]meant{},
+		rows: map[string][]core.Record{}, units: map[core.ID]core.ID{}, managers: map[core.ID]core.ID{}, positions: map[core.ID]string{},
 	}
 	w.define(t)
 	w.populate(t)
-	w.grant(t)
+	w.entitle(t)
 	w.fill(t)
 	w.manage(t)
 	w.share(t)
 	w.read(t)
 	return w
+}
+
+// entitle gives the roles and people their rights, in place of those that they had.
+func (w *world) entitle(t testing.TB) {
+	t.Helper()
+	for _, p := range w.people {
+		p.grants = nil
+		p.forget()
+	}
+	w.grant(t)
+	w.secured(t)
 }
 
 // define makes the tables.
@@ -130,6 +145,9 @@ func (s *speaker) derived(table string) (core.Column, meant) {
 	}
 	if s.chance(0.25) {
 		c.Rights = core.DefinerRights
+	}
+	if s.chance(0.12) {
+		s.secure(&c)
 	}
 	return c, m
 }

@@ -35,34 +35,19 @@ func (g *game) writes(t testing.TB, p *person, table *core.Table) (out []probe) 
 			}
 			return p.wrote(got, kind, n, fields, updates, changedBy(updates, set))
 		}))
-
-	r := g.record(table)
-	for c := range table.Stored {
-		if hides := slices.ContainsFunc(p.may("create", n), func(of grant) bool { return slices.Contains(of.hidden, c.Name) }); c.Name == "owner_id" || c.Name == "unit_id" ||
-			c.Name != "id" && !c.Required && (hides || c.Kind == core.Lookup || c.Kind == core.AnyLookup || c.Of != "") && g.chance(0.8) {
-			delete(r, c.Name)
-		}
+	out[1].turns = func() []bool {
+		next := changedBy(p.reachable("update", table, where), set)
+		return append(p.powers(), p.after(n, next).powersOver(n, next)...)
 	}
-	for _, conflict := range []string{"", ", on_conflict: {constraint: " + n + "_pkey, update_columns: [n, s]}"} {
-		id := r["id"].(string)
-		if rows := p.reachable("update", table, nil); conflict != "" && len(rows) > 0 {
-			id = choose(g.maker, rows...)["id"].(string)
-		}
-		r := r.Clone()
-		r["id"] = id
-		out = append(out, g.query(t, p, "mutation($object: "+n+"_insert_input!) { q: insert_"+n+"_one(object: $object, dry_run: true"+conflict+") "+returning+" }",
-			map[string]any{"object": inputOf(table, r)}, func(got any, kind string) string {
-				switch {
-				case len(p.may("create", n)) == 0:
-					return pick(kind == string(core.Denied), "", "an insert without the privilege was not denied")
-				case kind != "" || conflict != "":
-					return pick(kind != string(core.Internal), "", "it broke")
-				}
-				return p.returned(got, n, fields, p.owned(table, r))
-			}))
+
+	for _, c := range g.conflicts(table) {
+		out = append(out, g.inserting(t, p, table, c))
 	}
 	for i := range out {
 		out[i].moves = true
+		if out[i].turns == nil {
+			out[i].turns = p.powers
+		}
 	}
 	return append(out, g.missed(t, p, table, set)...)
 }
