@@ -85,7 +85,7 @@ func (d *Data) facts() map[factKey]any {
 		out[factKey{"_team_member", m.ID}] = map[string]any{"team": m.TeamID, "user": m.UserID}
 	}
 	for _, r := range d.Roles {
-		out[factKey{"_role", r.ID}] = map[string]any{"name": r.Name, "doc": r.Doc, "tests": r.Tests, "second_factor": r.SecondFactor}
+		out[factKey{"_role", r.ID}] = map[string]any{"name": r.Name, "doc": r.Doc, "tests": r.Tests, "second_factor": r.SecondFactor, "denied_classes": r.DeniedClasses}
 	}
 	for _, l := range d.Limits {
 		role := core.ID("")

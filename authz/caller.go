@@ -122,7 +122,7 @@ func (p *Policy) mayGive(c core.Caller, h *held, units []core.ID) error {
 			elsewhere = true
 			continue
 		}
-		if name := firstMissing(m.hidden, h.hidden); name != "" {
+		if name := firstMissing(p.lacking(c, m), h.hidden); name != "" {
 			leak = name
 			continue
 		}
@@ -141,6 +141,24 @@ func (p *Policy) mayGive(c core.Caller, h *held, units []core.ID) error {
 		return core.E(op, core.Denied, core.At{Table: h.Table}, h.String()+": it would hold in a unit in which you do not hold it: choose a lower level, or another unit or role")
 	}
 	return core.E(op, core.Denied, core.At{Table: h.Table}, h.String()+": the grant reaches more rows than you do: choose a lower level, or your own condition")
+}
+
+// lacking returns the columns that the grant, which c holds, does not give him.
+func (p *Policy) lacking(c core.Caller, m holding) map[string]bool {
+	s, t := p.roleSet(c), p.tables[m.Table]
+	if len(s.denied) == 0 || !m.Privilege.Columns() {
+		return m.hidden
+	}
+	out := maps.Clone(m.hidden)
+	for i := range t.Columns {
+		if name := t.Columns[i].Name; p.denies(s, t.Name, name) {
+			if out == nil {
+				out = map[string]bool{}
+			}
+			out[name] = true
+		}
+	}
+	return out
 }
 
 // mayRead refuses a condition over what c does not see: its holders could be asked what it let through.

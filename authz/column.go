@@ -275,7 +275,7 @@ func (p *Policy) CheckColumns(c core.Caller, rights []ColumnRight) error {
 			return core.E(op, core.Invalid, at, "the column is not secured, so that everybody reads it who reads its record: set secured first")
 		case r.ColumnAccess == ColumnAccess{}:
 			return core.E(op, core.Invalid, at, "the profile gives nothing of the column: say read, create, update or unmask, or leave it out")
-		case r.Read == ReadMasked && of.Mask == "":
+		case r.Read == ReadMasked && p.set.Mask(t.Name, of.Name) == nil:
 			return core.E(op, core.Invalid, at, "the column has no mask: set its mask first, or leave read out")
 		case slices.ContainsFunc(rights[:i], func(o ColumnRight) bool { return o.Table == r.Table && o.Column == r.Column }):
 			return core.E(op, core.Invalid, at, "the profile names the column twice")

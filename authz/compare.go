@@ -42,18 +42,28 @@ func (p *Policy) CompareProfiles(a, b string) (onlyA, onlyB []string, err error)
 		slices.Sort(out)
 		return slices.Compact(out), nil
 	}
-	pa, err := of(a)
+	return differ(of, a, b)
+}
+
+// CompareDenied returns the data classes that each of two roles denies and the other does not, with what they include, sorted.
+func (p *Policy) CompareDenied(a, b string) (onlyA, onlyB []string, err error) {
+	return differ(p.classesDenied, a, b)
+}
+
+// differ returns what each of two roles has of what of tells, and the other has not.
+func differ(of func(role string) ([]string, error), a, b string) (onlyA, onlyB []string, err error) {
+	ofA, err := of(a)
 	if err != nil {
 		return nil, nil, err
 	}
-	pb, err := of(b)
+	ofB, err := of(b)
 	if err != nil {
 		return nil, nil, err
 	}
 	missing := func(list, from []string) []string {
 		return slices.DeleteFunc(slices.Clone(list), func(name string) bool { return slices.Contains(from, name) })
 	}
-	return missing(pa, pb), missing(pb, pa), nil
+	return missing(ofA, ofB), missing(ofB, ofA), nil
 }
 
 // without returns the grants of a that b does not have. Which role they come from makes no difference.

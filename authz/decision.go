@@ -145,7 +145,7 @@ func (t *tablePolicy) held(s *roleSet, priv Privilege) []holding {
 
 func (p *Policy) decide(s *roleSet, t *tablePolicy, priv Privilege) (*Decision, error) {
 	if s.admin && (!t.Builtin || priv == Read) {
-		return t.full, nil
+		return p.everything(s, t, priv), nil
 	}
 	grants := t.held(s, priv)
 	if len(grants) == 0 {
@@ -166,7 +166,7 @@ func (p *Policy) decide(s *roleSet, t *tablePolicy, priv Privilege) (*Decision, 
 		if priv == Read && given < ReadFull {
 			unmask = s.access(t.Table, &t.Columns[i]).Unmask
 		}
-		if given == ReadNone && unmask == UnmaskNone {
+		if given == ReadNone && unmask == UnmaskNone || priv.Columns() && p.denies(s, t.Name, name) {
 			d.columns[name] = column{}
 			continue
 		}
@@ -221,6 +221,9 @@ func (p *Policy) passes(s *roleSet, r rules.Read) bool {
 // sees reports whether the roles may read each of the columns of the table in some record.
 func (p *Policy) sees(s *roleSet, table string, columns ...string) bool {
 	t := p.tables[table]
+	if slices.ContainsFunc(columns, func(name string) bool { return p.denies(s, table, name) }) {
+		return false
+	}
 	if s.admin {
 		return true
 	}

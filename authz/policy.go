@@ -78,6 +78,8 @@ type Policy struct {
 	everybody core.Limits   // who signed in
 	limits    []core.Limits // by role
 
+	denied [][]string // by role: data classes
+
 	profiles      []*profile
 	profileByName map[string]int
 	profilesHeld  map[string][]int // by who is given them: a role, a team or a user
@@ -149,6 +151,9 @@ func NewPolicy(s *core.Schema, set *rules.Set, d *Data) (*Policy, error) {
 		return nil, core.E(op, err)
 	}
 	p.addLimits(d)
+	if err := p.addDenied(d); err != nil {
+		return nil, core.E(op, err)
+	}
 	if err := p.addProfiles(d); err != nil {
 		return nil, core.E(op, err)
 	}
@@ -406,6 +411,7 @@ type roleSet struct {
 	admin     bool
 	actions   map[string]bool
 	limits    core.Limits
+	denied    map[string]bool                                       // data classes; nil for none
 	columns   map[columnName]ColumnAccess                           // that profiles give
 	decisions []atomic.Pointer[[privileges]atomic.Pointer[outcome]] // by table
 }
@@ -509,7 +515,7 @@ func (p *Policy) addRoleSet(key string, bases int) *roleSet {
 	for _, i := range s.roles {
 		maps.Copy(s.actions, p.actions[i])
 	}
-	s.limits = p.limitsOf(s)
+	s.limits, s.denied = p.limitsOf(s), p.deniedOf(s.roles)
 	s.columns = p.columnsOf(s, key[len(key)-(len(p.profiles)+7)/8:])
 	next := map[string]*roleSet{}
 	if len(old) < maxRoleSets {

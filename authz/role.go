@@ -25,7 +25,7 @@ func CreateRole(tx *gorm.DB, name, doc string) (core.ID, error) {
 	if n > 0 {
 		return "", core.E(op, core.Exists, at, "there is a role of this name already")
 	}
-	r := Role{ID: core.NewID(), Name: name, Doc: doc, Tests: noTests}
+	r := Role{ID: core.NewID(), Name: name, Doc: doc, Tests: noTests, DeniedClasses: noClasses}
 	return r.ID, tx.Create(&r).Error
 }
 

@@ -67,6 +67,8 @@ type Role struct {
 	Tests string // a JSON list of [RoleTest]
 
 	SecondFactor bool // who holds the role signs in with a second factor
+
+	DeniedClasses string // a JSON list of the data classes that who holds the role is denied
 }
 
 // Rule is a rule of casbin: p grants something to a role, g gives a role to a user, a team or another role.

@@ -99,7 +99,12 @@ func (c *clock) add(d time.Duration) { c.t = c.t.Add(d) }
 // world is a schema with its rules.
 func world(t testing.TB, tables ...core.Table) (*core.Schema, *rules.Set) {
 	t.Helper()
-	s, err := core.NewSchema(1, append(Tables(), tables...)...)
+	return worldOf(t, core.Shared{}, tables...)
+}
+
+func worldOf(t testing.TB, shared core.Shared, tables ...core.Table) (*core.Schema, *rules.Set) {
+	t.Helper()
+	s, err := core.NewSchemaOf(1, shared, append(Tables(), tables...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -246,7 +246,8 @@ func (c AlterColumn) apply(d *draft) error {
 }
 
 // RetypeColumn gives a column another kind, another target, or another precision and scale. Values are converted; see
-// [Convert]. The column as it was becomes a dropped one, so that the change can be undone. A secured column stays one.
+// [Convert]. The column as it was becomes a dropped one, so that the change can be undone. A secured column stays one, and one
+// of a data class too.
 type RetypeColumn struct {
 	Of     string
 	To     Column // under the name that the column has
@@ -287,7 +288,7 @@ func (c RetypeColumn) apply(d *draft) error {
 	if c.Keep {
 		to.Label, to.Doc, to.Required, to.Unique = was.Label, was.Doc, was.Required, was.Unique
 	}
-	to.Secured = to.Secured || was.Secured
+	to.Secured, to.Classes = to.Secured || was.Secured, union(to.Classes, was.Classes)
 	if to.Mask == "" {
 		to.Mask = was.Mask
 	}
@@ -392,7 +393,7 @@ func (c UndoColumn) apply(d *draft) error {
 	if j := t.bySQL(x.By); j >= 0 {
 		replaced := t.Columns[j]
 		back.Name = replaced.Name
-		back.Secured = back.Secured || replaced.Secured
+		back.Secured, back.Classes = back.Secured || replaced.Secured, union(back.Classes, replaced.Classes)
 		replaced.Target = d.physicalTarget(replaced.Target)
 		replaced.Physical = replaced.SQL()
 		t.Dropped = append(t.Dropped, Dropped{At: d.Now, Column: &replaced, By: back.SQL()})

@@ -8,13 +8,16 @@ const MaskValue = "value"
 // maskable are the kinds that a mask can make another value of.
 var maskable = []Kind{Text, LongText, Integer, Decimal, Float, Boolean, Date, Timestamp, DateTime, Duration}
 
+// MaskableKinds returns the kinds of columns that can have a mask. The slice is shared: do not change it.
+func MaskableKinds() []Kind { return maskable }
+
 // Maskable reports whether the column can have a mask.
 func (c *Column) Maskable() bool { return slices.Contains(maskable, c.Kind) && c.Of == "" }
 
 // Masking returns a table whose one column is the value that a mask of the column of t is over.
 func (t *Table) Masking(c *Column) *Table {
 	value := *c.Loose()
-	value.Name, value.Formula, value.Stored, value.Rights, value.Default, value.Physical = MaskValue, "", false, "", "", ""
+	value.Name, value.Formula, value.Stored, value.Rights, value.Default, value.Physical, value.Classes = MaskValue, "", false, "", "", "", nil
 	return &Table{Name: t.Name, Columns: []Column{value}}
 }
 

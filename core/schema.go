@@ -18,6 +18,7 @@ type Schema struct {
 	inverse map[string][]Relation
 	links   map[string][]Relation
 	sets    []OptionSet // by name
+	classes []DataClass // by name
 }
 
 // Relation is one side of a lookup, as a table sees it, or of a [Link].
@@ -37,20 +38,32 @@ type Relation struct {
 // NewSchema completes the tables with their system columns and default names, checks them and returns their schema.
 // The arguments stay as they are.
 func NewSchema(version int64, tables ...Table) (*Schema, error) {
-	return NewSchemaOf(version, nil, tables...)
+	return NewSchemaOf(version, Shared{}, tables...)
 }
 
-// NewSchemaOf is [NewSchema] with option sets, which the columns of the tables name.
-func NewSchemaOf(version int64, sets []OptionSet, tables ...Table) (*Schema, error) {
+// Shared is what the columns of several tables name.
+type Shared struct {
+	Options []OptionSet
+	Classes []DataClass
+}
+
+// NewSchemaOf is [NewSchema] with what the columns of the tables share.
+func NewSchemaOf(version int64, shared Shared, tables ...Table) (*Schema, error) {
 	const op = "core.NewSchema"
-	sets = slices.SortedFunc(slices.Values(sets), func(a, b OptionSet) int { return strings.Compare(a.Name, b.Name) })
+	sets := slices.SortedFunc(slices.Values(shared.Options), func(a, b OptionSet) int { return strings.Compare(a.Name, b.Name) })
 	for _, set := range sets {
 		if err := set.check(); err != nil {
 			return nil, E(op, err)
 		}
 	}
+	classes := slices.SortedFunc(slices.Values(shared.Classes), func(a, b DataClass) int { return strings.Compare(a.Name, b.Name) })
+	for _, c := range classes {
+		if err := c.check(); err != nil {
+			return nil, E(op, err)
+		}
+	}
 	s := &Schema{
-		version: version, sets: sets, tables: make(map[string]*Table, len(tables)), stored: make(map[string]*Table, len(tables)),
+		version: version, sets: sets, classes: classes, tables: make(map[string]*Table, len(tables)), stored: make(map[string]*Table, len(tables)),
 		inverse: map[string][]Relation{}, links: map[string][]Relation{},
 	}
 	for _, t := range tables {
@@ -68,6 +81,9 @@ func NewSchemaOf(version int64, sets []OptionSet, tables ...Table) (*Schema, err
 		err := s.choose(&t)
 		if err == nil {
 			err = t.check()
+		}
+		if err == nil {
+			err = s.classify(&t)
 		}
 		if err != nil {
 			return nil, E(op, err)

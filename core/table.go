@@ -51,6 +51,8 @@ type Column struct {
 	Secured bool   `json:"secured,omitempty"` // only a column profile gives it: see authz.ColumnProfile
 	Mask    string `json:"mask,omitempty"`    // of a secured column: what who may read it masked sees in its place, an expression over [MaskValue]
 
+	Classes []string `json:"classes,omitempty"` // the data classes that it carries: see [DataClass]
+
 	InheritShares bool `json:"inherit_shares,omitempty"` // of a lookup: who the record that it leads to is shared with, reaches this one too
 
 	Rights Rights `json:"rights,omitempty"` // of a calculated column: with whose rights it reads other records; the reader's when empty
@@ -387,8 +389,10 @@ func (c *Column) check() error {
 		problem = "rights is one of reader, definer"
 	case c.Secured && c.Of != "":
 		problem = "the column is a part of " + c.Of + ": secure that one, which takes this one along"
-	case c.Mask != "" && !c.Secured:
-		problem = "a mask is of a secured column: set secured too, or take the mask away"
+	case len(c.Classes) > 0 && c.Of != "":
+		problem = "the column is a part of " + c.Of + ": give the classes to that one, with which this one has them"
+	case c.Mask != "" && !c.Secured && len(c.Classes) == 0:
+		problem = "a mask is of a column that is secured or has classes: set secured too, or take the mask away"
 	case c.Mask != "" && !c.Maskable():
 		problem = fmt.Sprintf("a column of the kind %s has no mask: a mask is of a text, a number, a boolean, a date, a time or a duration", c.Kind)
 	case c.Unique && noKey[c.Kind] != "":

@@ -16,11 +16,12 @@ type tableSet struct {
 	table    *core.Table
 	formulas map[string]*Expr
 	masks    map[string]*Expr
-	order    []string          // the calculated columns, each after those that it reads
-	stored   []*core.Column    // those of them that the database keeps
-	watches  map[string][]Read // see [Set.Watches]
-	reads    map[string][]Read // see [Set.Reads]
-	needs    map[string]bool   // the calculated columns that depend on other records
+	classes  map[string][]string // see [Set.Classes]
+	order    []string            // the calculated columns, each after those that it reads
+	stored   []*core.Column      // those of them that the database keeps
+	watches  map[string][]Read   // see [Set.Watches]
+	reads    map[string][]Read   // see [Set.Reads]
+	needs    map[string]bool     // the calculated columns that depend on other records
 	writes   map[core.Op][]*Need
 	defaults []assignment // each after those that it reads
 	rules    []rule
@@ -35,6 +36,9 @@ type assignment struct {
 // NewSet compiles every formula, default and rule of the schema. The first mistake refuses them all; its error names the
 // table, the column or the rule, the line and the character.
 func NewSet(s *core.Schema) (*Set, error) {
+	if err := checkClasses(s); err != nil {
+		return nil, err
+	}
 	set := &Set{tables: make(map[string]*tableSet, len(s.Tables()))}
 	for _, t := range s.Tables() {
 		compiled, err := compileTable(s, t)
@@ -46,6 +50,7 @@ func NewSet(s *core.Schema) (*Set, error) {
 	if err := set.arrange(s); err != nil {
 		return nil, err
 	}
+	set.findClasses(s)
 	for _, t := range s.Tables() {
 		if err := set.checkStored(set.tables[t.Name]); err != nil {
 			return nil, err
@@ -62,7 +67,7 @@ func NewSet(s *core.Schema) (*Set, error) {
 }
 
 func compileTable(s *core.Schema, t *core.Table) (*tableSet, error) {
-	out := &tableSet{schema: s, table: t, formulas: map[string]*Expr{}, masks: map[string]*Expr{}, reads: map[string][]Read{}, needs: map[string]bool{}, watches: map[string][]Read{}}
+	out := &tableSet{schema: s, table: t, formulas: map[string]*Expr{}, masks: map[string]*Expr{}, classes: map[string][]string{}, reads: map[string][]Read{}, needs: map[string]bool{}, watches: map[string][]Read{}}
 	if err := out.compileMasks(); err != nil {
 		return nil, err
 	}

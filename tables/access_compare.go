@@ -21,6 +21,8 @@ func (a access) compareRoles() core.Action {
 			{Name: "only_b", Kind: core.Object, List: true, Required: true, Fields: fields, Doc: "What only the second grants."},
 			{Name: "profiles_a", Kind: core.Text, List: true, Required: true, Doc: "The column profiles that only the first brings along."},
 			{Name: "profiles_b", Kind: core.Text, List: true, Required: true, Doc: "The column profiles that only the second brings along."},
+			{Name: "denied_a", Kind: core.Text, List: true, Required: true, Doc: "The data classes that only the first denies."},
+			{Name: "denied_b", Kind: core.Text, List: true, Required: true, Doc: "The data classes that only the second denies."},
 		},
 		Examples: []core.Example{{In: core.Record{"a": "support", "b": "support_lead"}}},
 		Run: func(ctx context.Context, c core.Call) (core.Record, error) {
@@ -36,10 +38,15 @@ func (a access) compareRoles() core.Action {
 			if err != nil {
 				return nil, core.E("tables.compare_roles", err)
 			}
+			deniedA, deniedB, err := snap.Policy.CompareDenied(c.Text("a"), c.Text("b"))
+			if err != nil {
+				return nil, core.E("tables.compare_roles", err)
+			}
 			caller := core.CallerFrom(ctx)
 			return core.Record{
 				"only_a": shownGrants(caller, snap, onlyA), "only_b": shownGrants(caller, snap, onlyB),
 				"profiles_a": core.Texts(profilesA), "profiles_b": core.Texts(profilesB),
+				"denied_a": core.Texts(deniedA), "denied_b": core.Texts(deniedB),
 			}, nil
 		},
 	}

@@ -72,6 +72,7 @@ func (a access) putRole() core.Action {
 		{Name: "column_profiles", Kind: core.Text, List: true, Doc: "Column profiles that its holders get with it: see put_column_profile."},
 		limitsInput("What one request of its holders may ask for at most, where that is more than everybody may: see set_limits."),
 		{Name: "second_factor", Kind: core.Boolean, Doc: "Whether its holders must sign in with a second factor: see require_second_factor, whose rights this takes. As it is when left out."},
+		{Name: "deny_classes", Kind: core.Text, List: true, Doc: "Data classes that its holders are denied, whatever else gives them: the columns that carry one are hidden from them. As they are when left out; only administrators say otherwise."},
 		{Name: "tests", Kind: core.Object, List: true, Fields: roleTestInput, Doc: "Examples of what it gives and does not give. A change of rights or tables that breaks one is refused."},
 	}
 	example := core.Record{"name": "support", "grants": []any{map[string]any{"table": "product", "privileges": []any{"read"}, "hidden": []any{"price"}}}}
@@ -94,7 +95,8 @@ type roleSpec struct {
 	Profiles []string    `json:"column_profiles"`
 	Limits   core.Limits `json:"limits"`
 
-	SecondFactor *bool `json:"second_factor"` // as it is when nil
+	SecondFactor *bool     `json:"second_factor"` // as it is when nil
+	DenyClasses  *[]string `json:"deny_classes"`  // as they are when nil
 
 	Tests []authz.RoleTest `json:"tests"`
 }
@@ -157,6 +159,9 @@ func (a access) putSpec(ctx context.Context, tx *Tx, g *gorm.DB, spec roleSpec) 
 		if err := a.demand(ctx, tx, g, spec.Name, spec.SecondFactor); err != nil {
 			return err
 		}
+		if err := a.deny(ctx, tx, g, spec.Name, spec.DenyClasses); err != nil {
+			return err
+		}
 		for _, t := range spec.Tests {
 			if t.Empty() {
 				return core.E("tables.put_role", core.Invalid, fmt.Sprintf("the test %q expects nothing: say what one may, may_not, or what it shows or hides", t.Name))
@@ -183,6 +188,36 @@ func (a access) demand(ctx context.Context, tx *Tx, g *gorm.DB, name string, req
 		return core.E("tables.put_role", core.At{Column: "second_factor"}, err)
 	}
 	return authz.RequireSecondFactor(g, name, *required)
+}
+
+// deny says which data classes the holders of the role are denied; nil leaves that as it is.
+func (a access) deny(ctx context.Context, tx *Tx, g *gorm.DB, name string, classes *[]string) error {
+	const op = "tables.put_role"
+	if classes == nil {
+		return nil
+	}
+	var have []string
+	for i := range tx.snap.access.Roles {
+		if r := &tx.snap.access.Roles[i]; r.Name == name {
+			var err error
+			if have, err = r.Denied(); err != nil {
+				return core.E(op, err)
+			}
+		}
+	}
+	if slices.Equal(have, slices.Compact(slices.Sorted(slices.Values(*classes)))) {
+		return nil
+	}
+	at := core.At{Column: "deny_classes"}
+	if err := tx.snap.Policy.Administers(core.CallerFrom(ctx)); err != nil {
+		return core.E(op, core.Denied, at, "which data classes a role denies is for administrators to say", err)
+	}
+	for _, class := range *classes {
+		if _, err := tx.snap.Schema.NeedClass(class); err != nil {
+			return core.E(op, at, err)
+		}
+	}
+	return core.E(op, authz.DenyClasses(g, name, *classes))
 }
 
 // clear makes the role one that grants nothing, and keeps who holds it.

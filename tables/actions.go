@@ -13,6 +13,7 @@ func (s *Store) Actions() []core.Action {
 	return append([]core.Action{
 		s.createTable(), s.addColumn(), s.addLookup(), s.addKey(), s.addIndex(), s.putDuplicateRule(), s.dropDuplicateRule(), s.findDuplicates(),
 		s.putOptions(), s.dropOptions(), s.describeOptions(),
+		s.putClass(), s.dropClass(), s.listClasses(),
 		s.putSearch(), s.search(), s.addManyToMany(), s.linkRecords(), s.unlinkRecords(),
 		s.verifyHistory(), s.historyHead(), s.signHead(), s.readAudit(), s.readAccessLog(), s.unmask(), s.unmaskMany(), s.reportCapacity(),
 	}, slices.Concat(s.shareActions(), s.ruleActions(), s.expressionActions(), s.moneyActions(), s.schemaActions())...)
@@ -43,7 +44,8 @@ var columnInput = []core.Column{
 	{Name: "stored", Kind: core.Boolean, Doc: "Of a calculated column: whether the database keeps its values, so that they can be indexed and have a history. They are always current."},
 	text("rights", "Of a calculated column that reads other records: reader for what its reader may read of them, or definer for everything; reader when left out."),
 	{Name: "secured", Kind: core.Boolean, Doc: "Whether only who holds a column profile that gives the column reads and writes it: see put_column_profile."},
-	text("mask", "Of a secured column: what who may read it masked sees in its place, an expression over value, such as value.left(2) + '***'."),
+	text("mask", "Of a column that is secured or has classes: what who may read it masked sees in its place, an expression over value, such as value.left(2) + '***'."),
+	{Name: "classes", Kind: core.Text, List: true, Doc: "The data classes that it carries, such as personal: see put_data_class."},
 	text("format", "Of a text: email, url, phone or currency (a code of ISO 4217). Values are brought into one form: a telephone number into that of E.164."),
 	text("region", "Of a telephone number: the country of numbers that are written without one, such as DE."),
 	text("pattern", "Of a text: a regular expression (RE2) that the whole text must match."),

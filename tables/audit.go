@@ -121,6 +121,7 @@ type auditedSchema struct {
 	Version    int64                      `json:"version"`
 	Tables     map[string]json.RawMessage `json:"tables"` // the definitions that changed, by their physical names
 	Options    map[string]any             `json:"options,omitempty"`
+	Classes    map[string]any             `json:"data_classes,omitempty"`
 	Statements []string                   `json:"statements"`
 }
 
@@ -132,13 +133,17 @@ func (tx *Tx) auditChange(ctx context.Context, a *alteration) error {
 	e := auditedSchema{Version: a.next.Schema.Version(), Tables: changed, Statements: append([]string{}, a.done...)}
 	for _, c := range a.changes {
 		if e.Options == nil {
-			e.Options = map[string]any{}
+			e.Options, e.Classes = map[string]any{}, map[string]any{}
 		}
 		switch c := c.(type) {
 		case core.PutOptions:
 			e.Options[c.Put.Name] = c.Put
 		case core.DropOptions:
 			e.Options[c.Name] = nil
+		case core.PutClass:
+			e.Classes[c.Put.Name] = c.Put
+		case core.DropClass:
+			e.Classes[c.Name] = nil
 		}
 	}
 	if err := tx.audit(ctx, auditSchema, 0, e); err != nil || len(a.grants) == 0 {

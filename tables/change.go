@@ -111,6 +111,9 @@ func (tx *Tx) candidate(ctx context.Context, changes []core.Change) (*candidate,
 	if err := c.unsecured(core.CallerFrom(ctx)); err != nil {
 		return nil, err
 	}
+	if err := c.declassified(core.CallerFrom(ctx)); err != nil {
+		return nil, err
+	}
 	if err := c.next.Policy.Test(core.CallerFrom(ctx), c.next.access); err != nil {
 		return nil, err
 	}
@@ -162,7 +165,7 @@ func (tx *Tx) record(ctx context.Context, a *alteration) error {
 	if err := tx.recordDefinitions(ctx, a.from.Schema, a.next.Schema); err != nil {
 		return err
 	}
-	if err := tx.recordOptions(ctx, a.changes); err != nil {
+	if err := tx.recordShared(ctx, a); err != nil {
 		return err
 	}
 	if err := tx.recordChange(ctx, a.next.Schema.Version(), a.done); err != nil {
@@ -232,28 +235,44 @@ func definitionsThatDiffer(from, to *core.Schema) (map[string]json.RawMessage, e
 	return out, nil
 }
 
-// recordOptions keeps the option sets that changed.
-func (tx *Tx) recordOptions(ctx context.Context, changes []core.Change) error {
-	for _, c := range changes {
-		b := db.New(tx.db.Dialect)
+// recordShared keeps the option sets and data classes that changed.
+func (tx *Tx) recordShared(ctx context.Context, a *alteration) error {
+	for _, c := range a.changes {
+		var err error
 		switch c := c.(type) {
 		case core.PutOptions:
-			definition, err := json.Marshal(c.Put)
-			if err != nil {
-				return err
-			}
-			b.Write(`INSERT INTO "_option_set" (name, definition) VALUES (`).Arg(c.Put.Name).Write(", ").Arg(string(definition)).
-				Write(") ON CONFLICT (name) DO UPDATE SET definition = excluded.definition")
+			err = tx.recordNamed(ctx, "_option_set", c.Put.Name, c.Put)
 		case core.DropOptions:
-			b.Write(`DELETE FROM "_option_set" WHERE name = `).Arg(c.Name)
-		default:
-			continue
+			err = tx.recordNamed(ctx, "_option_set", c.Name, nil)
+		case core.PutClass:
+			if of, ok := a.next.Schema.DataClass(c.Put.Name); ok { // and it is not dropped again
+				err = tx.recordNamed(ctx, "_data_class", of.Name, of)
+			}
+		case core.DropClass:
+			err = tx.recordNamed(ctx, "_data_class", c.Name, nil)
 		}
-		if _, err := tx.db.Exec(ctx, b); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// recordNamed keeps a definition by its name; nil takes it away.
+func (tx *Tx) recordNamed(ctx context.Context, table, name string, definition any) error {
+	b := db.New(tx.db.Dialect)
+	if definition == nil {
+		b.Write("DELETE FROM ").Name(table).Write(" WHERE name = ").Arg(name)
+	} else {
+		text, err := json.Marshal(definition)
+		if err != nil {
+			return err
+		}
+		b.Write("INSERT INTO ").Name(table).Write(" (name, definition) VALUES (").Arg(name).Write(", ").Arg(string(text)).
+			Write(") ON CONFLICT (name) DO UPDATE SET definition = excluded.definition")
+	}
+	_, err := tx.db.Exec(ctx, b)
+	return err
 }
 
 // recordChange keeps who changed the schema, and with which statements.

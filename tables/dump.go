@@ -60,7 +60,7 @@ func MayDump(c core.Caller) error {
 }
 
 // defining are the tables with the definitions of others. They come first, the last of them at the very beginning.
-var defining = []string{"_table", "_option_set"}
+var defining = []string{"_table", "_option_set", "_data_class"}
 
 // notCopied are the system tables that are no part of a dump.
 var notCopied = []string{"_migration", "_search"}
@@ -135,11 +135,11 @@ func readSchema(ctx context.Context, d db.Dialect, q db.Querier, builtin []core.
 	if err != nil {
 		return nil, err
 	}
-	sets, err := readOptionSets(ctx, d, q)
+	shared, err := readShared(ctx, d, q)
 	if err != nil {
 		return nil, err
 	}
-	return core.NewSchemaOf(0, sets, append(defined, builtin...)...)
+	return core.NewSchemaOf(0, shared, append(defined, builtin...)...)
 }
 
 // table gives one table.

@@ -74,6 +74,7 @@ func (a columnAnswer) tell(q *inquiry) error {
 	case q.written(a.of):
 	case a.guarded && slices.ContainsFunc(q.ways, func(w *weighed) bool { return !w.told }):
 		return core.E("tables.tell", core.Denied, core.At{Table: q.table.Name, Column: a.of.Name}, "whether the column is within your reach in this record depends on what you do not see: ask an administrator")
+	case q.denied():
 	case q.secured(*a.guard):
 	case !a.visible || !*a.guard:
 		q.hidden()
@@ -110,7 +111,7 @@ func (q *inquiry) columnAnywhere(may *authz.Decision) error {
 		return err
 	}
 	switch visible, guard := may.Column(c.Name); {
-	case q.written(c), q.secured(true):
+	case q.written(c), q.denied(), q.secured(true):
 	case !visible:
 		q.hidden()
 	case guard != nil:
@@ -128,6 +129,17 @@ func (q *inquiry) written(c *core.Column) bool {
 		return false
 	}
 	q.step(stepColumn, false, fmt.Sprintf("nobody writes %s: it is calculated, or kept by the system", c.Name))
+	return true
+}
+
+// denied answers for a column of a data class that a role of his denies.
+func (q *inquiry) denied() bool {
+	class, roles := q.snap.Policy.Denying(q.who, q.table.Name, q.column)
+	if class == "" {
+		return false
+	}
+	q.step(stepColumn, false, fmt.Sprintf("%s carries the data class %s, which is denied to all who hold the role %s, whatever gives it", q.column, class, strings.Join(roles, ", ")))
+	q.help = append(q.help, "an administrator who no longer denies the class to the role (put_role, deny_classes), or takes the role away")
 	return true
 }
 

@@ -150,6 +150,7 @@ func (n *Snapshot) rights(c core.Caller) string {
 			}
 		}
 		_, _ = h.Write(n.access.ColumnDigest())
+		n.denyDigest(h)
 		n.grants = h.Sum(nil)
 	})
 	roles, teams, below := slices.Sorted(slices.Values(c.Roles)), slices.Sorted(slices.Values(c.Teams)), slices.Sorted(slices.Values(c.Below))

@@ -111,6 +111,11 @@ func (b *codeFiles) changes(s *core.Schema) ([]core.Change, error) {
 			out = append(out, core.PutOptions{Put: o})
 		}
 	}
+	for _, c := range b.classes {
+		if was, ok := s.DataClass(c.Name); !ok || !was.Same(c) {
+			out = append(out, core.PutClass{Put: c})
+		}
+	}
 	for _, f := range b.tables {
 		t := live(next, f.Name)
 		if t == nil {
@@ -301,6 +306,11 @@ func (d dropList) drops(s *core.Schema) ([]core.Change, error) {
 			out = append(out, core.DropOptions{Name: name})
 		}
 	}
+	for _, name := range d.Classes {
+		if _, ok := s.DataClass(name); ok {
+			out = append(out, core.DropClass{Name: name})
+		}
+	}
 	return out, nil
 }
 
@@ -341,6 +351,10 @@ func describe(c core.Change) string {
 		return "put option set " + c.Put.Name
 	case core.DropOptions:
 		return "drop option set " + c.Name
+	case core.PutClass:
+		return "put data class " + c.Put.Name
+	case core.DropClass:
+		return "drop data class " + c.Name
 	case core.RenamePart:
 		return fmt.Sprintf("rename %s %s.%s to %s", c.Part, c.Of, c.Name, c.To)
 	case core.DropPart:

@@ -23,6 +23,7 @@ type File struct {
 // The folders, and the file that says what is to be dropped.
 const (
 	optionFolder = "options/"
+	classFolder  = "classes/"
 	tableFolder  = "tables/"
 	roleFolder   = "roles/"
 
@@ -202,6 +203,17 @@ func readOptions(f File) (o core.OptionSet, err error) {
 	return o, err
 }
 
+func readClass(f File) (c core.DataClass, err error) {
+	m, err := decodeFile(f)
+	if err == nil {
+		err = strictly(f, m, &c)
+	}
+	if want := classFolder + c.Name + ".yaml"; err == nil && f.Path != want {
+		err = core.E("tables.readClass", core.Invalid, fmt.Sprintf("%s: the data class is named %q: call the file %s", f.Path, c.Name, want))
+	}
+	return c, err
+}
+
 // take removes a text from a decoded object and returns it.
 func take(m map[string]any, name string) string {
 	v, ok := m[name]
@@ -246,7 +258,7 @@ func plainColumns(columns []core.Column) {
 	}
 }
 
-// exportTables returns the files of the option sets and the tables, by name.
+// exportTables returns the files of the option sets, the data classes and the tables, by name.
 func exportTables(s *core.Schema) ([]File, error) {
 	var out []File
 	for _, o := range s.OptionSets() {
@@ -255,6 +267,13 @@ func exportTables(s *core.Schema) ([]File, error) {
 			return nil, core.E("tables.exportTables", err)
 		}
 		out = append(out, File{optionFolder + o.Name + ".yaml", text})
+	}
+	for _, c := range s.DataClasses() {
+		text, err := encodeFile(c)
+		if err != nil {
+			return nil, core.E("tables.exportTables", err)
+		}
+		out = append(out, File{classFolder + c.Name + ".yaml", text})
 	}
 	for _, t := range s.Tables() {
 		if t.Builtin {
@@ -280,11 +299,13 @@ type dropList struct {
 	Roles      []string `json:"roles,omitempty"`
 	Profiles   []string `json:"column_profiles,omitempty"`
 	Options    []string `json:"options,omitempty"`
+	Classes    []string `json:"data_classes,omitempty"`
 }
 
 // codeFiles is a schema as code, read.
 type codeFiles struct {
 	options []core.OptionSet
+	classes []core.DataClass
 	tables  []*tableFile
 	roles   []roleFile
 
@@ -317,6 +338,12 @@ func (s *Store) readFiles(files []File) (*codeFiles, error) {
 				return nil, core.E(op, err)
 			}
 			b.options = append(b.options, o)
+		case folder == classFolder:
+			c, err := readClass(f)
+			if err != nil {
+				return nil, core.E(op, err)
+			}
+			b.classes = append(b.classes, c)
 		case folder == roleFolder:
 			r, err := readRole(f)
 			if err != nil {
@@ -340,7 +367,7 @@ func (s *Store) readFiles(files []File) (*codeFiles, error) {
 		case s.definitions[folder] != nil:
 			b.above[folder] = append(b.above[folder], f)
 		default:
-			return nil, core.E(op, core.Invalid, f.Path+": there is no such place: files are in options/, tables/, profiles/, roles/, flows/ and settings/, and drop.yaml")
+			return nil, core.E(op, core.Invalid, f.Path+": there is no such place: files are in options/, classes/, tables/, profiles/, roles/, flows/ and settings/, and drop.yaml")
 		}
 	}
 	slices.SortFunc(b.tables, func(x, y *tableFile) int { return strings.Compare(x.Name, y.Name) })

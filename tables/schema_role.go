@@ -24,7 +24,8 @@ type roleFile struct {
 	Grants   []grantSpec `json:"grants,omitempty"`
 	Limits   core.Limits `json:"limits,omitzero"`
 
-	SecondFactor bool `json:"second_factor,omitempty"`
+	SecondFactor bool     `json:"second_factor,omitempty"`
+	DenyClasses  []string `json:"deny_classes,omitempty"`
 
 	Tests []authz.RoleTest `json:"tests,omitempty"`
 }
@@ -59,6 +60,7 @@ func (r *roleFile) tidy(s *core.Schema) error {
 	r.Grants = grantSpecs(all)
 	r.Inherits = slices.Compact(slices.Sorted(slices.Values(r.Inherits)))
 	r.Profiles = slices.Compact(slices.Sorted(slices.Values(r.Profiles)))
+	r.DenyClasses = slices.Compact(slices.Sorted(slices.Values(r.DenyClasses)))
 	r.Actions = slices.Compact(slices.Sorted(slices.Values(r.Actions)))
 	return nil
 }
@@ -92,6 +94,10 @@ func rolesOf(s *core.Schema, d *authz.Data) (map[string]roleFile, error) {
 			continue
 		}
 		r := roleFile{Role: role.Name, Doc: role.Doc, Inherits: inherits[role.Name], Profiles: d.ProfilesOf(role.Name), Limits: d.LimitsOf(role.Name), SecondFactor: role.SecondFactor}
+		var err error
+		if r.DenyClasses, err = role.Denied(); err != nil {
+			return nil, core.E("tables.rolesOf", err)
+		}
 		var onTables []authz.Grant
 		for _, g := range grants[role.Name] {
 			if g.Action != "" {
@@ -101,7 +107,6 @@ func rolesOf(s *core.Schema, d *authz.Data) (map[string]roleFile, error) {
 			}
 		}
 		r.Grants = grantSpecs(onTables)
-		var err error
 		if r.Tests, err = role.RoleTests(); err != nil {
 			return nil, core.E("tables.rolesOf", err)
 		}
@@ -187,5 +192,5 @@ func (b *codeFiles) otherRoles(n *Snapshot) (out []roleFile, isNew map[string]bo
 
 // putFile makes the role that of the file.
 func (a access) putFile(ctx context.Context, tx *Tx, g *gorm.DB, r roleFile) error {
-	return a.putSpec(ctx, tx, g, roleSpec{Name: r.Role, Doc: r.Doc, Grants: r.Grants, Actions: r.Actions, Inherits: r.Inherits, Profiles: r.Profiles, Limits: r.Limits, SecondFactor: &r.SecondFactor, Tests: r.Tests})
+	return a.putSpec(ctx, tx, g, roleSpec{Name: r.Role, Doc: r.Doc, Grants: r.Grants, Actions: r.Actions, Inherits: r.Inherits, Profiles: r.Profiles, Limits: r.Limits, SecondFactor: &r.SecondFactor, DenyClasses: &r.DenyClasses, Tests: r.Tests})
 }

@@ -13,7 +13,7 @@ func (c *candidate) unsecured(caller core.Caller) error {
 		for i := range t.Columns {
 			is := &t.Columns[i]
 			old := before(was, t, is)
-			if old == nil || !old.Secured || is.Secured && (is.Mask == old.Mask || is.Mask == "") {
+			if old == nil || !old.Secured || is.Secured && c.masksAsBefore(t, is, was, old) {
 				continue
 			}
 			if !c.from.Policy.HoldsColumn(caller, was.Name, old.Name) {
@@ -35,4 +35,10 @@ func before(was, t *core.Table, is *core.Column) *core.Column {
 		}
 	}
 	return nil
+}
+
+// masksAsBefore reports whether the column shows who reads it masked what it showed him before, or nothing.
+func (c *candidate) masksAsBefore(t *core.Table, is *core.Column, was *core.Table, old *core.Column) bool {
+	mask, before := c.next.Rules.Mask(t.Name, is.Name), c.from.Rules.Mask(was.Name, old.Name)
+	return mask == nil || before != nil && mask.Source == before.Source
 }

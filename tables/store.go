@@ -154,12 +154,12 @@ func (s *Store) read(ctx context.Context, tx *db.Tx) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	sets, err := readOptionSets(ctx, tx.Dialect, tx)
+	shared, err := readShared(ctx, tx.Dialect, tx)
 	if err != nil {
 		return nil, err
 	}
 	next := &Snapshot{policyVersion: v.policy, maxLimit: s.o.MaxLimit}
-	if next.Schema, err = core.NewSchemaOf(v.schema, sets, append(defined, s.o.Builtin...)...); err != nil {
+	if next.Schema, err = core.NewSchemaOf(v.schema, shared, append(defined, s.o.Builtin...)...); err != nil {
 		return nil, err
 	}
 	if next.money, err = readMoney(ctx, tx, time.Now()); err != nil {
@@ -318,20 +318,30 @@ func readTables(ctx context.Context, d db.Dialect, q db.Querier) ([]core.Table, 
 	return out, err
 }
 
-func readOptionSets(ctx context.Context, d db.Dialect, q db.Querier) ([]core.OptionSet, error) {
-	var out []core.OptionSet
-	b := db.New(d).Write(`SELECT name, definition FROM "_option_set" ORDER BY name`)
+// readShared reads what the columns of several tables name.
+func readShared(ctx context.Context, d db.Dialect, q db.Querier) (out core.Shared, err error) {
+	if out.Options, err = readNamed[core.OptionSet](ctx, d, q, "_option_set"); err != nil {
+		return out, err
+	}
+	out.Classes, err = readNamed[core.DataClass](ctx, d, q, "_data_class")
+	return out, err
+}
+
+// readNamed reads definitions that are kept by their names.
+func readNamed[T any](ctx context.Context, d db.Dialect, q db.Querier, table string) ([]T, error) {
+	var out []T
+	b := db.New(d).Write("SELECT name, definition FROM ").Name(table).Write(" ORDER BY name")
 	err := q.Query(ctx, b, func(scan func(...any) error) error {
 		var name string
 		var definition []byte
 		if err := scan(&name, &definition); err != nil {
 			return err
 		}
-		var set core.OptionSet
-		if err := json.Unmarshal(definition, &set); err != nil {
-			return core.E("tables.readOptionSets", fmt.Errorf("the option set %s cannot be read: %w", name, err))
+		var one T
+		if err := json.Unmarshal(definition, &one); err != nil {
+			return core.E("tables.readNamed", fmt.Errorf("the definition of %s in %s cannot be read: %w", name, table, err))
 		}
-		out = append(out, set)
+		out = append(out, one)
 		return nil
 	})
 	return out, err

@@ -300,7 +300,11 @@ func (tx *Tx) ChangePolicy(ctx context.Context, f func() error) error {
 	if err := tx.auditRights(ctx, tx.snap, next); err != nil {
 		return tx.keep(core.E(op, err))
 	}
+	before := tx.snap.Policy
 	if err := tx.adopt(next); err != nil {
+		return core.E(op, tx.keep(err))
+	}
+	if err := next.Policy.KeepsDenials(core.CallerFrom(ctx), before); err != nil {
 		return core.E(op, tx.keep(err))
 	}
 	return core.E(op, tx.keep(next.Policy.Test(core.CallerFrom(ctx), access)))
