@@ -67,10 +67,11 @@ func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error)
 		return err
 	}
 	a.store = tables.New(a.db, tables.Options{
-		Builtin: builtin(),
-		Wake:    func() { a.flows.Wake() },
-		Keys:    keys,
-		Log:     log,
+		SecondFactor: c.SecondFactor,
+		Builtin:      builtin(),
+		Wake:         func() { a.flows.Wake() },
+		Keys:         keys,
+		Log:          log,
 
 		KeepDropped: c.Keep,
 		KeepEvents:  cmp.Or(c.Events, -1),

@@ -69,8 +69,17 @@ func chromiumPath(t *testing.T) string {
 			return path
 		}
 	}
-	t.Skip("no Chromium: install the package chromium")
+	lacking(t, "no Chromium: install the package chromium")
 	return ""
+}
+
+// lacking skips a test for want of what it needs, and fails it where everything is to be tested, as by scripts/test.sh.
+func lacking(t *testing.T, what string) {
+	t.Helper()
+	if os.Getenv("COLONNADE_TEST_ALL") == "1" {
+		t.Fatal(what)
+	}
+	t.Skip(what)
 }
 
 // heard notes what the browser tells of. That a request was refused is none of its business.

@@ -144,7 +144,7 @@ const oidcModules = "tests/oidc/node_modules"
 // TestOIDCProvider signs in with a provider that somebody else wrote: npm ci --prefix tests/oidc brings it.
 func TestOIDCProvider(t *testing.T) {
 	if _, err := os.Stat(oidcModules); err != nil {
-		t.Skip("no provider: npm ci --prefix tests/oidc")
+		lacking(t, "no provider: npm ci --prefix tests/oidc")
 	}
 	withProviders(t, func(t *testing.T, p *people, port string) {
 		base := strings.TrimSuffix(p.url, "/graphql")

@@ -68,14 +68,14 @@ func (p *Policy) CheckSecondFactor(c core.Caller) error {
 // errSetUp is the answer to who must have a second factor, and has none yet.
 var errSetUp = core.E("authz.MayCall", core.Denied, "your roles ask for a second factor: set it up with enroll_totp and confirm_totp, or on the page /account")
 
-// NeedsSecondFactor reports whether a role of c asks for a second factor.
-func (p *Policy) NeedsSecondFactor(c core.Caller) bool {
+// StrongRoles returns the roles of c that ask for a second factor.
+func (p *Policy) StrongRoles(c core.Caller) (names []string) {
 	for _, name := range c.Roles {
 		if p.strong[name] {
-			return true
+			names = append(names, name)
 		}
 	}
-	return false
+	return names
 }
 
 // FindUser returns the user of that e-mail address or id, nil when there is none.

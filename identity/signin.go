@@ -83,7 +83,7 @@ func (s *Service) Caller(ctx context.Context, token string, cause core.Cause, re
 	if proof.Login.Kind != "session" {
 		return who, fresh, nil
 	}
-	if !proof.Login.Strong && (s.strict || policy.NeedsSecondFactor(who)) {
+	if !proof.Login.Strong && (s.strict || len(policy.StrongRoles(who)) > 0) {
 		who.Scope = accountOnly
 	}
 	if renew {

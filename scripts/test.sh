@@ -39,10 +39,11 @@ provider() { # of identities, that log-ins are tested with
   scripts/need.sh npm=npm && npm ci --prefix tests/oidc --no-audit --no-fund --loglevel=error
 }
 
-# Without a database the tests would pass by leaving PostgreSQL out.
+# Without a database the tests would pass by leaving PostgreSQL out, and without COLONNADE_TEST_ALL what needs a browser or
+# a provider.
 tests() {
   [ -n "${COLONNADE_TEST_POSTGRES:-}" ] || { echo "no PostgreSQL: not run"; return 1; }
-  CGO_ENABLED=1 go test -race -p 2 -timeout 30m ./...
+  COLONNADE_TEST_ALL=1 CGO_ENABLED=1 go test -race -p 2 -timeout 30m ./...
 }
 
 # That they run; what they say takes a quiet machine. Those that write 100,000 records are left out.

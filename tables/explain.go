@@ -47,6 +47,7 @@ type step struct {
 // The steps.
 const (
 	stepAccount   = "account"
+	stepFactor    = "second_factor"
 	stepKey       = "key"
 	stepPrivilege = "privilege"
 	stepRecord    = "record"

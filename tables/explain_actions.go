@@ -15,7 +15,7 @@ func (a access) explainAccess() core.Action {
 	output := []core.Column{
 		{Name: "allowed", Kind: core.Boolean, Required: true, Doc: "Whether he may; without a record, whether he may for some record at least."},
 		required(text("answer", "The answer in a sentence.")),
-		text("missing", "The step that was not passed: account, key, privilege, record, reach, read or column; null when he may."),
+		text("missing", "The step that was not passed: account, second_factor, key, privilege, record, reach, read or column; null when he may."),
 		{Name: "steps", Kind: core.Object, List: true, Required: true, Doc: "What was checked, in the order in which it is checked, up to what is missing.", Fields: []core.Column{
 			required(text("step", "What is checked.")), {Name: "ok", Kind: core.Boolean, Required: true, Doc: "Whether it was passed."}, required(text("text", "By what, or why not.")),
 		}},
@@ -38,7 +38,7 @@ func (a access) explainAccess() core.Action {
 		Examples: []core.Example{{Doc: "May I read products?", In: core.Record{"action": "read", "table": "product"}}},
 		Run: func(ctx context.Context, c core.Call) (core.Record, error) {
 			q, err := a.inquire(ctx, c)
-			if err == nil && q.allowed() { // the account can be used
+			if err == nil && !q.who.Anonymous() { // the account can be used
 				err = q.run(ctx)
 			}
 			if err == nil && q.told {
@@ -84,7 +84,27 @@ func (q *inquiry) about(asker core.Caller, user string) error {
 		q.help = append(q.help, "let him in again (disable_user with disabled: false)")
 	}
 	q.who = who
+	if err == nil && u.ID != asker.User {
+		q.factor(u)
+	}
 	return nil
+}
+
+// factor notes that a person has no second factor, without which his sessions are good for nothing but setting one up.
+func (q *inquiry) factor(u *authz.User) {
+	roles := q.snap.Policy.StrongRoles(q.who)
+	if u.SecondFactor || u.Kind == authz.Service || len(roles) == 0 && !q.store.o.SecondFactor {
+		return
+	}
+	who := "everybody is"
+	if len(roles) > 0 {
+		who = "who holds " + strings.Join(roles, ", ") + " is"
+	}
+	q.step(stepFactor, false, who+" asked for a second factor, and he has none: signed in, he can only set one up; his keys are not asked")
+	q.help = append(q.help, "to set up a second factor on the page /account, or with enroll_totp")
+	if len(roles) > 0 && !q.store.o.SecondFactor {
+		q.help = append(q.help, "to ask none of the role (require_second_factor)")
+	}
 }
 
 // what says what the question is about: a privilege on a table, or a right.
@@ -143,7 +163,7 @@ func (q *inquiry) answer(asker core.Caller) core.Record {
 	steps := []any{}
 	for _, s := range q.steps {
 		steps = append(steps, map[string]any{"step": s.name, "ok": s.ok, "text": s.text})
-		if !s.ok {
+		if !s.ok && out["missing"] == nil {
 			out["missing"] = s.name
 		}
 	}

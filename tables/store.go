@@ -62,6 +62,9 @@ type Options struct {
 	// may; [MaxBlocked] when 0.
 	MaxBlocked int
 
+	// SecondFactor says that everybody is asked for one, whatever his roles are.
+	SecondFactor bool
+
 	// Keys seal what the tables keep secret; nil for none, which refuses what needs one.
 	Keys *secret.Keyring
 
