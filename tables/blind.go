@@ -50,13 +50,24 @@ func (w *writer) tells(u *upsert) bool {
 func (w *writer) findsBy(k *uniqueKey) error {
 	for _, c := range k.columns {
 		if _, err := w.readable(c, "find records by"); err != nil {
-			if sets, _ := w.may(core.Create).Column(c.Name); !sets {
+			if !w.sets(c.Name) {
 				return w.unknown(c.Name) // nor may he know that it is there
 			}
 			return err
 		}
 	}
 	return nil
+}
+
+// sets reports whether the caller may give the column a value in some record that he writes.
+func (w *writer) sets(column string) bool {
+	return slices.ContainsFunc([]*authz.Decision{w.create, w.update}, func(may *authz.Decision) bool {
+		if may == nil { // of an insert that only changes there is no create
+			return false
+		}
+		ok, _ := may.Column(column)
+		return ok
+	})
 }
 
 // hides reports whether the caller may not read the key of the record.

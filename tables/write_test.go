@@ -201,6 +201,13 @@ func TestOnConflict(t *testing.T) {
 		wantKind(t, err, core.Denied, "update")
 		_, err = put(clerk, OnConflict{Key: "sku", Update: []string{"cost"}}, core.Record{"sku": "new", "title": "T", "price": 9})
 		wantKind(t, err, core.Denied, "cost")
+		role(t, s, "blind", append(grant("product", authz.Organization, []string{"sku"}, authz.Read), grant("product", authz.Organization, nil, authz.Update)...)...)
+		role(t, s, "blinder", grant("product", authz.Organization, []string{"sku"}, authz.Read, authz.Update)...)
+		byKey := OnConflict{Key: "sku", Update: []string{"price"}, Exists: true} // which they may not read, and they create nothing
+		_, err = put(person(t, s, "blind", core.RootUnit, "blind"), byKey, core.Record{"sku": "x", "price": 9})
+		wantKind(t, err, core.Denied, "find records by")
+		_, err = put(person(t, s, "blinder", core.RootUnit, "blinder"), byKey, core.Record{"sku": "x", "price": 9})
+		wantKind(t, err, core.Invalid, "no such column")
 		mine := mustInsert(t, clerk, s, "product", core.Record{"title": "Mine", "sku": "m"})
 		res, err = put(clerk, OnConflict{Key: "sku", Update: []string{"price"}}, core.Record{"sku": "m", "title": "T", "price": 9})
 		must(t, err)
