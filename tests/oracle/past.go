@@ -86,6 +86,7 @@ func (p *person) sees(table string, v, now core.Record) bool {
 // version is what the person sees of a version, without the columns that depend on other records.
 func (p *person) version(table *core.Table, v, now core.Record) any {
 	out := map[string]any{}
+	then, later := p.at(), p.at()
 	for i := range table.Columns {
 		c := &table.Columns[i]
 		veiled := p.veiled(table.Name, c.Name)
@@ -97,7 +98,7 @@ func (p *person) version(table *core.Table, v, now core.Record) any {
 			value = masked(c, value)
 		}
 		for _, s := range p.secrets(table.Name, c.Name) {
-			if !p.left(table.Name, v, s) || !p.left(table.Name, now, s) {
+			if !then.left(table.Name, v, s) || !later.left(table.Name, now, s) {
 				value = nil
 			}
 		}

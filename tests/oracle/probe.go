@@ -27,7 +27,7 @@ type probe struct {
 func (g *game) probes(t testing.TB, p *person) []probe {
 	t.Helper()
 	g.pasts = map[string]past{}
-	kinds := []func(t testing.TB, p *person, table *core.Table) []probe{g.pastOf, g.exports, g.writes, g.unmaskings, g.explanations}
+	kinds := []func(t testing.TB, p *person, table *core.Table) []probe{g.pastOf, g.exports, g.writes, g.unmaskings, g.explanations, g.refusals}
 	var all []probe
 	for _, table := range g.schema.Tables() {
 		if !p.readable(table.Name) {

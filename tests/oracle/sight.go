@@ -15,10 +15,11 @@ type reachingMeaning struct {
 }
 
 // sight reads records for somebody: with everything in sight, or as the caller may. What he may not read of the record and of
-// those on its lookups makes the whole value a secret; in lists it is passed over.
+// those on its lookups makes the whole value a secret; in lists it is passed over, unless every record has to be in sight.
 type sight struct {
 	p      *person
 	all    bool
+	every  bool
 	secret bool
 }
 
@@ -60,7 +61,7 @@ func (v *sight) read(table string, r core.Record, column string, among bool) any
 	if r == nil {
 		return nil
 	}
-	if among && !v.all {
+	if among && !v.all && !v.every {
 		return v.p.value(table, r, column)
 	}
 	d := v.p.meanings[table+"."+column]
@@ -96,7 +97,7 @@ func (v *sight) follow(table string, r core.Record, rel core.Relation, among boo
 	if v.all || found != nil && v.p.visible(rel.Table, found) {
 		return found
 	}
-	v.secret = v.secret || !among
+	v.secret = v.secret || !among || v.every
 	return nil
 }
 
@@ -104,6 +105,9 @@ func (v *sight) follow(table string, r core.Record, rel core.Relation, among boo
 func (v *sight) list(r core.Record, rel core.Relation) (out []core.Record) {
 	if r == nil {
 		return nil
+	}
+	if v.every {
+		return v.everyOne(r, rel)
 	}
 	see := func(table string, r core.Record, column string) any { return v.read(table, r, column, true) }
 	visible := func(table string, r core.Record) bool { return v.all || v.p.visible(table, r) }
@@ -126,6 +130,14 @@ func (v *sight) list(r core.Record, rel core.Relation) (out []core.Record) {
 			out = append(out, c)
 		}
 	}
+	return out
+}
+
+// everyOne is list where all of the records have to be in sight, as members of the list.
+func (v *sight) everyOne(r core.Record, rel core.Relation) []core.Record {
+	out := (&sight{p: v.p, all: true}).list(r, rel)
+	seen := (&sight{p: v.p}).list(r, rel)
+	v.secret = v.secret || len(seen) < len(out)
 	return out
 }
 

@@ -167,10 +167,16 @@ func (a *totalling) eval(v *sight, r []core.Record) any {
 
 // touch evaluates the parts over no record, so that what they read of the records around is a secret where there is none, too.
 func (a *totalling) touch(v *sight, r []core.Record) {
-	at := append(slices.Clone(r), nil)
-	for _, m := range []*meant{&a.value, &a.by, a.where} {
-		if m != nil && m.eval != nil {
-			m.eval(v, at)
+	over := []core.Record{nil}
+	if v.every { // those that a condition leaves out are read, too
+		over = append(over, a.list(v, r)...)
+	}
+	for _, c := range over {
+		at := append(slices.Clone(r), c)
+		for _, m := range []*meant{&a.value, &a.by, a.where} {
+			if m != nil && m.eval != nil {
+				m.eval(v, at)
+			}
 		}
 	}
 }

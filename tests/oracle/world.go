@@ -19,6 +19,7 @@ type world struct {
 	schema     *core.Schema
 	meanings   map[string]*reachingMeaning // of calculated columns that read other records, by table and column
 	conditions map[string]meant            // of grants, by table and text
+	bans       map[string]meant            // what messages of rules read, by table
 	roles      []string
 	inherits   map[string][]string
 	profiles   []string // column profiles that there are
@@ -63,10 +64,11 @@ func (w *world) includes(role, other string) bool {
 func newWorld(t testing.TB, m maker, program *Program) *world {
 	t.Helper()
 	w := &world{
-		maker: m, program: program, meanings: map[string]*reachingMeaning{}, conditions: map[string]meant{},
+		maker: m, program: program, meanings: map[string]*reachingMeaning{}, conditions: map[string]meant{}, bans: map[string]meant{},
 		rows: map[string][]core.Record{}, units: map[core.ID]core.ID{}, managers: map[core.ID]core.ID{}, positions: map[core.ID]string{},
 	}
 	w.define(t)
+	w.ban(t)
 	w.populate(t)
 	w.entitle(t)
 	w.fill(t)

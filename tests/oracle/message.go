@@ -1,0 +1,78 @@
+package oracle
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"colonnade/core"
+)
+
+// stop is a word that a table with a rule refuses.
+const stop = "stop!"
+
+// ban has a rule refuse the word in some tables, with a message that reads other records.
+func (w *world) ban(t testing.TB) {
+	t.Helper()
+	speak := speaker{maker: w.maker, schema: w.schema, meanings: w.meanings, n: 1000}
+	for _, table := range w.schema.Tables() {
+		if w.chance(0.4) {
+			continue
+		}
+		m := speak.term(choose(w.maker, core.Integer, core.Text), &spot{table: table.Name}, 2)
+		_, err := w.program.try(t, `mutation($table: String!, $when: String, $do: [put_rule_do_input!]) { put_rule(table: $table, name: "ban", on: ["update"], when: $when, do: $do) { version } }`,
+			map[string]any{"table": table.Name, "when": fmt.Sprintf("s == %q", stop), "do": []any{map[string]any{"do": "fail", "message": "not with {" + m.text + "}"}}})
+		if err == nil { // it may be too large
+			w.bans[table.Name] = m
+		}
+	}
+}
+
+// refusal is what the rule of a table tells a person who writes the record.
+func (p *person) refusal(table string, r core.Record) string {
+	m := p.bans[table]
+	v := &sight{p: p, every: true}
+	said := m.eval(v, []core.Record{r})
+	switch {
+	case v.secret || slices.ContainsFunc(m.reads, func(n mention) bool { return !p.nameable(n.table, n.column) }):
+		return "not with …"
+	case said == nil:
+		return "not with (empty)"
+	}
+	return fmt.Sprint("not with ", said)
+}
+
+// refusals are changes that a rule refuses.
+func (g *game) refusals(t testing.TB, p *person, table *core.Table) []probe {
+	t.Helper()
+	rows := p.reachable("update", table, nil)
+	if _, banned := g.bans[table.Name]; !banned || len(rows) == 0 {
+		return nil
+	}
+	id := choose(g.maker, rows...)["id"]
+	after := func() (*person, core.Record) {
+		next := g.find(table.Name, id).Clone()
+		next["s"] = stop
+		return p.after(table.Name, []core.Record{next}), next
+	}
+	document := "mutation($id: uuid!) { q: update_" + table.Name + `_by_pk(pk_columns: {id: $id}, _set: {s: "` + stop + `"}, dry_run: true) { id } }`
+	one := g.query(t, p, document, map[string]any{"id": id}, nil)
+	one.check = func(body []byte) string {
+		answer := understood(t, body)
+		switch answer.kind() {
+		case string(core.Denied), string(core.Invalid): // the column is hidden from the update, or the record would be out of reach
+			return ""
+		case string(core.Failed):
+			q, next := after()
+			want := q.refusal(table.Name, next)
+			return pick(strings.HasSuffix(answer.Errors[0].Message, want), "", "the message was to be: "+want)
+		}
+		return "the rule did not refuse it"
+	}
+	one.turns = func() []bool {
+		q, next := after()
+		return append(p.powers(), q.powersOver(table.Name, []core.Record{next})...)
+	}
+	return []probe{one}
+}
