@@ -82,6 +82,12 @@ func actionPage(actions []core.Action) []byte {
 		if a.Alone {
 			b.WriteString("Long work: the only root field of its mutation. ")
 		}
+		if a.Sends.Model {
+			b.WriteString("A model reads what it is given: see [data classes](../security.md#data-classes). ")
+		}
+		if len(a.Sends.Hosts) > 0 {
+			fmt.Fprintf(&b, "It sends what it is given to %s: see [data classes](../security.md#data-classes). ", strings.Join(a.Sends.Hosts, ", "))
+		}
 		b.WriteString("\n\n| argument | kind | |\n|---|---|---|\n")
 		columnRows(&b, "", a.Input)
 		b.WriteString("\n| answer | kind | |\n|---|---|---|\n")

@@ -30,7 +30,46 @@ type Action struct {
 	// Define says that the action changes the schema or the policy, for which the transaction must be prepared.
 	Define bool
 
+	// Sends says where values go that the action is given, beside what it writes and answers.
+	Sends Sends
+
 	Run func(ctx context.Context, c Call) (Record, error)
+}
+
+// Sends says where an action sends values: those of its arguments, and those of columns that its arguments name. What data classes
+// say of that is checked when a flow is saved that calls it, and whenever it runs.
+type Sends struct {
+	Model bool     // to a model, which learns from them or answers by them
+	Hosts []string // to these servers; [AnyHost] for those that people choose
+	Takes []Taking // the columns that its arguments name
+}
+
+// AnyHost stands for any server.
+const AnyHost = "*"
+
+// Taking names arguments: that of a table, and those of columns of it.
+type Taking struct {
+	Table   string
+	Columns []string
+}
+
+// Anywhere reports whether values go anywhere.
+func (s *Sends) Anywhere() bool { return s.Model || len(s.Hosts) > 0 }
+
+// Columns returns the columns that arguments name, as far as they are texts.
+func (s *Sends) Columns(in Record) (out []At) {
+	for _, t := range s.Takes {
+		table, ok := in[t.Table].(string)
+		if !ok {
+			continue
+		}
+		for _, argument := range t.Columns {
+			if column, ok := in[argument].(string); ok {
+				out = append(out, At{Table: table, Column: column})
+			}
+		}
+	}
+	return out
 }
 
 // Call is one run of an [Action]. The caller is in the context.

@@ -33,6 +33,16 @@ const (
 	Deny  Handling = "deny"  // they are not there
 )
 
+// Use is what values are read for.
+type Use string
+
+// The uses that data classes speak of; the zero value is Shown, to who may read them.
+const (
+	Shown     Use = ""
+	UseExport Use = "export" // files of exported records
+	UseModel  Use = "model"  // a model, which learns from them or answers by them
+)
+
 // Logging says what becomes of the values of a data class in recordings.
 type Logging string
 
@@ -118,6 +128,17 @@ func (c DataClass) check() error {
 		return E("core.DataClass", Invalid, fmt.Sprintf("data class %s: %s", c.Name, problem))
 	}
 	return nil
+}
+
+// Handled says what becomes of the values where they are read for the use.
+func (c *DataClass) Handled(u Use) Handling {
+	switch u {
+	case UseExport:
+		return c.Exported()
+	case UseModel:
+		return c.Taught()
+	}
+	return Allow
 }
 
 // Exported says what files of exported records hold of the values.

@@ -141,6 +141,9 @@ func (c *compiler) compileCall(a *action, f *selected, args object) (*step, erro
 		if err := in.snap.Policy.MayCall(core.CallerFrom(ctx), a.Action); err != nil {
 			return dst, core.E(op, err)
 		}
+		if err := in.snap.MaySend(core.CallerFrom(ctx), a.Action, values); err != nil {
+			return dst, core.E(op, err)
+		}
 		out, err := a.Run(ctx, core.Call{In: values})
 		if err != nil {
 			return dst, core.E(op, err)

@@ -114,20 +114,28 @@ func (t *tableSet) sources(s *Set, from map[core.At][]core.At) {
 	}
 }
 
-// maskByClass gives the column, when it has no mask, that of the first of its classes which fits.
+// maskByClass gives the column, when it has no mask, that of its classes: of the first, where each has one that fits. What one of them
+// would not show, the mask of another must not.
 func (t *tableSet) maskByClass(s *core.Schema, c *core.Column) {
 	if c.Mask != "" || !c.Maskable() {
 		return
 	}
+	var first *Expr
 	for _, name := range t.classes[c.Name] {
 		of, _ := s.DataClass(name)
 		if of.Mask == "" {
-			continue
-		}
-		if e, err := CompileMask(t.table, c, of.Mask); err == nil {
-			t.masks[c.Name] = e
 			return
 		}
+		e, err := CompileMask(t.table, c, of.Mask)
+		if err != nil {
+			return
+		}
+		if first == nil {
+			first = e
+		}
+	}
+	if first != nil {
+		t.masks[c.Name] = first
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 var classInput = []core.Column{
 	required(text("name", "The name of the class, such as personal; one of that name is replaced, for all columns that carry it.")),
 	text("label", "The name for people."), text("doc", "What values are of the class."),
-	text("mask", "What who may read a column of the class masked sees in its place, where the column has no mask of its own and this one fits its kind: an expression over value, such as value.left(1) + '***'."),
+	text("mask", "What who may read a column of the class masked sees in its place, where the column has no mask of its own and this one, and those of its other classes, fit its kind: an expression over value, such as value.left(1) + '***'."),
 	text("export", "What files of exported records hold: allow, the values (when left out); mask, what the mask of the column makes of them, or nothing; deny, the columns are not exported."),
 	text("ai", "What models read, to learn or to answer: allow (when left out), mask, or deny."),
 	text("log", "What the recordings of flows hold: allow, the values (when left out); redact, a word in their place."),

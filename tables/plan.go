@@ -17,6 +17,7 @@ import (
 type planner struct {
 	snap   *Snapshot
 	caller core.Caller
+	use    core.Use      // of what is shown
 	at     time.Time     // not zero: every table is read as it was then
 	were   []*core.Table // that are read as they were
 	lasts  time.Time     // not zero: shares count that are in force then
@@ -131,16 +132,26 @@ func (n *node) resolve(name string) (ref, error) {
 	return ref{c, n.guarded(guard, within, value), false}, nil
 }
 
-// display is resolve for what is shown and nothing else: of a masked column it returns what the mask makes of the value. ok is
-// false where nothing is shown.
+// display is resolve for what is shown and nothing else: of a column that is masked, for the caller or for the use of the query, it
+// returns what the mask makes of the value. ok is false where nothing is shown.
 func (n *node) display(c *core.Column) (r ref, ok bool, err error) {
-	if visible, _ := n.may.Column(c.Name); visible {
+	visible, guard := n.may.Column(c.Name)
+	mask := (*rules.Expr)(nil)
+	if !visible {
+		if mask, guard = n.may.Mask(c.Name); mask == nil {
+			return ref{}, false, nil
+		}
+	}
+	switch h, class := n.p.snap.Handling(n.table.Name, c.Name, n.p.use); {
+	case h == core.Deny:
+		return ref{}, false, ErrUse(n.table.Name, c.Name, class, n.p.use)
+	case h == core.Mask && visible:
+		if mask = n.p.snap.Rules.Mask(n.table.Name, c.Name); mask == nil {
+			return ref{}, false, nil
+		}
+	case visible:
 		r, err = n.resolve(c.Name)
 		return r, err == nil, err
-	}
-	mask, guard := n.may.Mask(c.Name)
-	if mask == nil {
-		return ref{}, false, nil
 	}
 	n.names(c.Name)
 	within, err := n.derived(c)

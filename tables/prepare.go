@@ -36,7 +36,7 @@ func (p *planner) leaveOpen(o operand) slot {
 // Prepare plans a query for the caller of ctx. It fails as [Store.Query] would, except for what is wrong with the value of
 // a parameter.
 func (s *Store) Prepare(ctx context.Context, snap *Snapshot, q Query) (*Prepared, error) {
-	p := &planner{snap: snap, caller: core.CallerFrom(ctx), at: q.At}
+	p := &planner{snap: snap, caller: core.CallerFrom(ctx), at: q.At, use: q.Use}
 	b, shape, err := p.print(s.db.Dialect, &q)
 	if err != nil {
 		return nil, core.E("tables.Query", err)

@@ -17,6 +17,7 @@ type Query struct {
 	Offset int
 	Skip   Param // the offset, in a prepared query in place of Offset; the value is an int64 above 0
 	Fields []Field
+	Use    core.Use // of the values of the columns among Fields, which their data classes may mask or refuse
 }
 
 // Form is the form of an answer.

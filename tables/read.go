@@ -35,7 +35,7 @@ func (s *Store) Query(ctx context.Context, snap *Snapshot, q Query, dst []byte) 
 	if err := s.settle(ctx); err != nil {
 		return dst, core.E(op, err)
 	}
-	if tx := s.txFrom(ctx); tx != nil && tx.snap == snap {
+	if tx := s.txFrom(ctx); tx != nil && tx.snap == snap && q.Use == core.Shown {
 		out, done, err := tx.readFresh(ctx, &q, dst)
 		if done || err != nil {
 			return out, core.E(op, err)
@@ -69,7 +69,7 @@ func (s *Store) SQL(ctx context.Context, snap *Snapshot, q Query) (text string, 
 
 // plan plans and prints a query without parameters.
 func (s *Store) plan(ctx context.Context, snap *Snapshot, q Query) (*planner, *db.Builder, *db.Shape, error) {
-	p := &planner{snap: snap, caller: core.CallerFrom(ctx), at: q.At}
+	p := &planner{snap: snap, caller: core.CallerFrom(ctx), at: q.At, use: q.Use}
 	b, shape, err := p.print(s.db.Dialect, &q)
 	if err == nil && len(p.open) > 0 {
 		err = core.E("tables.plan", fmt.Errorf("a query with parameters must be prepared"))

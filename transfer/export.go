@@ -16,7 +16,7 @@ import (
 type Export struct {
 	Table   string
 	Format  string      // csv, ndjson or parquet; csv when empty
-	Columns []string    // all that the caller may read when empty
+	Columns []string    // all that the caller may read, and data classes let be exported, when empty
 	Where   tables.Cond // every record when nil
 }
 
@@ -46,7 +46,12 @@ func (s *Service) Export(ctx context.Context, e Export) (*Exporting, error) {
 		return nil, core.E(op, err)
 	}
 	for i := range t {
-		if len(e.Columns) == 0 || slices.Contains(e.Columns, t[i].Name) {
+		h, class := x.snap.Handling(e.Table, t[i].Name, core.UseExport)
+		named := slices.Contains(e.Columns, t[i].Name)
+		if named && h == core.Deny {
+			return nil, core.E(op, tables.ErrUse(e.Table, t[i].Name, class, core.UseExport))
+		}
+		if named || len(e.Columns) == 0 && h != core.Deny {
 			x.columns = append(x.columns, t[i])
 		}
 	}
@@ -81,7 +86,7 @@ const exportPage = 1000
 
 // page reads the records behind an id.
 func (x *Exporting) page(after string) ([]byte, error) {
-	q := tables.Query{Table: x.e.Table, Limit: x.snap.Limit(exportPage), Where: x.e.Where, Order: []tables.Order{{Column: "id"}}}
+	q := tables.Query{Table: x.e.Table, Use: core.UseExport, Limit: x.snap.Limit(exportPage), Where: x.e.Where, Order: []tables.Order{{Column: "id"}}}
 	if after != "" {
 		behind := tables.Compare{Column: "id", Op: tables.Gt, Value: after}
 		if q.Where = behind; x.e.Where != nil {

@@ -50,6 +50,7 @@ func (p *plugin) train() core.Action {
 			{Name: "base_rate", Kind: core.Float, Doc: "The accuracy of always giving the most frequent label."}, {Name: "report", Kind: core.JSON},
 		},
 		Examples: []core.Example{{In: core.Record{"model": "tone", "table": "review", "text": "body", "label": "tone"}}},
+		Sends:    core.Sends{Model: true, Takes: []core.Taking{{Table: "table", Columns: []string{"text", "label"}}}},
 		Run:      p.runTrain,
 	}
 }
@@ -89,7 +90,7 @@ func (p *plugin) runTrain(ctx context.Context, c core.Call) (core.Record, error)
 
 func (p *plugin) examples(ctx context.Context, table, textColumn, label string, limit int) ([]Example, error) {
 	snap := p.store.Snapshot()
-	q := tables.Query{Table: table, Fields: []tables.Field{{As: "id", Column: "id"}, {As: textColumn, Column: textColumn}, {As: label, Column: label}}}
+	q := tables.Query{Table: table, Use: core.UseModel, Fields: []tables.Field{{As: "id", Column: "id"}, {As: textColumn, Column: textColumn}, {As: label, Column: label}}}
 	var out []Example
 	for r, err := range p.store.Scan(ctx, snap, q) {
 		if err != nil {
@@ -115,7 +116,7 @@ var predictionOutput = []core.Column{
 
 func (p *plugin) text() core.Action {
 	return core.Action{
-		Name: "classify_text", Doc: "Gives a text one of the labels of a model.",
+		Name: "classify_text", Sends: core.Sends{Model: true}, Doc: "Gives a text one of the labels of a model.",
 		Input:    []core.Column{required(text("model", "The model; its newest version is used.")), required(core.Column{Name: "text", Kind: core.LongText, Doc: "The text."})},
 		Output:   predictionOutput,
 		Examples: []core.Example{{In: core.Record{"model": "tone", "text": "I love it"}}},
@@ -151,7 +152,8 @@ func (p *plugin) records() core.Action {
 		Examples: []core.Example{{In: core.Record{
 			"model": "tone", "table": "review", "ids": []any{"0190a3c1-7c1e-7a3e-9d0b-0c5f8e6f1a2b"}, "text": "body", "label": "tone",
 		}}},
-		Run: p.runRecords,
+		Sends: core.Sends{Model: true, Takes: []core.Taking{{Table: "table", Columns: []string{"text"}}}},
+		Run:   p.runRecords,
 	}
 }
 
@@ -188,7 +190,7 @@ func (p *plugin) runRecords(ctx context.Context, c core.Call) (core.Record, erro
 func (p *plugin) classify(ctx context.Context, tx *tables.Tx, m *Model, c core.Call, ids []any, out core.Record) error {
 	column := c.Text("text")
 	found, err := p.store.Records(ctx, tx.Snapshot(), tables.Query{
-		Table: c.Text("table"), Where: tables.Compare{Column: "id", Op: tables.In, Value: ids}, Limit: tables.MaxLimit,
+		Table: c.Text("table"), Use: core.UseModel, Where: tables.Compare{Column: "id", Op: tables.In, Value: ids}, Limit: tables.MaxLimit,
 		Fields: []tables.Field{{As: "id", Column: "id"}, {As: column, Column: column}},
 	})
 	if err != nil {
@@ -232,7 +234,7 @@ func (m *Model) values(c core.Call, body string) core.Record {
 
 func (p *plugin) sentiment() core.Action {
 	return core.Action{
-		Name: "sentiment", Doc: "Tells whether an English text is positive, negative or neutral, by a lexicon and rules, without training.",
+		Name: "sentiment", Sends: core.Sends{Model: true}, Doc: "Tells whether an English text is positive, negative or neutral, by a lexicon and rules, without training.",
 		Input:    []core.Column{required(core.Column{Name: "text", Kind: core.LongText, Doc: "The text."})},
 		Output:   []core.Column{text("label", "positive, negative or neutral."), {Name: "score", Kind: core.Float, Doc: "From -1 to 1."}},
 		Examples: []core.Example{{In: core.Record{"text": "I love it!"}, Out: core.Record{"label": "positive"}}},
