@@ -11,6 +11,8 @@ import (
 
 	"colonnade/authz"
 	"colonnade/core"
+	"colonnade/core/db"
+	"colonnade/core/db/dbtest"
 )
 
 func changes(t *testing.T, ctx context.Context, s *Store, f Feed) FeedPage {
@@ -208,4 +210,40 @@ func TestHistoryShowsWhatMayBeSeen(t *testing.T) {
 			t.Fatalf("ann sees %q, bob %q", a, b)
 		}
 	})
+}
+
+// TestEventsOfOtherDatabases holds a transaction open that has written: in another database of the server it holds no event up, in
+// this one it does.
+func TestEventsOfOtherDatabases(t *testing.T) {
+	if !dbtest.HasPostgres() {
+		t.Skip(dbtest.PostgresEnv + " is not set")
+	}
+	here := dbtest.Postgres(t)
+	s := open(t, here, Options{})
+	define(t, s, core.CreateTable{Define: core.Table{Name: "item", Columns: []core.Column{{Name: "name", Kind: core.Text}}}})
+	check := func(want, wantHeld int) {
+		t.Helper()
+		events, end, err := s.Events(t.Context(), s.Snapshot(), Cursor{}, 100)
+		must(t, err)
+		held, err := s.HeldEvents(t.Context())
+		must(t, err)
+		last, err := s.LastEvent(t.Context(), Cursor{})
+		must(t, err)
+		if len(events) != want || int(held) != wantHeld || last != end {
+			t.Errorf("%d events up to %v, %d are held up, and the last is %v; want %d and %d", len(events), end, held, last, want, wantHeld)
+		}
+	}
+	for i, d := range []*db.DB{dbtest.Postgres(t), here} {
+		_, err := d.Exec(t.Context(), db.New(d.Dialect).Write("CREATE TABLE long (n int)"))
+		must(t, err)
+		must(t, d.Tx(t.Context(), db.TxOptions{}, func(tx *db.Tx) error {
+			if _, err := tx.Exec(t.Context(), db.New(d.Dialect).Write("INSERT INTO long VALUES (1)")); err != nil {
+				return err
+			}
+			mustInsert(t, root(t), s, "item", core.Record{"name": fmt.Sprint(i)})
+			check(1, i)
+			return nil
+		}))
+	}
+	check(2, 0)
 }
