@@ -13,7 +13,8 @@ import (
 // stale, and in what order values are computed anew. It belongs to a snapshot and never changes.
 type derivation struct {
 	levels  []*level
-	watches map[string][]*watch // by table: what its records are for others
+	watches map[string][]*watch        // by table: what its records are for others
+	trees   map[string][]core.Relation // by table: the lookups by which its records hang together, see [Tx.lockTrees]
 }
 
 // level is columns of a table that are computed together. What they read of other records is current once the levels before
@@ -44,7 +45,7 @@ type way struct {
 
 // derive finds the levels of a schema, and what they depend on.
 func derive(s *core.Schema, set *rules.Set) *derivation {
-	d := &derivation{watches: map[string][]*watch{}}
+	d := &derivation{watches: map[string][]*watch{}, trees: map[string][]core.Relation{}}
 	r := ranking{set: set, ranks: map[columnKey]int{}}
 	for _, t := range s.Tables() {
 		for _, c := range set.StoredFormulas(t.Name) {
@@ -60,6 +61,7 @@ func derive(s *core.Schema, set *rules.Set) *derivation {
 		for _, c := range l.columns {
 			for _, read := range set.Watches(l.table.Name, c.Name) {
 				d.watch(s, l, read)
+				d.growTrees(read)
 				l.leads(read, set.Reaches(read.Table, read.Column))
 			}
 		}

@@ -22,6 +22,9 @@ func (w *writer) flush(ctx context.Context) error {
 	if err := w.deepen(); err != nil {
 		return err
 	}
+	if err := w.lockTrees(ctx); err != nil {
+		return err
+	}
 	if err := w.lookups(ctx); err != nil {
 		return err
 	}

@@ -120,6 +120,11 @@ func (tx *Tx) read(ctx context.Context, r *reach, columns iter.Seq[*core.Column]
 
 // fetch appends the records that read returns to dst, as a list of JSON for decode.
 func (tx *Tx) fetch(ctx context.Context, r *reach, columns iter.Seq[*core.Column], lock string, dst []byte) ([]byte, error) {
+	if lock != "" {
+		if err := tx.lockTreesOf(ctx, r); err != nil {
+			return dst, err
+		}
+	}
 	s := &selection{shape: &db.Shape{Many: true}}
 	for c := range columns {
 		s.add(db.ShapeField{Key: c.Name, Kind: c.Kind}, func(b *db.Builder) { b.Name(r.alias, c.SQL()) })

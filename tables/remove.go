@@ -40,6 +40,9 @@ func (tx *Tx) delete(ctx context.Context, d Remove) (res Result, err error) {
 	if err := tx.settleFor(ctx, d.Table, true, d.Where, may); err != nil {
 		return Result{}, err
 	}
+	if err := tx.rearrange(ctx, w.table); err != nil {
+		return Result{}, err
+	}
 	old, err := tx.tops(ctx, d.Table, core.Delete, d.Where, true)
 	if err != nil {
 		return Result{}, err

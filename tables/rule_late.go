@@ -130,6 +130,9 @@ func (tx *Tx) lockPath(ctx context.Context, path []rules.Step, ids map[any]bool)
 		}
 		next := map[any]bool{}
 		id, _ := t.Column("id")
+		if err := tx.lockTrees(ctx, t, sortedIDs(ids)); err != nil {
+			return err
+		}
 		for part := range slices.Chunk(sortedIDs(ids), maxBatch) {
 			b := db.New(tx.db.Dialect).Write("SELECT coalesce(CAST(")
 			if i+1 < len(path) {

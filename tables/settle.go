@@ -167,6 +167,13 @@ func (tx *Tx) lockWays(ctx context.Context, ways []way, ids []any) error {
 }
 
 func (tx *Tx) lockRows(ctx context.Context, t *core.Table, ids []any, lock string) error {
+	if err := tx.lockTrees(ctx, t, ids); err != nil {
+		return err
+	}
+	return tx.lockIDs(ctx, t, ids, lock)
+}
+
+func (tx *Tx) lockIDs(ctx context.Context, t *core.Table, ids []any, lock string) error {
 	id, _ := t.Column("id")
 	for part := range slices.Chunk(ids, maxBatch) {
 		b := db.New(tx.db.Dialect).Write("SELECT t.id FROM ").Name(t.SQL()).Write(" AS t WHERE ")

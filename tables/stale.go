@@ -252,6 +252,20 @@ func (tx *Tx) hop(ctx context.Context, t *core.Table, want, by string, rel core.
 	if err != nil {
 		return nil, err
 	}
+	from := func(b *db.Builder) *db.Builder {
+		b.Write(" FROM ").Name(t.SQL()).Write(" AS t WHERE ")
+		b.Dialect().AnyOf(b, &core.Column{Kind: core.UUID}, func() { b.Name("t", given.SQL()) }, ids)
+		return b
+	}
+	if tx.hasTrees(t) {
+		found, err := queryKeys(ctx, tx.db, from(db.New(tx.db.Dialect).Write("SELECT t.id")))
+		if err == nil {
+			err = tx.lockTrees(ctx, t, found)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 	b := db.New(tx.db.Dialect).Write("SELECT ")
 	if rel.Which == "" {
 		b.Name("t", wanted.SQL())
@@ -262,9 +276,7 @@ func (tx *Tx) hop(ctx context.Context, t *core.Table, want, by string, rel core.
 		}
 		b.Write("CASE WHEN ").Name("t", which.SQL()).Write(" = ").Arg(rel.Target).Write(" THEN ").Name("t", wanted.SQL()).Write(" END")
 	}
-	b.Write(" FROM ").Name(t.SQL()).Write(" AS t WHERE ")
-	b.Dialect().AnyOf(b, &core.Column{Kind: core.UUID}, func() { b.Name("t", given.SQL()) }, ids)
-	err = tx.db.Query(ctx, b.Write(" ORDER BY t.id", tx.db.LockKey()), func(scan func(...any) error) error {
+	err = tx.db.Query(ctx, from(b).Write(" ORDER BY t.id", tx.db.LockKey()), func(scan func(...any) error) error {
 		var id core.ID // empty for NULL
 		err := scan(&id)
 		if err == nil && id != "" {

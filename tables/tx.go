@@ -31,6 +31,7 @@ type Tx struct {
 	settled int         // how many of them are current again
 	staled  core.Caller // who made the last of them stale
 	nested  int         // savepoints around
+	trees   map[trees]*held
 
 	accesses []accessEntry // for the access log
 	failed   error         // of a write that may have happened in part: the unit cannot commit
@@ -232,6 +233,7 @@ func (tx *Tx) Savepoint(ctx context.Context, f func() error) error {
 	tx.snap, tx.events, tx.failed, tx.fresh = snap, events, nil, nil
 	tx.stale, tx.settled = tx.stale[:made], settled
 	tx.late = tx.late[:late]
+	clear(tx.trees) // what was locked since is not locked any more
 	tx.wrote()
 	return core.E(op, err)
 }

@@ -63,6 +63,9 @@ func (tx *Tx) update(ctx context.Context, u Update) (res Result, err error) {
 	if err := tx.settleFor(ctx, u.Table, true, u.Where, w.update); err != nil {
 		return Result{}, err
 	}
+	if err := tx.moves(ctx, w.table, set.values); err != nil {
+		return Result{}, err
+	}
 	parts, n, err := tx.recordParts(ctx, u.Table, core.Update, u.Where, true)
 	if err != nil {
 		return Result{}, err
@@ -281,6 +284,11 @@ func (tx *Tx) updateRows(ctx context.Context, table string, rows []RowUpdate, tr
 			return Result{}, core.E("tables.UpdateRows", core.Invalid, core.At{Table: table, Item: i + 1}, fmt.Sprintf("the record is that of row %d: send one of them", j+1))
 		}
 		at[r.ID] = i
+	}
+	for _, r := range rows {
+		if err := tx.moves(ctx, w.table, r.Set); err != nil {
+			return Result{}, err
+		}
 	}
 	for part := range slices.Chunk(rows, MaxLimit) {
 		ids := make([]core.ID, len(part))

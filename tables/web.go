@@ -189,6 +189,11 @@ func (tx *Tx) keysOf(ctx context.Context, table string, priv core.Op, where Cond
 	if err != nil {
 		return nil, err
 	}
+	if lock {
+		if err := tx.rearrange(ctx, r.table); err != nil { // who asks is about to delete or to set lookups to null
+			return nil, err
+		}
+	}
 	b := db.New(tx.db.Dialect).Write("SELECT ").Name(r.alias, "id")
 	r.from(b)
 	if lock {

@@ -91,6 +91,10 @@ type Dialect interface {
 	// LockKey is what a SELECT ends with to keep its rows from being deleted until the end of the transaction.
 	LockKey() string
 
+	// LockName writes the statement that takes the lock of a name until the end of the transaction: alone, or shared with others
+	// who do not want it alone. It writes nothing where transactions that write run one after the other.
+	LockName(b *Builder, name string, alone bool)
+
 	// Defer is the statement after which the transaction checks references only in the end, or with false at once again, which
 	// looks at what was put off where the database can: nobody else may have to answer for it.
 	Defer(on bool) string

@@ -395,6 +395,15 @@ func (Dialect) Lock() string { return " FOR UPDATE" }
 // LockRow implements db.Dialect: it does not wait for the locks of references.
 func (Dialect) LockRow() string { return " FOR NO KEY UPDATE" }
 
+// LockName implements db.Dialect: those who wait get it in the order in which they came.
+func (Dialect) LockName(b *db.Builder, name string, alone bool) {
+	f := "pg_advisory_xact_lock_shared"
+	if alone {
+		f = "pg_advisory_xact_lock"
+	}
+	b.Write("SELECT ", f, "(hashtext(").Arg(name).Write("), coalesce(current_schema()::regnamespace::oid::int, 0))")
+}
+
 // LockKey implements db.Dialect: it is the lock of a reference.
 func (Dialect) LockKey() string { return " FOR KEY SHARE" }
 

@@ -359,6 +359,9 @@ func (Dialect) Lock() string { return "" }
 // LockRow implements db.Dialect: there is one writer.
 func (Dialect) LockRow() string { return "" }
 
+// LockName implements db.Dialect: there is one writer.
+func (Dialect) LockName(*db.Builder, string, bool) {}
+
 // LockKey implements db.Dialect: there is one writer.
 func (Dialect) LockKey() string { return "" }
 
