@@ -3,6 +3,7 @@ package graphql
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"colonnade/core"
 	"colonnade/tables"
@@ -13,6 +14,7 @@ import (
 type plan struct {
 	caller core.Caller
 	steps  []*step
+	until  time.Time    // when it is to be made anew; zero for never
 	bytes  atomic.Int64 // of the last answer
 }
 
@@ -41,13 +43,14 @@ const maxStructure = 4 << 10
 func (e *Engine) plan(ctx context.Context, a *api, snap *tables.Snapshot, op *operation, vars variables, l core.Limits) (*plan, error) {
 	caller, plans := core.CallerFrom(ctx), e.plans(snap)
 	key := planKey{op.id, caller.User, vars.structure}
-	if p, ok := plans.get(key); ok && p.caller.Alike(caller) {
+	if p, ok := plans.get(key); ok && p.caller.Alike(caller) && (p.until.IsZero() || time.Now().Before(p.until)) {
 		return p, nil
 	}
 	steps, err := e.compileQuery(a, op, vars.open(), l)
 	if err != nil {
 		return nil, err
 	}
+	made := &plan{caller: caller, steps: steps}
 	weight, lasting := len(key.structure)+op.bytes+500, len(key.structure) <= maxStructure
 	for _, s := range steps {
 		if s.query == nil {
@@ -62,12 +65,14 @@ func (e *Engine) plan(ctx context.Context, a *api, snap *tables.Snapshot, op *op
 		s.answer(e.store, p)
 		weight += p.Size()
 		lasting = lasting && p.Lasting()
+		if at := p.Until(); made.until.IsZero() || !at.IsZero() && at.Before(made.until) {
+			made.until = at
+		}
 	}
-	p := &plan{caller: caller, steps: steps}
 	if lasting {
-		plans.put(key, p, weight)
+		plans.put(key, made, weight)
 	}
-	return p, nil
+	return made, nil
 }
 
 // compileQuery compiles the root fields of a query.

@@ -20,6 +20,7 @@ type dialect struct {
 	kindCast              map[core.Kind]string // what follows an argument in the stored form of such a kind
 
 	among [2]string // what stands around a query for the values of which an indexed column is one
+	aside string    // what stands before a column whose index is not to be used, where the database does not know better
 
 	now string // the time of the statement, in the form in which a timestamp is stored
 
@@ -46,6 +47,7 @@ var dialects = map[string]*dialect{
 		loadBefore: map[core.Kind]string{core.Date: "("},
 		loadAfter:  map[core.Kind]string{core.Date: " || 'T00:00:00+00:00')"},
 		among:      [2]string{" IN (", ")"},
+		aside:      "+",                                    // https://sqlite.org/optoverview.html, 7: disqualifying WHERE clause terms
 		now:        "strftime('%Y-%m-%dT%H:%M:%f', 'now')", // without a zone: it sorts among texts of core.TimeLayout
 		equality:   map[string]string{"decimal": " COLLATE decimal"},
 		order:      map[string]string{"decimal": " COLLATE decimal"},

@@ -47,6 +47,9 @@ func (p *printer) start(of *target) Row {
 
 // raw writes a column in the form in which it is stored.
 func (p *printer) raw(v target) {
+	if c := v.column; p.search() == ByOrder && v.scope == 0 && len(v.steps) == 0 && (c.Name == "owner_id" || c.Name == "unit_id") {
+		p.b.Write(p.d.aside)
+	}
 	p.via(p.start(&v), v.steps, func(r Row) { r.Column(p.b, v.column) })
 }
 

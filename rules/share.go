@@ -30,10 +30,27 @@ type Lasting interface {
 	SharedAt() (time.Time, bool)
 }
 
-// Searched is a [Row] that a statement searches for by the expression. Shares are then written so that an index leads from them to
-// the rows; for a row that is at hand, so that an index tells whether there is one.
+// Search says how a statement finds the rows of which the expression holds.
+type Search int
+
+// The ways to search.
+const (
+	AtHand  Search = iota // the row is found by something else, and an index tells whether there is a share of it
+	ByReach               // few rows are meant: indexes lead from owners, units and shares to them
+	ByOrder               // many rows are meant: they are met in the order of the statement, and judged like one at hand
+)
+
+// Searched is a [Row] that a statement searches for by the expression.
 type Searched interface {
-	Searched() bool
+	Search() Search
+}
+
+// search returns how the statement finds the record of the expression.
+func (p *printer) search() Search {
+	if r, ok := p.rows[0].(Searched); ok {
+		return r.Search()
+	}
+	return AtHand
 }
 
 // sharer is a record whose shares count for the record of an expression: the record itself, or one to which lookups lead.
@@ -41,22 +58,33 @@ type sharer struct {
 	table string // its physical name
 	way   []Step // from the record of the expression to the one that has the column
 	id    *core.Column
+
+	lookups []lookup // those of the way and the column, as they are kept
+}
+
+// lookup is a column by which a record is led to another.
+type lookup struct {
+	table  string // the physical name of the one that has it
+	column *core.Column
 }
 
 // sharers returns whose shares count for records of the table: their own, and those that they inherit.
 func sharers(s *core.Schema, t *core.Table) []sharer {
 	id, _ := t.Column("id")
-	out := []sharer{{table: t.SQL(), id: id}}
+	out := []sharer{{table: t.SQL(), id: id, lookups: []lookup{{t.SQL(), id}}}}
 	if s == nil {
 		return out
 	}
 	for from := range s.Sharers(t.Name) {
 		of := sharer{table: from.Table.SQL(), id: from.Lookup}
-		near := t.Name
+		near := t
 		for _, rel := range from.Way {
-			of.way = append(of.way, Step{From: near, Relation: rel})
-			near = rel.Table
+			of.way = append(of.way, Step{From: near.Name, Relation: rel})
+			column, _ := near.Column(rel.Column)
+			of.lookups = append(of.lookups, lookup{near.SQL(), column})
+			near, _ = s.Table(rel.Table)
 		}
+		of.lookups = append(of.lookups, lookup{near.SQL(), from.Lookup})
 		out = append(out, of)
 	}
 	return out
@@ -64,12 +92,13 @@ func sharers(s *core.Schema, t *core.Table) []sharer {
 
 // shared writes that a right to the record is shared.
 func (p *printer) shared(right core.ShareRights) {
-	if r, ok := p.rows[0].(Searched); ok && r.Searched() && len(p.e.sharers) == 1 {
-		p.sharedAmong(right)
-		return
-	}
 	for i, s := range p.e.sharers {
 		p.b.Write([]string{"(", " OR "}[min(i, 1)])
+		if p.search() == ByReach {
+			p.rows[0].Column(p.b, s.lookups[0].column)
+			p.sharedAmong(right, s, 0)
+			continue
+		}
 		p.b.Write(`EXISTS (SELECT 1 FROM "_share" AS sh WHERE sh.table_name = `).Arg(s.table).Write(" AND sh.record_id = ")
 		p.via(p.rows[0], s.way, func(r Row) { r.Column(p.b, s.id) })
 		p.b.Write(" AND ")
@@ -79,14 +108,18 @@ func (p *printer) shared(right core.ShareRights) {
 	p.b.Write(")")
 }
 
-// sharedAmong is shared for a row that is searched for, and inherits no shares.
-func (p *printer) sharedAmong(right core.ShareRights) {
-	own := p.e.sharers[0]
-	p.b.Write("(")
-	p.rows[0].Column(p.b, own.id)
-	p.b.Write(p.d.among[0], `SELECT sh.record_id FROM "_share" AS sh WHERE sh.table_name = `).Arg(own.table).Write(" AND ")
-	p.inForce(right)
-	p.b.Write(p.d.among[1], ")")
+// sharedAmong writes that what stands before it, the i-th lookup of the way, leads to a record that is shared, or from there on to one.
+func (p *printer) sharedAmong(right core.ShareRights, s sharer, i int) {
+	p.b.Write(p.d.among[0])
+	if i+1 == len(s.lookups) {
+		p.b.Write(`SELECT sh.record_id FROM "_share" AS sh WHERE sh.table_name = `).Arg(s.table).Write(" AND ")
+		p.inForce(right)
+	} else {
+		next, alias := s.lookups[i+1], "w"+strconv.Itoa(i)
+		p.b.Write("SELECT ", alias, ".id FROM ").Name(next.table).Write(" AS ", alias, " WHERE ").Name(alias, next.column.SQL())
+		p.sharedAmong(right, s, i+1)
+	}
+	p.b.Write(p.d.among[1])
 }
 
 // inForce writes that the share sh gives the right to the caller.

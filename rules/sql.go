@@ -325,7 +325,11 @@ func (p *printer) in_(x, list ast.Expr) {
 	}
 	if list.Kind() != ast.ListKind {
 		p.b.Write("(")
-		p.b.Dialect().AnyOf(p.b, c, write, items)
+		if p.search() == ByOrder {
+			p.b.Dialect().Among(p.b, c, write, items)
+		} else {
+			p.b.Dialect().AnyOf(p.b, c, write, items)
+		}
 		p.b.Write(")")
 		return
 	}

@@ -21,7 +21,7 @@ type formulaRow struct {
 	among  bool                                // it is one of those that an aggregate is over, or led to from there
 	node   *node                               // where it is found; nil where the record is at hand
 	link   writeFunc                           // that ties it to the record around
-	sought bool                                // see [node]
+	search rules.Search                        // see [node]
 	anew   *level                              // its columns are computed, though they are stored
 	err    error
 }
@@ -31,8 +31,8 @@ func (n *node) row(reader bool) *formulaRow {
 	return &formulaRow{p: n.p, table: n.table, node: n, reader: reader, column: func(b *db.Builder, c *core.Column) { b.Name(n.alias, c.SQL()) }}
 }
 
-// Searched implements rules.Searched.
-func (r *formulaRow) Searched() bool { return r.sought }
+// Search implements rules.Searched.
+func (r *formulaRow) Search() rules.Search { return r.search }
 
 // SharedAt implements rules.Lasting.
 func (r *formulaRow) SharedAt() (time.Time, bool) { return r.p.lasts, !r.p.lasts.IsZero() }

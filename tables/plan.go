@@ -24,6 +24,9 @@ type planner struct {
 	n      int           // aliases given
 	open   []operand
 
+	breadth func(*node, int) (rules.Search, error) // see [Store.breadth]; nil where few rows are searched for
+	until   time.Time                              // when that is to be asked again; zero where it does not matter
+
 	witnesses []*witness
 }
 
@@ -39,8 +42,8 @@ type node struct {
 	past  *past     // where its rows come from, when that is not the table
 	rank  writeFunc // how well a row answers the search of the query; nil without one
 
-	sought  bool     // its rows are searched for by the rights of the caller, not by their ids or from another row
-	witness *witness // nil for a table whose reads are not audited
+	found   rules.Search // how its rows are found by the rights of the caller, where not by their ids or from another row
+	witness *witness     // nil for a table whose reads are not audited
 }
 
 // decide returns the table and how far the caller's privilege on it reaches. Who defines tables learns which there are;
@@ -323,9 +326,9 @@ func (n *node) scope(b *db.Builder) {
 		return
 	}
 	b.Write(" AND ")
-	if n.sought && n.past == nil {
+	if n.found != rules.AtHand && n.past == nil {
 		row := n.row(false)
-		row.sought = true
+		row.search = n.found
 		n.may.Rows.SQL(b, row, n.p.caller)
 		return
 	}

@@ -21,6 +21,7 @@ type Prepared struct {
 	open      []operand // in the order of planning, in which mistakes are reported
 	at        time.Time // see planner
 	then      []*core.Table
+	until     time.Time
 	witnesses []*witness
 }
 
@@ -36,17 +37,20 @@ func (p *planner) leaveOpen(o operand) slot {
 // Prepare plans a query for the caller of ctx. It fails as [Store.Query] would, except for what is wrong with the value of
 // a parameter.
 func (s *Store) Prepare(ctx context.Context, snap *Snapshot, q Query) (*Prepared, error) {
-	p := &planner{snap: snap, caller: core.CallerFrom(ctx), at: q.At, use: q.Use}
+	p := s.planner(ctx, snap, &q)
 	b, shape, err := p.print(s.db.Dialect, &q)
 	if err != nil {
 		return nil, core.E("tables.Query", err)
 	}
 	shape.Keep()
-	return &Prepared{statement: b, shape: shape, open: p.open, at: p.at, then: p.were, witnesses: p.witnesses}, nil
+	return &Prepared{statement: b, shape: shape, open: p.open, at: p.at, then: p.were, until: p.until, witnesses: p.witnesses}, nil
 }
 
 // Lasting reports whether the answer of p does not depend on when it was prepared.
 func (p *Prepared) Lasting() bool { return !p.statement.OnlyOnce() }
+
+// Until returns when it is time to prepare p anew, for another way to search may have become the better one; zero for never.
+func (p *Prepared) Until() time.Time { return p.until }
 
 // Size is roughly how many bytes p holds.
 func (p *Prepared) Size() int {

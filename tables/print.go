@@ -7,6 +7,7 @@ import (
 
 	"colonnade/core"
 	"colonnade/core/db"
+	"colonnade/rules"
 )
 
 // rows is a planned selection of rows: FROM, WHERE, ORDER BY and LIMIT.
@@ -16,7 +17,8 @@ type rows struct {
 	link  writeFunc
 	where writeFunc
 	order []writeFunc
-	skip  any // the argument of OFFSET
+	skip  any  // the argument of OFFSET
+	few   bool // few rows are in reach: they are found first, and then sorted
 }
 
 func (p *planner) rows(n *node, q *Query, link writeFunc) (*rows, error) {
@@ -24,7 +26,9 @@ func (p *planner) rows(n *node, q *Query, link writeFunc) (*rows, error) {
 	if q.Skip != 0 {
 		r.skip = p.leaveOpen(operand{param: q.Skip, column: &core.Column{Kind: core.Integer}})
 	}
-	n.sought = link == nil && !namesIDs(q.Where)
+	if err := r.seek(); err != nil {
+		return nil, err
+	}
 	var err error
 	if r.where, err = n.where(q.Where); err != nil {
 		return nil, err
@@ -46,6 +50,32 @@ func (p *planner) rows(n *node, q *Query, link writeFunc) (*rows, error) {
 		return nil, core.E("tables.rows", core.Limit, core.At{Table: n.table.Name}, fmt.Sprintf("limit is at most %d: read the rest with offset, or with a condition on the last value seen", p.snap.maxLimit))
 	}
 	return r, nil
+}
+
+// seek chooses how the rows are found, where that is by the rights of the caller.
+func (r *rows) seek() (err error) {
+	if r.link != nil || namesIDs(r.query.Where) || r.found != rules.AtHand {
+		return nil
+	}
+	r.found = rules.ByReach
+	if limit := r.limit(); limit != NoLimit && r.p.breadth != nil && r.may.Rows != nil && r.past == nil {
+		r.found, err = r.p.breadth(r.node, limit+r.query.Offset)
+		r.few = r.found == rules.ByReach
+	}
+	return err
+}
+
+// limit returns how many rows are asked for; it may be NoLimit.
+func (r *rows) limit() int {
+	switch q := r.query; {
+	case q.Form == One:
+		return 1
+	case q.Limit != 0:
+		return q.Limit
+	case q.Form == Aggregate:
+		return NoLimit
+	}
+	return DefaultLimit
 }
 
 // namesIDs reports whether the condition names the ids of the records.
@@ -78,7 +108,13 @@ func (r *rows) filter(b *db.Builder) {
 
 // from writes everything from FROM on; limit may be NoLimit.
 func (r *rows) from(b *db.Builder, limit int) {
-	r.filter(b)
+	if fence := b.Dialect().Fence(); fence != "" && r.few && limit != NoLimit && r.query.Form == List {
+		b.Write(" FROM (SELECT ", r.alias, ".*")
+		r.filter(b)
+		b.Write(fence, ") AS ", r.alias)
+	} else {
+		r.filter(b)
+	}
 	r.sort(b)
 	if limit != NoLimit {
 		b.Write(" LIMIT ", strconv.Itoa(limit))
@@ -157,13 +193,7 @@ func (p *planner) selection(n *node, q *Query, link writeFunc) (*selection, erro
 	if q.Form == Aggregate {
 		return p.aggregate(r)
 	}
-	limit := q.Limit
-	switch {
-	case q.Form == One:
-		limit = 1
-	case limit == 0:
-		limit = DefaultLimit
-	}
+	limit := r.limit()
 	s := &selection{
 		shape: &db.Shape{Many: q.Form == List, Fields: make([]db.ShapeField, 0, len(q.Fields))},
 		value: make([]writeFunc, 0, len(q.Fields)),
@@ -243,10 +273,7 @@ type aggregates struct {
 }
 
 func (p *planner) aggregate(r *rows) (*selection, error) {
-	limit := r.query.Limit
-	if limit == 0 {
-		limit = NoLimit
-	}
+	limit := r.limit()
 	a := &aggregates{p: p, rows: r}
 	s := &selection{shape: &db.Shape{}}
 	for i := range r.query.Fields {

@@ -69,7 +69,7 @@ func (s *Store) SQL(ctx context.Context, snap *Snapshot, q Query) (text string, 
 
 // plan plans and prints a query without parameters.
 func (s *Store) plan(ctx context.Context, snap *Snapshot, q Query) (*planner, *db.Builder, *db.Shape, error) {
-	p := &planner{snap: snap, caller: core.CallerFrom(ctx), at: q.At, use: q.Use}
+	p := s.planner(ctx, snap, &q)
 	b, shape, err := p.print(s.db.Dialect, &q)
 	if err == nil && len(p.open) > 0 {
 		err = core.E("tables.plan", fmt.Errorf("a query with parameters must be prepared"))

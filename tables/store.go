@@ -32,6 +32,7 @@ type Snapshot struct {
 	derivation    *derivation
 	maxLimit      int
 	derived       []any
+	breadths      breadths
 
 	granted sync.Once
 	grants  []byte // a digest of what roles grant, see rights

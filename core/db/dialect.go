@@ -53,6 +53,9 @@ type Dialect interface {
 	// argument however long it is; its values are in the Go form of the kind.
 	AnyOf(b *Builder, c *core.Column, expr func(), list []any)
 
+	// Among is AnyOf for rows that are found by something else: the list may be long, and is not looked at to make a plan.
+	Among(b *Builder, c *core.Column, expr func(), list []any)
+
 	// Like writes a condition: the text matches the LIKE pattern, where % and _ are wild and \ escapes.
 	Like(b *Builder, text, pattern func(), fold bool)
 
@@ -80,6 +83,10 @@ type Dialect interface {
 
 	Searcher
 	Copier
+
+	// Fence is what a query ends with whose rows are found before the query around it sorts and cuts them; empty where that goes
+	// without saying.
+	Fence() string
 
 	// Lock is what a SELECT ends with to lock its rows until the end of the transaction. It is empty where transactions that
 	// write run one after the other, so that none comes between what another one has read and what it writes.

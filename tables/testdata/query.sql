@@ -11,8 +11,9 @@ ORDER BY "t0"."title" DESC, "t0"."id" LIMIT 50 OFFSET ?
 
 -- list: postgres
 SELECT "t0"."id" AS "c0", "t0"."title" AS "c1", "t0"."price" AS "c2", nullif(nullif(greatest(least(round((("t0"."price" * $1::numeric))::numeric, 2), 1e10), -1e10), 1e10), -1e10) AS "c3"
+FROM (SELECT t0.*
 FROM "product" AS t0
-WHERE TRUE AND ((("t0"."owner_id" = $2::uuid) OR FALSE) OR ("t0"."unit_id" = $3::uuid)) AND "t0"."price" > $4
+WHERE TRUE AND ((("t0"."owner_id" = $2::uuid) OR FALSE) OR ("t0"."unit_id" = $3::uuid)) AND "t0"."price" > $4 OFFSET 0) AS t0
 ORDER BY "t0"."title" DESC, "t0"."id" LIMIT 50 OFFSET $5
 -- 1.19
 -- 00000000-0000-7000-8000-000000000000
@@ -47,8 +48,9 @@ ORDER BY CASE WHEN (("t0"."owner_id" = ?) OR FALSE) THEN "t0"."stock" END NULLS 
 
 -- hidden and guarded: postgres
 SELECT NULL AS "c0", CASE WHEN (("t0"."owner_id" = $1::uuid) OR FALSE) THEN "t0"."stock" END AS "c1"
+FROM (SELECT t0.*
 FROM "product" AS t0
-WHERE TRUE AND ((("t0"."owner_id" = $2::uuid) OR FALSE) OR ("t0"."unit_id" = $3::uuid)) AND CASE WHEN (("t0"."owner_id" = $4::uuid) OR FALSE) THEN "t0"."stock" END = ANY($5::text[]::bigint[])
+WHERE TRUE AND ((("t0"."owner_id" = $2::uuid) OR FALSE) OR ("t0"."unit_id" = $3::uuid)) AND CASE WHEN (("t0"."owner_id" = $4::uuid) OR FALSE) THEN "t0"."stock" END = ANY($5::text[]::bigint[]) OFFSET 0) AS t0
 ORDER BY CASE WHEN (("t0"."owner_id" = $6::uuid) OR FALSE) THEN "t0"."stock" END, "t0"."id" LIMIT 100
 -- 00000000-0000-7000-8000-000000000000
 -- 00000000-0000-7000-8000-000000000000
@@ -73,8 +75,9 @@ ORDER BY "t0"."id" LIMIT 100
 
 -- conditions: postgres
 SELECT "t0"."id" AS "c0"
+FROM (SELECT t0.*
 FROM "product" AS t0
-WHERE TRUE AND ((("t0"."owner_id" = $1::uuid) OR FALSE) OR ("t0"."unit_id" = $2::uuid)) AND ((lower(("t0"."title") COLLATE "default") LIKE lower(($3) COLLATE "default") OR "t0"."title" LIKE $4) AND NOT ("t0"."price" BETWEEN $5 AND $6) AND NOT ("t0"."sku" = ANY($7::text[])) AND "t0"."shop_id" IS NOT NULL)
+WHERE TRUE AND ((("t0"."owner_id" = $1::uuid) OR FALSE) OR ("t0"."unit_id" = $2::uuid)) AND ((lower(("t0"."title") COLLATE "default") LIKE lower(($3) COLLATE "default") OR "t0"."title" LIKE $4) AND NOT ("t0"."price" BETWEEN $5 AND $6) AND NOT ("t0"."sku" = ANY($7::text[])) AND "t0"."shop_id" IS NOT NULL) OFFSET 0) AS t0
 ORDER BY "t0"."id" LIMIT 100
 -- 00000000-0000-7000-8000-000000000000
 -- 00000000-0000-7000-8000-000000000001
@@ -122,8 +125,9 @@ FROM (SELECT sum(r.v0)::bigint AS a0
 FROM (SELECT 1 AS one, "t3"."amount" AS v0
 FROM "purchase" AS t3
 WHERE "t0"."id" = "t3"."product_id" AND ((("t3"."owner_id" = $3::uuid) OR FALSE) AND ("t3"."amount" > $4::bigint))) AS r) AS a) AS x) AS "c3"
+FROM (SELECT t0.*
 FROM "product" AS t0
-WHERE TRUE AND ((("t0"."owner_id" = $5::uuid) OR FALSE) OR ("t0"."unit_id" = $6::uuid))
+WHERE TRUE AND ((("t0"."owner_id" = $5::uuid) OR FALSE) OR ("t0"."unit_id" = $6::uuid)) OFFSET 0) AS t0
 ORDER BY "t0"."id" LIMIT 100
 -- 00000000-0000-7000-8000-000000000000
 -- 0
@@ -178,8 +182,9 @@ WHERE "t1"."id" = "t0"."product_id" AND ((("t1"."owner_id" = ?) OR FALSE) OR ("t
 
 -- order by relation: postgres
 SELECT "t0"."id" AS "c0"
+FROM (SELECT t0.*
 FROM "purchase" AS t0
-WHERE TRUE AND ((("t0"."owner_id" = $1::uuid) OR FALSE) AND ("t0"."amount" > $2::bigint))
+WHERE TRUE AND ((("t0"."owner_id" = $1::uuid) OR FALSE) AND ("t0"."amount" > $2::bigint)) OFFSET 0) AS t0
 ORDER BY (SELECT (SELECT "t2"."code"
 FROM "shop" AS t2
 WHERE "t2"."id" = "t1"."shop_id")

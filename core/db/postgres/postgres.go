@@ -258,6 +258,24 @@ func (Dialect) Version() (object, join string) {
 
 // AnyOf implements db.Dialect.
 func (d Dialect) AnyOf(b *db.Builder, c *core.Column, expr func(), list []any) {
+	expr()
+	b.Write(" = ANY(")
+	d.array(b, c, list)
+	b.Write(")")
+}
+
+// Among implements db.Dialect. The sub-select becomes a hash, beside other conditions and, by the comparison, alone; the members of
+// ANY are each compared with the statistics of the column whenever a plan is made.
+func (d Dialect) Among(b *db.Builder, c *core.Column, expr func(), list []any) {
+	b.Write("(")
+	expr()
+	b.Write(" IN (SELECT unnest(")
+	d.array(b, c, list)
+	b.Write("))) = TRUE")
+}
+
+// array writes a list of values of the column's kind as one argument.
+func (d Dialect) array(b *db.Builder, c *core.Column, list []any) {
 	texts := make([]string, 0, len(list))
 	for _, v := range list {
 		switch v := d.Bind(c, v).(type) {
@@ -268,12 +286,10 @@ func (d Dialect) AnyOf(b *db.Builder, c *core.Column, expr func(), list []any) {
 			texts = append(texts, string(core.AppendValue(nil, v)))
 		}
 	}
-	expr()
-	b.Write(" = ANY(").Arg(texts).Write("::text[]")
+	b.Arg(texts).Write("::text[]")
 	if t := storage[c.Kind]; t != "text" {
 		b.Write("::", t, "[]")
 	}
-	b.Write(")")
 }
 
 // Like implements db.Dialect. Texts compare by bytes, and so would fold ASCII only: the case of letters is that of the
@@ -388,6 +404,10 @@ func (Dialect) Collate(k core.Kind) string {
 	}
 	return ""
 }
+
+// Fence implements db.Dialect. With ORDER BY and LIMIT beside them, conditions that are taken for independent of the order are
+// looked for along its index, which passes by any number of rows before the first.
+func (Dialect) Fence() string { return " OFFSET 0" }
 
 // Lock implements db.Dialect.
 func (Dialect) Lock() string { return " FOR UPDATE" }

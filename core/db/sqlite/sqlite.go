@@ -266,6 +266,11 @@ func (d Dialect) AnyOf(b *db.Builder, c *core.Column, expr func(), list []any) {
 	b.Write(" IN (SELECT value FROM json_each(").Arg(string(append(json, ']'))).Write("))")
 }
 
+// Among implements db.Dialect.
+func (d Dialect) Among(b *db.Builder, c *core.Column, expr func(), list []any) {
+	d.AnyOf(b, c, expr, list)
+}
+
 // Like implements db.Dialect.
 func (Dialect) Like(b *db.Builder, text, pattern func(), fold bool) {
 	if fold {
@@ -352,6 +357,9 @@ func (Dialect) Collate(k core.Kind) string {
 	}
 	return ""
 }
+
+// Fence implements db.Dialect: without statistics, what an index finds seems to be less than what an order passes by.
+func (Dialect) Fence() string { return "" }
 
 // Lock implements db.Dialect: there is one writer, so its rows need no lock.
 func (Dialect) Lock() string { return "" }
