@@ -49,11 +49,11 @@ var (
 		}},
 	}}
 	mergedOutput = output{name: "_merged", columns: []core.Column{
-		{Name: "id", Kind: core.UUID, Required: true, Doc: "The merge, to undo it."}, number("moved", "The lookups that lead to the winner now."),
+		{Name: "id", Kind: core.UUID, Required: true, Doc: "The merge, to undo it."}, number("moved", "The lookups that lead to the winner now, as far as you may read them."),
 	}}
 	unmergedOutput = output{name: "_unmerged", columns: []core.Column{
 		{Name: "restored", Kind: core.UUID, List: true, Required: true, Doc: "The records that are back."},
-		number("moved", "The lookups that lead to them again."),
+		number("moved", "The lookups that lead to them again, as far as you may read them."),
 		{Name: "kept", Kind: core.Object, List: true, Required: true, Doc: "Lookups that were changed since the merge and stay, as far as you may read them.", Fields: []core.Column{
 			text("table", "The table."), text("column", "The lookup."), {Name: "id", Kind: core.UUID, Required: true, Doc: "The record."},
 		}},

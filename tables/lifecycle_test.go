@@ -248,6 +248,31 @@ func TestUnmergeUndoesMerge53(t *testing.T) {
 	})
 }
 
+// TestMergeCountsWhatIsRead has somebody merge shops of which he sees some of the products: he is told of these only.
+func TestMergeCountsWhatIsRead(t *testing.T) {
+	each(t, func(t *testing.T, s *Store) {
+		define(t, s, shop()...)
+		ctx := root(t)
+		all := grant("shop", authz.Organization, nil, authz.Read, authz.Create, authz.Update, authz.Delete)
+		role(t, s, "keeper", append(all, authz.Grant{Table: "product", Privilege: authz.Read, Level: authz.Organization, Condition: "stock > 0"})...)
+		role(t, s, "blind", append(all, grant("product", authz.Organization, []string{"shop_id"}, authz.Read)...)...)
+		shops := mustInsert(t, ctx, s, "shop", core.Record{"code": "a"}, core.Record{"code": "b"})
+		mustInsert(t, ctx, s, "product", core.Record{"title": "x", "stock": 1, "shop_id": string(shops[1])}, core.Record{"title": "y", "stock": 0, "shop_id": string(shops[1])})
+		for name, want := range map[string]int{"keeper": 1, "blind": 0} {
+			who := person(t, s, name, core.RootUnit, name)
+			must(t, s.Tx(who, TxOptions{}, func(ctx context.Context, tx *Tx) error {
+				done, err := tx.Merge(ctx, Merge{Table: "shop", Winner: shops[0], Losers: shops[1:]})
+				must(t, err)
+				back, err := tx.Unmerge(ctx, "shop", done.ID)
+				if done.Moved != want || back.Moved != want {
+					t.Errorf("%s: %+v %+v", name, done, back)
+				}
+				return err
+			}))
+		}
+	})
+}
+
 // TestUnmergeKeepsWhatChanged leaves what was changed since the merge, and says so to who may see it.
 func TestUnmergeKeepsWhatChanged(t *testing.T) {
 	each(t, func(t *testing.T, s *Store) {

@@ -21,7 +21,7 @@ type Merge struct {
 // Merged tells what a merge did.
 type Merged struct {
 	ID    core.ID // for [Tx.Unmerge]
-	Moved int     // lookups that lead to the winner now, of records in every table
+	Moved int     // lookups that lead to the winner now, of records in every table, as far as the caller may read them
 }
 
 // Merge has everything that looks up a loser look up the winner, deletes the losers, and gives the winner the values that
@@ -169,10 +169,19 @@ func (j *joining) move(ctx context.Context, rel core.Relation) error {
 	if ids, err = j.single(ctx, rel, ids); err != nil {
 		return err
 	}
-	j.moved += len(ids)
-	return j.relink(ctx, moved, rel.Table, ids, func(core.Record) core.Record {
+	err = j.relink(ctx, moved, rel.Table, ids, func(core.Record) core.Record {
 		return core.Record{rel.Column: j.winner["id"]}
 	})
+	if err != nil {
+		return err
+	}
+	led := make([]Kept, len(ids))
+	for i, id := range ids {
+		led[i] = Kept{rel.Table, rel.Column, core.ID(id.(string))}
+	}
+	led, err = j.tell(ctx, rel.Table, led)
+	j.moved += len(led)
+	return err
 }
 
 // single leaves out links to records that the winner is linked with already, or will be: they go with their loser.
@@ -284,8 +293,8 @@ func (j *joining) now(ctx context.Context) (core.Record, error) {
 // Unmerged tells what an unmerge did.
 type Unmerged struct {
 	Restored []core.ID
-	Moved    int      // lookups that lead to the restored records again
-	Kept     []Kept   // those that do not, because they were changed since, as far as the caller may read them
+	Moved    int      // lookups that lead to the restored records again, as far as the caller may read them
+	Kept     []Kept   // those that do not, because they were changed since, likewise
 	Columns  []string // of the winner that keep their values, because they were changed since
 }
 
@@ -396,7 +405,7 @@ func (a authority) moveBack(ctx context.Context, winner any, out *Unmerged) erro
 			}
 			back[t.id][t.column] = t.target
 		}
-		var kept []Kept
+		var kept, led []Kept
 		err := a.relink(ctx, "", table, sortedIDs(back), func(child core.Record) core.Record {
 			set := core.Record{}
 			for _, column := range slices.Sorted(maps.Keys(back[child["id"]])) {
@@ -405,7 +414,7 @@ func (a authority) moveBack(ctx context.Context, winner any, out *Unmerged) erro
 					continue
 				}
 				set[column] = back[child["id"]][column]
-				out.Moved++
+				led = append(led, Kept{table, column, core.ID(child["id"].(string))})
 			}
 			return set
 		})
@@ -415,7 +424,10 @@ func (a authority) moveBack(ctx context.Context, winner any, out *Unmerged) erro
 		if kept, err = a.tell(ctx, table, kept); err != nil {
 			return err
 		}
-		out.Kept = append(out.Kept, kept...)
+		if led, err = a.tell(ctx, table, led); err != nil {
+			return err
+		}
+		out.Kept, out.Moved = append(out.Kept, kept...), out.Moved+len(led)
 	}
 	return nil
 }
@@ -426,15 +438,24 @@ func (a authority) tell(ctx context.Context, table string, all []Kept) (out []Ke
 	if denied != nil || len(all) == 0 {
 		return nil, nil
 	}
-	ids := make([]any, len(all))
-	for i, k := range all {
-		ids[i] = string(k.ID)
-	}
-	seen, err := a.tx.keysOf(ctx, table, core.Read, Compare{Column: "id", Op: In, Value: ids}, false)
-	for _, k := range all {
-		if visible, guard := may.Column(k.Column); visible && guard == nil && slices.Contains(seen, any(string(k.ID))) {
-			out = append(out, k)
+	for part := range slices.Chunk(all, maxBatch) {
+		ids := make([]any, len(part))
+		for i, k := range part {
+			ids[i] = string(k.ID)
+		}
+		found, err := a.tx.keysOf(ctx, table, core.Read, Compare{Column: "id", Op: In, Value: ids}, false)
+		if err != nil {
+			return nil, err
+		}
+		seen := map[any]bool{}
+		for _, id := range found {
+			seen[id] = true
+		}
+		for _, k := range part {
+			if visible, guard := may.Column(k.Column); visible && guard == nil && seen[string(k.ID)] {
+				out = append(out, k)
+			}
 		}
 	}
-	return out, err
+	return out, nil
 }
