@@ -42,6 +42,8 @@ type game struct {
 
 const rounds = 3 // of questions to each person, with other rights each time
 
+const deeds = 3 // of each person in a round
+
 // Play makes up the world of the seed in the program, which must be empty, and asks each person so many questions, in each of three rounds.
 // It fails with the seed, the question, what came and what should have come.
 func Play(t testing.TB, program *Program, seed uint64, questions int) Count {
@@ -53,6 +55,9 @@ func Play(t testing.TB, program *Program, seed uint64, questions int) Count {
 		}
 		for _, p := range g.people {
 			g.visit(t, p, questions)
+			for range deeds {
+				g.act(t, p)
+			}
 		}
 	}
 	return g.count
@@ -294,6 +299,14 @@ func (g *game) describe(p *person) string {
 	slices.Sort(out)
 	for _, grant := range p.grants {
 		out = append(out, fmt.Sprintf("%s gives %v on %s at %s where %q hides %v", grant.role, grant.privileges, grant.table, grant.level, grant.condition, grant.hidden))
+	}
+	out = append(out, fmt.Sprintf("%q denies what is private", p.denying))
+	for _, table := range p.schema.Tables() {
+		for _, c := range table.Columns {
+			if p.carries(table.Name, c.Name) {
+				out = append(out, fmt.Sprint("private: ", table.Name, ".", c.Name))
+			}
+		}
 	}
 	for _, f := range p.held {
 		out = append(out, fmt.Sprintf("profile %s gives %+v", f.name, f.rights))

@@ -2,7 +2,6 @@ package oracle
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
@@ -32,10 +31,10 @@ func (w *world) ban(t testing.TB) {
 // refusal is what the rule of a table tells a person who writes the record.
 func (p *person) refusal(table string, r core.Record) string {
 	m := p.bans[table]
-	v := &sight{p: p, every: true}
+	v := &sight{p: p, every: true, writes: r}
 	said := m.eval(v, []core.Record{r})
 	switch {
-	case v.secret || slices.ContainsFunc(m.reads, func(n mention) bool { return !p.nameable(n.table, n.column) }):
+	case v.secret || p.barred(m):
 		return "not with …"
 	case said == nil:
 		return "not with (empty)"

@@ -77,6 +77,9 @@ func (m maker) tables() (out []core.Table) {
 			if m.chance(0.12) {
 				m.secure(&t.Columns[i])
 			}
+			if m.chance(0.06) {
+				t.Columns[i].Classes = []string{private.Name}
+			}
 		}
 		out = append(out, t)
 	}

@@ -143,8 +143,11 @@ func (w *world) give(f profile, to func(p *person) bool) {
 	}
 }
 
-// given is how much of a column the privilege extends to, as far as profiles decide: none, masked or full.
+// given is how much of a column the privilege extends to, as far as data classes and profiles decide: none, masked or full.
 func (p *person) given(table, column, privilege string) string {
+	if p.denied(table, column) {
+		return "none"
+	}
 	secured := securing(p.table(table), column)
 	if secured == nil {
 		return "full"
@@ -165,7 +168,7 @@ func (p *person) given(table, column, privilege string) string {
 func (p *person) unmasks(table, column string) string {
 	out := "none"
 	secured := securing(p.table(table), column)
-	if secured == nil {
+	if secured == nil || p.denied(table, column) {
 		return out
 	}
 	for _, r := range p.rightsOn(table, secured.Name) {

@@ -20,7 +20,18 @@ type sight struct {
 	p      *person
 	all    bool
 	every  bool
+	writes core.Record // of whose column s the value is the writer's own
 	secret bool
+}
+
+// sent reports whether the column holds what the writer has sent, or is made of nothing else.
+func (v *sight) sent(r core.Record, column string) bool {
+	return v.writes != nil && r != nil && r["id"] == v.writes["id"] && (column == "s" || column == "loud")
+}
+
+// barred reports whether the person may not even name what an expression reads of other records.
+func (p *person) barred(m meant) bool {
+	return slices.ContainsFunc(m.reads, func(n mention) bool { return !n.own && !p.nameable(n.table, n.column) })
 }
 
 // round brings a value into the form of the column.
@@ -81,6 +92,7 @@ func (v *sight) read(table string, r core.Record, column string, among bool) any
 	if d.column.Rights == core.DefinerRights {
 		return v.p.whole(table, r, d)
 	}
+	v.secret = v.secret || v.every && v.p.barred(d.means)
 	return d.round(d.means.eval(v, []core.Record{r}))
 }
 

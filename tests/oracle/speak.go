@@ -19,6 +19,7 @@ type meant struct {
 // mention is a column that an expression names.
 type mention struct {
 	table, column string
+	own           bool // of the record of the expression itself
 }
 
 // speaker makes expressions that read other records.
@@ -141,8 +142,11 @@ func (s *speaker) column(kind core.Kind, at *spot) meant {
 	name := choose(s.maker, all...)
 	here := *at
 	return meant{kind, here.name + name, func(v *sight, r []core.Record) any {
+		if here.name == "" && v.sent(r[0], name) {
+			return v.p.plain(r[0], name)
+		}
 		return v.read(here.table, r[here.at], name, here.among)
-	}, []mention{{here.table, name}}}
+	}, []mention{{here.table, name, here.name == ""}}}
 }
 
 // track is a lookup, or several in a row.
@@ -179,9 +183,9 @@ func (s *speaker) track(at *spot) (w track, ok bool) {
 		}
 		name := choose(s.maker, sortedKeys(all)...)
 		rel, from, before := all[name], w.table, w.eval
-		w.reads = append(w.reads, mention{from, rel.Column}, mention{rel.Table, "id"})
+		w.reads = append(w.reads, mention{from, rel.Column, false}, mention{rel.Table, "id", false})
 		if rel.Which != "" {
-			w.reads = append(w.reads, mention{from, rel.Which})
+			w.reads = append(w.reads, mention{from, rel.Which, false})
 		}
 		w.text, w.table, ok = w.text+name+".", rel.Table, true
 		w.eval = func(v *sight, r []core.Record) core.Record {
@@ -213,7 +217,7 @@ func (s *speaker) up(kind core.Kind, at *spot, _ int) (meant, bool) {
 	name, among := c.reads[0].column, at.among
 	return meant{kind, w.text + name, func(v *sight, r []core.Record) any {
 		return v.read(w.table, w.eval(v, r), name, among)
-	}, append(w.reads, mention{w.table, name})}, true
+	}, append(w.reads, mention{w.table, name, false})}, true
 }
 
 // lists returns what the relations to many of a table are called.

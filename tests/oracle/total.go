@@ -24,14 +24,14 @@ func (s *speaker) aggregate(kind core.Kind, at *spot, depth int) (meant, bool) {
 		return meant{}, false
 	}
 	rel := choose(s.maker, lists...)
-	reads := append(slices.Clone(from.reads), mention{rel.Table, "id"})
+	reads := append(slices.Clone(from.reads), mention{rel.Table, "id", false})
 	if rel.Through != "" {
-		reads = append(reads, mention{rel.Through, rel.Column}, mention{rel.Through, rel.Near})
+		reads = append(reads, mention{rel.Through, rel.Column, false}, mention{rel.Through, rel.Near, false})
 	} else {
-		reads = append(reads, mention{rel.Table, rel.Column})
+		reads = append(reads, mention{rel.Table, rel.Column, false})
 	}
 	if rel.Which != "" {
-		reads = append(reads, mention{rel.Table, rel.Which})
+		reads = append(reads, mention{rel.Table, rel.Which, false})
 	}
 	list := func(v *sight, r []core.Record) []core.Record { return v.list(from.eval(v, r), rel) }
 	text := from.text + rel.Name

@@ -22,6 +22,7 @@ type world struct {
 	bans       map[string]meant            // what messages of rules read, by table
 	roles      []string
 	inherits   map[string][]string
+	denying    string   // a role that denies private columns; empty for none
 	profiles   []string // column profiles that there are
 	rows       map[string][]core.Record
 	codes      int // given to records, each once
@@ -93,7 +94,8 @@ func (w *world) entitle(t testing.TB) {
 func (w *world) define(t testing.TB) {
 	t.Helper()
 	tables := w.tables()
-	var changes []core.Change
+	w.program.must(t, "mutation($name: String!) { put_data_class(name: $name) { version } }", map[string]any{"name": private.Name})
+	changes := []core.Change{core.PutClass{Put: private}}
 	var specs []any
 	for _, table := range tables {
 		changes = append(changes, core.CreateTable{Define: table})
