@@ -121,6 +121,7 @@ func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error)
 	}
 	a.web = web.New(web.Options{
 		Engine: a.api, Logins: a.logins, Identity: a.identity, Log: log, Dev: c.Dev, Public: c.Public, Hosts: split(c.Hosts), Proxies: proxies, Origins: split(c.Origins),
+		BodyLimit: int(c.MaxBody) << 20,
 		Users:     web.Rate{PerMinute: int(c.Rate), Together: int(c.Concurrency)},
 		Strangers: web.Rate{PerMinute: int(c.Anonymous), Together: int(c.Concurrency)},
 		Policy:    func() *authz.Policy { return a.store.Snapshot().Policy },

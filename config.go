@@ -43,6 +43,7 @@ type config struct {
 	Heads       string        // COLONNADE_HEADS: a file that signed heads of the history are added to; none when empty
 	Files       string        // COLONNADE_FILES: the folder of the contents of files; the folder files in that of the database when empty
 	MaxFile     int64         // COLONNADE_MAX_FILE: of one upload, in megabytes; 100 when 0
+	MaxBody     int64         // COLONNADE_MAX_BODY: of one request, in megabytes
 	KeepUploads time.Duration // COLONNADE_KEEP_UPLOADS: how long a file waits for a record that names it; a day when 0
 	SecretsKey  string        // COLONNADE_SECRETS_KEY_FILE: the file of the keys that secrets are sealed with; or the keys in COLONNADE_SECRETS_KEYS
 	Providers   string        // COLONNADE_PROVIDERS_FILE: the file of identity providers; or the document in COLONNADE_PROVIDERS
@@ -76,6 +77,7 @@ func (c *config) flags(name string, out io.Writer) *flag.FlagSet {
 	f.StringVar(&c.Heads, "heads", env("COLONNADE_HEADS", ""), "file that a signed head of the history is added to, every hour; it needs a key for secrets (COLONNADE_HEADS)")
 	f.DurationVar(&c.Events, "keep-events", duration("COLONNADE_KEEP_EVENTS", tables.KeepEvents), "how long events are kept, and so cursors of changes are good; 0 for good (COLONNADE_KEEP_EVENTS)")
 	f.Int64Var(&c.MaxFile, "max-file", number("COLONNADE_MAX_FILE", files.MaxSize>>20), "largest upload, in megabytes (COLONNADE_MAX_FILE)")
+	f.Int64Var(&c.MaxBody, "max-body", number("COLONNADE_MAX_BODY", 1), "largest body of a request that is no upload, import or export, in megabytes (COLONNADE_MAX_BODY)")
 	f.DurationVar(&c.KeepUploads, "keep-uploads", duration("COLONNADE_KEEP_UPLOADS", files.KeepUploads), "how long a file waits for a record that names it (COLONNADE_KEEP_UPLOADS)")
 	f.StringVar(&c.SecretsKey, "secrets-key", env("COLONNADE_SECRETS_KEY_FILE", ""), secretsKeyUsage)
 	f.StringVar(&c.Providers, "providers", env("COLONNADE_PROVIDERS_FILE", ""), "file of identity providers to set up (COLONNADE_PROVIDERS_FILE); or what it would hold, in COLONNADE_PROVIDERS")
@@ -163,6 +165,9 @@ func (c *config) parse(f *flag.FlagSet, args []string) error {
 	}
 	if c.MaxFile <= 0 || c.MaxFile > maxFile {
 		return core.E(op, core.Invalid, fmt.Sprintf("--max-file and COLONNADE_MAX_FILE take a number of megabytes from 1 to %d", maxFile))
+	}
+	if c.MaxBody <= 0 || c.MaxBody > maxBody {
+		return core.E(op, core.Invalid, fmt.Sprintf("--max-body and COLONNADE_MAX_BODY take a number of megabytes from 1 to %d", maxBody))
 	}
 	if c.KeepUploads <= 0 {
 		return core.E(op, core.Invalid, "--keep-uploads and COLONNADE_KEEP_UPLOADS take a time such as 24h")
@@ -268,6 +273,9 @@ func split(list string) []string {
 
 // maxFile is the largest upload that can be allowed, in megabytes.
 const maxFile = 1 << 20
+
+// maxBody is the largest body that can be allowed, in megabytes: each is held in memory, several times while it is decoded.
+const maxBody = 256
 
 // filesFolder is where the contents of files are.
 func (c *config) filesFolder() string {

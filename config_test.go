@@ -22,6 +22,8 @@ func TestOptionsThatAreRefused(t *testing.T) {
 		{"--origins https://a.example,null", `--origins: an origin is written like https://app.example.com, not "null"`},
 		{"--rate-user -1", "--rate-user and COLONNADE_RATE_USER take a number from 0 to 1000000; 0 is no limit"},
 		{"--rate-anonymous 1000001", "--rate-anonymous and COLONNADE_RATE_ANONYMOUS take a number from 0 to 1000000; 0 is no limit"},
+		{"--max-body 0", "--max-body and COLONNADE_MAX_BODY take a number of megabytes from 1 to 256"},
+		{"--max-body 257", "--max-body and COLONNADE_MAX_BODY take a number of megabytes from 1 to 256"},
 		{"--concurrency -5", "--concurrency and COLONNADE_CONCURRENCY take a number from 0 to 1000000; 0 is no limit"},
 	} {
 		if err := new(config).read(c.args); core.KindOf(err) != core.Invalid || core.AsError(err).Public() != c.want {

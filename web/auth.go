@@ -163,7 +163,7 @@ func decode(c *fiber.Ctx, into any) error {
 	}
 	body := c.Request().Body()
 	if len(body) > authBodyLimit {
-		return core.E(op, fiber.NewError(fiber.StatusRequestEntityTooLarge))
+		return errTooLarge(authBodyLimit, "leave out what the form does not ask for")
 	}
 	if _, err := scanObject(body); err != nil {
 		return core.E(op, core.Invalid, "the body must be a JSON object: "+err.Error())

@@ -70,6 +70,10 @@ func (s *Server) answerError(c *fiber.Ctx, err error) error {
 }
 
 func (s *Server) tell(c *fiber.Ctx, err error) (status int, kind core.ErrKind, msg string) {
+	var long *tooLargeError
+	if errors.As(err, &long) {
+		return fiber.StatusRequestEntityTooLarge, core.Limit, long.msg
+	}
 	var h *fiber.Error
 	if errors.As(err, &h) {
 		if r, ok := refusals[h.Code]; ok {

@@ -33,14 +33,7 @@ const tooLarge = "X-Body-Too-Large"
 
 // received looks at the headers of a request before its body: fasthttp would wait for the beginning of one that is refused.
 func (s *Server) received(h *fasthttp.RequestHeader) (none fasthttp.RequestConfig) {
-	limit := int64(s.o.BodyLimit)
-	switch uri := h.RequestURI(); {
-	case s.o.Files != nil && bytes.HasPrefix(uri, []byte(filePath)):
-		limit = max(limit, s.o.Files.MaxSize())
-	case bytes.HasPrefix(uri, []byte(streamPath)):
-		limit = math.MaxInt64
-	}
-	if int64(h.ContentLength()) > limit {
+	if limit, _ := s.bodyLimit(h.RequestURI()); int64(h.ContentLength()) > limit {
 		h.SetContentLength(0)
 		h.SetConnectionClose() // what follows is no request
 		h.Set(tooLarge, "1")
@@ -48,12 +41,39 @@ func (s *Server) received(h *fasthttp.RequestHeader) (none fasthttp.RequestConfi
 	return none
 }
 
+// What to do instead of sending a body that is too large.
+const (
+	sendLess    = "send less at once, or many records as a file to /data/import; who runs the server can allow more with --max-body"
+	smallerFile = "choose a smaller file; who runs the server can allow more with --max-file"
+)
+
+// bodyLimit returns how many bytes the body of a request to that address may have, and what to do when it has more.
+func (s *Server) bodyLimit(uri []byte) (limit int64, instead string) {
+	switch {
+	case s.o.Files != nil && bytes.HasPrefix(uri, []byte(filePath)):
+		return max(int64(s.o.BodyLimit), s.o.Files.MaxSize()), smallerFile
+	case bytes.HasPrefix(uri, []byte(streamPath)):
+		return math.MaxInt64, ""
+	}
+	return int64(s.o.BodyLimit), sendLess
+}
+
+// errTooLarge is the answer to a body that is larger than the limit.
+func errTooLarge(limit int64, instead string) error {
+	return &tooLargeError{fmt.Sprintf("the body has more than %d bytes, the limit of this address: %s", limit, instead)}
+}
+
+// tooLargeError says what the limit is, and what to do.
+type tooLargeError struct{ msg string }
+
+func (e *tooLargeError) Error() string { return e.msg }
+
 // hold reads the body of a request into memory, unless it is larger than the limit.
 func (s *Server) hold(c *fiber.Ctx) error {
 	r := c.Request()
 	if len(r.Header.Peek(tooLarge)) > 0 {
 		c.Response().SetConnectionClose()
-		return fiber.NewError(fiber.StatusRequestEntityTooLarge)
+		return errTooLarge(s.bodyLimit(r.Header.RequestURI()))
 	}
 	if !r.IsBodyStream() {
 		return nil
@@ -70,7 +90,7 @@ func (s *Server) hold(c *fiber.Ctx) error {
 		return fiber.NewError(fiber.StatusBadRequest)
 	case len(body) > limit:
 		c.Response().SetConnectionClose()
-		return fiber.NewError(fiber.StatusRequestEntityTooLarge)
+		return errTooLarge(int64(limit), sendLess)
 	}
 	r.SetBodyRaw(body)
 	return nil
