@@ -324,6 +324,11 @@ func (p *Policy) HoldsColumn(c core.Caller, table, column string) bool {
 	return p.holds(c, ColumnRight{Table: table, Column: column, ColumnAccess: ColumnAccess{Read: ReadFull, Create: true, Update: true}}) == nil
 }
 
+// ReadsColumn reports whether c reads the column in full in every record of the table.
+func (p *Policy) ReadsColumn(c core.Caller, table, column string) bool {
+	return p.holds(c, ColumnRight{Table: table, Column: column, ColumnAccess: ColumnAccess{Read: ReadFull}}) == nil
+}
+
 // CheckProfile returns an error when there is no such profile, or c must not hand it out, change it or take it away: it gives what c
 // does not hold.
 func (p *Policy) CheckProfile(c core.Caller, name string) error {

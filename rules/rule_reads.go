@@ -13,23 +13,55 @@ func (c *Check) Needs() []*Need { return c.t.needsOf(c.t.computed(&c.rule), map[
 // the ones by which they are found included. Formulas are followed, whoever's rights they have.
 func (c *Check) Reads() (own, others []core.At) {
 	w := reading{set: c.set}
-	for e := range c.rule.expressions {
-		w.expression(c.t.table.Name, e, false)
-	}
-	for _, deeds := range [][]deed{c.rule.do, c.rule.otherwise} {
-		for i := range deeds {
-			if deeds[i].column != nil {
-				w.column(c.t.table.Name, deeds[i].column.Name, false)
-			}
-		}
-	}
+	w.rule(c.t.table.Name, &c.rule)
 	return w.own, w.others
+}
+
+// Definition is a default or a rule of a table. Both read with everybody's eyes, and what they read comes out: in other columns, or by
+// what is refused.
+type Definition struct {
+	Column string    // whose default it is
+	Rule   string    // or the rule
+	Reads  []core.At // columns of the table and of others, formulas followed; of a rule those too that it names
+}
+
+// Definitions returns the defaults and the rules of the table.
+func (s *Set) Definitions(table string) (out []Definition) {
+	t, ok := s.tables[table]
+	if !ok {
+		return nil
+	}
+	for _, d := range t.defaults {
+		w := reading{set: s}
+		w.expression(table, d.value, false)
+		out = append(out, Definition{Column: d.column.Name, Reads: slices.Concat(w.own, w.others)})
+	}
+	for i := range t.rules {
+		w := reading{set: s}
+		w.rule(table, &t.rules[i])
+		out = append(out, Definition{Rule: t.rules[i].source.Name, Reads: slices.Concat(w.own, w.others)})
+	}
+	return out
 }
 
 // reading collects columns, each once.
 type reading struct {
 	set         *Set
 	own, others []core.At
+}
+
+// rule adds what a rule reads and names.
+func (w *reading) rule(table string, r *rule) {
+	for e := range r.expressions {
+		w.expression(table, e, false)
+	}
+	for _, deeds := range [][]deed{r.do, r.otherwise} {
+		for i := range deeds {
+			if deeds[i].column != nil {
+				w.column(table, deeds[i].column.Name, false)
+			}
+		}
+	}
 }
 
 // expression adds what an expression over records of the table reads. far says that they are other records.

@@ -111,6 +111,9 @@ func (tx *Tx) candidate(ctx context.Context, changes []core.Change) (*candidate,
 	if err := c.unsecured(core.CallerFrom(ctx)); err != nil {
 		return nil, err
 	}
+	if err := c.copied(core.CallerFrom(ctx)); err != nil {
+		return nil, err
+	}
 	if err := c.declassified(core.CallerFrom(ctx)); err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package tables
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"colonnade/core"
@@ -71,6 +72,10 @@ func (s *Store) CheckRule(ctx context.Context, snap *Snapshot, table string, r c
 	check, err := snap.Rules.Check(table, r)
 	if err != nil {
 		return Breakings{}, core.E(op, err)
+	}
+	own, others := check.Reads()
+	if at := snap.secret(core.CallerFrom(ctx), slices.Concat(own, others)); at != (core.At{}) {
+		return Breakings{}, core.E(op, core.Denied, core.At{Table: table, Rule: r.Name}, readsSecured("rule", at))
 	}
 	c := checking{store: s, snap: snap, table: t, check: check, until: time.Now().Add(checkTime), out: Breakings{After: after}}
 	c.out.Warnings = check.Warnings()
