@@ -70,11 +70,14 @@ func (in *interpreter) perform(ctx context.Context, st *step, m *mark, last bool
 		return nil, err
 	}
 	call := core.Call{Key: string(in.r.id) + "/" + m.path + "/" + m.iter}
-	values, err := evalFields(st.values, in.scope, caller)
+	values, err := in.arguments(snap, caller, st)
 	if err != nil {
 		return nil, err
 	}
 	if call.In, err = core.ParseInput(a.Input, values); err != nil {
+		return nil, err
+	}
+	if err := snap.MaySend(caller, a, call.In); err != nil {
 		return nil, err
 	}
 	if m.input, err = toJSON(values); err != nil {
@@ -110,6 +113,26 @@ func (in *interpreter) perform(ctx context.Context, st *step, m *mark, last bool
 	in.clean(append(in.dirty, m))
 	in.ended = last
 	return out, nil
+}
+
+// arguments are the values that the step gives its action, as far as data classes let them go where it sends them.
+func (in *interpreter) arguments(snap *tables.Snapshot, caller core.Caller, st *step) (map[string]any, error) {
+	t, err := in.flow.trace(snap, in.r.owner)
+	if err != nil {
+		return nil, err
+	}
+	scope := in.scope
+	if of := t.of(st); of != nil {
+		if of.refused != nil {
+			return nil, core.E("flows.arguments", of.refused)
+		}
+		if of.mask {
+			if scope, err = in.maskedScope(snap, of); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return evalFields(st.values, scope, caller)
 }
 
 // alone runs an action that opens transactions of its own. That it was begun is written before: it may run for long.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -32,6 +33,8 @@ type definition struct {
 	steps     []*step
 	source    string
 	at        place // of run_as
+
+	traced atomic.Pointer[trace] // the last one: see trace
 }
 
 type retry struct {

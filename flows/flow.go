@@ -169,6 +169,13 @@ func (s *Service) put(ctx context.Context, tx *tables.Tx, d *definition) (int64,
 			return 0, err
 		}
 	}
+	t, err := d.trace(snap, runAs)
+	if err == nil {
+		err = t.refused(d.steps)
+	}
+	if err != nil {
+		return 0, err
+	}
 	// The number of the state of all flows, which makes those who change them take turns.
 	bump := db.New(s.db.Dialect).Write(`UPDATE "_meta" SET value = CAST(CAST(value AS bigint) + 1 AS text) WHERE key = 'flow_version'`)
 	if _, err := tx.DB().Exec(ctx, bump); err != nil {

@@ -263,6 +263,15 @@ func (w *world) status(id core.ID) core.Record {
 	return r
 }
 
+// keep writes down what an action was given.
+func (w *world) keep(ctx context.Context, name string, c core.Call) (core.Record, error) {
+	err := w.store.Tx(ctx, tables.TxOptions{}, func(ctx context.Context, tx *tables.Tx) error {
+		_, err := tx.Insert(ctx, tables.Insert{Table: "note", Rows: []core.Record{{"text": name + " " + c.Text("text")}}})
+		return err
+	})
+	return core.Record{"text": c.Text("text")}, err
+}
+
 // actions are what flows of the tests do.
 func (w *world) actions() []core.Action {
 	text := core.Column{Name: "text", Kind: core.Text}
@@ -282,6 +291,15 @@ func (w *world) actions() []core.Action {
 			})
 			return out, err
 		},
+	}, {
+		// Gives its text to a model: writes it into a note.
+		Name: "guess", Sends: core.Sends{Model: true, Takes: []core.Taking{{Table: "table", Columns: []string{"column"}}}},
+		Input: []core.Column{text, {Name: "table", Kind: core.Text}, {Name: "column", Kind: core.Text}}, Output: []core.Column{text},
+		Run: func(ctx context.Context, c core.Call) (core.Record, error) { return w.keep(ctx, "guess", c) },
+	}, {
+		// Sends its text to a server: writes it into a note.
+		Name: "post", Sends: core.Sends{Hosts: []string{"lab.example.com"}}, Input: []core.Column{text}, Output: []core.Column{text},
+		Run: func(ctx context.Context, c core.Call) (core.Record, error) { return w.keep(ctx, "post", c) },
 	}, {
 		// Fails with an error of that kind so many times, after it has written a note that must not stay.
 		Name:  "fail",

@@ -71,3 +71,22 @@ func (n *Snapshot) MaySendColumn(a *core.Action, at core.At) error {
 	}
 	return nil
 }
+
+// Sees returns the columns of the table of which the caller sees something in some record.
+func (n *Snapshot) Sees(c core.Caller, table string) map[string]bool {
+	out := map[string]bool{}
+	may, err := n.Policy.Decide(c, table, authz.Read)
+	if err != nil {
+		return out
+	}
+	t, err := n.Schema.Table(table)
+	if err != nil {
+		return out
+	}
+	for i := range t.Columns {
+		if knows(may, t.Columns[i].Name) {
+			out[t.Columns[i].Name] = true
+		}
+	}
+	return out
+}

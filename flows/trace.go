@@ -1,0 +1,284 @@
+package flows
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"colonnade/core"
+	"colonnade/rules"
+	"colonnade/tables"
+)
+
+// A flow takes values from the record that starts it to its actions, by way of variables and of what steps return. Where values
+// of a data class may go is checked before they do: when the flow is saved, and at each step that runs. What is traced are the columns
+// that expressions name; a record that is named as a whole stands for all of them.
+
+// trace is what the steps of a definition have to do with data classes, in one snapshot and for one user.
+type trace struct {
+	snap  *tables.Snapshot
+	as    core.ID
+	steps map[*step]*traced
+}
+
+// traced is a step that has values of data classes.
+type traced struct {
+	refused error    // why it must not run
+	mask    bool     // a model reads what it is given: its values are made of masked records
+	items   []string // the names of records of the trigger that for_each steps around it go through
+}
+
+// tracing makes a trace. It holds columns that carry classes only.
+type tracing struct {
+	snap  *tables.Snapshot
+	may   map[string]bool // the columns of the trigger's table that the user sees
+	table string
+	vars  map[string][]core.At
+	out   map[string][]core.At // what steps return, by their ids
+	items map[string]item
+	found map[*step]*traced
+}
+
+// item is what a for_each step goes through: records of the trigger, or values made of columns.
+type item struct {
+	record bool
+	from   []core.At
+}
+
+// origin is where values come from: from the records of the trigger, where they can be masked, or by way of variables and steps.
+type origin struct{ direct, kept []core.At }
+
+// trace returns what the steps of d have to do with data classes, nil when there are none.
+func (d *definition) trace(snap *tables.Snapshot, as core.ID) (*trace, error) {
+	if len(snap.Schema.DataClasses()) == 0 {
+		return nil, nil
+	}
+	if t := d.traced.Load(); t != nil && t.snap == snap && t.as == as {
+		return t, nil
+	}
+	w := &tracing{snap: snap, vars: map[string][]core.At{}, out: map[string][]core.At{}, items: map[string]item{}, found: map[*step]*traced{}}
+	if e := d.trigger.event; e != nil {
+		caller, err := snap.Policy.Caller(as, core.Cause{Kind: "flow"})
+		if err != nil {
+			return nil, core.E("flows.trace", err)
+		}
+		w.table, w.may = e.table, snap.Sees(caller, e.table)
+	}
+	w.list(d.steps)
+	t := &trace{snap, as, w.found}
+	d.traced.Store(t)
+	return t, nil
+}
+
+// of returns what is known of the step, nil for nothing.
+func (t *trace) of(st *step) *traced {
+	if t == nil {
+		return nil
+	}
+	return t.steps[st]
+}
+
+// refused returns why the first of the steps, in their order, must not run.
+func (t *trace) refused(steps []*step) error {
+	for _, st := range steps {
+		if of := t.of(st); of != nil && of.refused != nil {
+			return st.at.problem(st.path, "%s", core.AsError(of.refused).Public())
+		}
+		for _, inner := range [][]*step{st.then, st.els, st.body} {
+			if err := t.refused(inner); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (w *tracing) list(steps []*step) {
+	for _, st := range steps {
+		switch st.kind {
+		case "action":
+			w.action(st)
+		case "set":
+			for _, f := range st.values {
+				o := w.values([]field{f})
+				w.vars[f.name] = join(w.vars[f.name], o.direct, o.kept)
+			}
+		case "if":
+			w.list(st.then)
+			w.list(st.els)
+		case "for_each":
+			w.each(st)
+		}
+	}
+}
+
+// each goes through the steps of a for_each until no variable takes on more: an item may use what one before it has left.
+func (w *tracing) each(st *step) {
+	before, had := w.items[st.as]
+	o := w.expression(st.cond.source)
+	w.items[st.as] = item{record: rules.ItemsOf(st.cond.source) == "trigger.records", from: join(o.direct, o.kept)}
+	for last := -1; last != w.size(); {
+		last = w.size()
+		w.list(st.body)
+	}
+	if delete(w.items, st.as); had {
+		w.items[st.as] = before
+	}
+}
+
+// size is how much is known of what variables and steps hold.
+func (w *tracing) size() (n int) {
+	for _, of := range []map[string][]core.At{w.vars, w.out} {
+		for _, columns := range of {
+			n += len(columns)
+		}
+	}
+	return n
+}
+
+func (w *tracing) action(st *step) {
+	o := w.values(st.values)
+	taken := st.actionSpec.Sends.Columns(literals(st.values))
+	all := w.classed(join(o.direct, o.kept, taken))
+	if st.id != "" {
+		w.out[st.id] = join(w.out[st.id], all)
+	}
+	if len(all) == 0 {
+		return
+	}
+	t := &traced{refused: w.refuse(st, o, all)}
+	if st.actionSpec.Sends.Model {
+		t.mask = slices.ContainsFunc(o.direct, w.masked)
+	}
+	for name, it := range w.items {
+		if it.record {
+			t.items = append(t.items, name)
+		}
+	}
+	w.found[st] = t
+}
+
+// refuse returns why the values must not go where the action of the step sends them.
+func (w *tracing) refuse(st *step, o origin, all []core.At) error {
+	a := st.actionSpec
+	for _, at := range all {
+		if err := w.snap.MaySendColumn(a, at); err != nil {
+			return err
+		}
+	}
+	if i := slices.IndexFunc(o.kept, w.masked); i >= 0 && a.Sends.Model {
+		at := o.kept[i]
+		_, class := w.snap.Handling(at.Table, at.Column, core.UseModel)
+		return core.E("flows.refuse", core.Denied, core.At{Table: at.Table, Column: at.Column}, fmt.Sprintf("the column carries the data class %s, whose values models read masked, and they come to the action %s by way of a step or a variable: name the column of the trigger in with", class, a.Name))
+	}
+	return nil
+}
+
+func (w *tracing) masked(at core.At) bool {
+	h, _ := w.snap.Handling(at.Table, at.Column, core.UseModel)
+	return h == core.Mask
+}
+
+// literals are the texts among the values, by which an action is named tables and columns.
+func literals(fields []field) core.Record {
+	out := core.Record{}
+	for _, f := range fields {
+		if s, ok := f.value.literal.(string); ok {
+			out[f.name] = s
+		}
+	}
+	return out
+}
+
+func (w *tracing) values(fields []field) (o origin) {
+	for _, f := range fields {
+		o = o.and(w.value(f.value))
+	}
+	return o
+}
+
+func (w *tracing) value(v *value) (o origin) {
+	if v.isExpr {
+		return w.expression(v.source)
+	}
+	for _, item := range v.list {
+		o = o.and(w.value(item))
+	}
+	return o.and(w.values(v.object))
+}
+
+// expression returns where the value of an expression, which was compiled before, comes from.
+func (w *tracing) expression(source string) (o origin) {
+	paths, err := rules.Paths(source)
+	if err != nil {
+		return origin{direct: w.columns("")} // nothing is known of it
+	}
+	for _, p := range paths {
+		of, rest, _ := strings.Cut(p, ".")
+		name, member, _ := strings.Cut(rest, ".")
+		switch {
+		case of == "trigger":
+			switch name {
+			case "record", "old":
+				o.direct = join(o.direct, w.columns(member))
+			case "records":
+				o.direct = join(o.direct, w.columns(strings.TrimPrefix(strings.TrimPrefix(member, "[]"), ".")))
+			case "":
+				o.direct = join(o.direct, w.columns(""))
+			}
+		case of == "vars":
+			o.kept = join(o.kept, some(w.vars, name))
+		case of == "steps":
+			o.kept = join(o.kept, some(w.out, name))
+		case w.items[of].record:
+			o.direct = join(o.direct, w.columns(name))
+		default:
+			o.kept = join(o.kept, w.items[of].from)
+		}
+	}
+	return o
+}
+
+// columns returns the column of the trigger's records that the user sees and that carries a class; all of them for a path that leads to
+// no column.
+func (w *tracing) columns(path string) (out []core.At) {
+	name, _, _ := strings.Cut(path, ".")
+	for _, column := range slices.Sorted(maps.Keys(w.may)) {
+		if name == "" || name == column {
+			out = append(out, core.At{Table: w.table, Column: column})
+		}
+	}
+	return w.classed(out)
+}
+
+func (w *tracing) classed(list []core.At) []core.At {
+	return slices.DeleteFunc(list, func(at core.At) bool { return len(w.snap.Rules.Classes(at.Table, at.Column)) == 0 })
+}
+
+// some returns what is known under the name; everything without one.
+func some(of map[string][]core.At, name string) (out []core.At) {
+	if name != "" {
+		return of[name]
+	}
+	for _, key := range slices.Sorted(maps.Keys(of)) {
+		out = join(out, of[key])
+	}
+	return out
+}
+
+func (o origin) and(other origin) origin {
+	return origin{join(o.direct, other.direct), join(o.kept, other.kept)}
+}
+
+// join returns the columns of all lists, each once.
+func join(lists ...[]core.At) (out []core.At) {
+	for _, list := range lists {
+		for _, at := range list {
+			if !slices.Contains(out, at) {
+				out = append(out, at)
+			}
+		}
+	}
+	return out
+}
