@@ -344,13 +344,17 @@ func (p *Policy) check(g Grant, compile func(*core.Table, string) (*rules.Expr, 
 		if core.IsDroppedName(name) {
 			continue // it waits for the column to come back
 		}
-		if _, err := t.Need(name); err != nil {
+		c, err := t.Need(name)
+		if err != nil {
 			return nil, fail(core.At{Column: name}, core.Invalid, "hidden: "+core.AsError(err).Msg)
 		}
 		if name == "id" {
 			return nil, fail(core.At{Column: name}, core.Invalid, "the primary key cannot be hidden")
 		}
 		h.hidden[name] = true
+		if of, ok := t.TargetColumn(c); ok && c.Kind == core.AnyLookup { // a lookup takes along to which table it leads
+			h.hidden[of.Name] = true
+		}
 		for _, m := range t.Monies() { // an amount takes what is beside it along
 			if m.Amount.Name == name {
 				h.hidden[m.Code.Name], h.hidden[m.Rate.Name], h.hidden[m.Base.Name] = true, true, true

@@ -87,6 +87,9 @@ func (w *world) grantOf(role string, table *core.Table, privileges ...string) gr
 	for _, c := range table.Columns {
 		if c.Name != "id" && w.chance(0.15) {
 			g.hidden = append(g.hidden, c.Name)
+			if of, ok := table.TargetColumn(&c); ok && c.Kind == core.AnyLookup {
+				g.hidden = append(g.hidden, of.Name)
+			}
 		}
 	}
 	return g
