@@ -34,6 +34,20 @@ func (p *Policy) Caller(user core.ID, cause core.Cause) (core.Caller, error) {
 	return c, nil
 }
 
+// Renew returns c with the rights that p gives his user, for somebody who was resolved by an older policy. Callers that are no
+// users, such as the machinery, stay as they are; a user who is disabled is refused.
+func (p *Policy) Renew(c core.Caller) (core.Caller, error) {
+	if _, ok := p.users[c.User]; !ok || c.IsSystem() {
+		return c, nil
+	}
+	now, err := p.Caller(c.User, c.Cause)
+	if err != nil {
+		return core.Caller{}, core.E("authz.Renew", err)
+	}
+	now.Behalf, now.Scope, now.Login = c.Behalf, c.Scope, c.Login
+	return now, nil
+}
+
 // Below returns the unit and every unit under it. The slice is shared: do not change it.
 func (p *Policy) Below(unit core.ID) []core.ID {
 	if b, ok := p.below.Load(unit); ok {

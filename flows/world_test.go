@@ -339,14 +339,18 @@ func (w *world) actions() []core.Action {
 	}, {
 		// Waits until the test lets it go on, or its time is over.
 		Name: "hold", Alone: true,
+		Run: func(ctx context.Context, c core.Call) (core.Record, error) { return nil, w.hold(ctx, c) },
+	}, {
+		// And then writes.
+		Name: "hold_and_note", Alone: true, Input: []core.Column{text},
 		Run: func(ctx context.Context, c core.Call) (core.Record, error) {
-			w.calls.tell <- c.Key
-			select {
-			case <-w.calls.let:
-				return nil, nil
-			case <-ctx.Done():
-				return nil, core.E("test.hold", ctx.Err())
+			if err := w.hold(ctx, c); err != nil {
+				return nil, err
 			}
+			return nil, w.store.Tx(ctx, tables.TxOptions{}, func(ctx context.Context, tx *tables.Tx) error {
+				_, err := tx.Insert(ctx, tables.Insert{Table: "note", Rows: []core.Record{{"text": c.Text("text")}}})
+				return err
+			})
 		},
 	}, {
 		Name:   "sum",
@@ -361,4 +365,31 @@ func (w *world) actions() []core.Action {
 			return core.Record{"total": total, "price": c.In["price"], "at": c.In["at"]}, nil
 		},
 	}}
+}
+
+func (w *world) hold(ctx context.Context, c core.Call) error {
+	w.calls.tell <- c.Key
+	select {
+	case <-w.calls.let:
+		return nil
+	case <-ctx.Done():
+		return core.E("test.hold", ctx.Err())
+	}
+}
+
+// administer calls an action that changes rights.
+func (w *world) administer(name string, in core.Record) {
+	w.t.Helper()
+	for _, a := range w.store.AccessActions(w.logins) {
+		if a.Name != name {
+			continue
+		}
+		values, err := core.ParseInput(a.Input, in)
+		if err == nil {
+			_, err = a.Run(core.WithCaller(w.t.Context(), core.System("test")), core.Call{In: values})
+		}
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
 }
