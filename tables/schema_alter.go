@@ -443,7 +443,7 @@ func (a *alteration) purgeTables(ctx context.Context) error {
 			if err := a.tx.db.ExecAll(ctx, a.tx.db.SearchDrop(t.SQL(), nil)...); err != nil {
 				return err
 			}
-			if _, err := a.tx.db.Exec(ctx, db.New(a.tx.db.Dialect).Write(`DELETE FROM "_share" WHERE table_name = `).Arg(t.SQL())); err != nil {
+			if _, err := a.tx.dropShares(ctx, t, func(b *db.Builder) { b.Write("TRUE") }); err != nil {
 				return err
 			}
 		}

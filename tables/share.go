@@ -78,6 +78,7 @@ func (s *share) value(column string) any {
 
 // auditedShare is what the audit says of a share. The reason is not in it: the audit is kept for good, and people write names there.
 type auditedShare struct {
+	ID        core.ID  `json:"id"`
 	Table     string   `json:"table"` // physical names
 	Record    core.ID  `json:"record"`
 	Principal core.ID  `json:"principal"`
@@ -87,9 +88,9 @@ type auditedShare struct {
 }
 
 func (s *share) audited(rights []string) auditedShare {
-	a := auditedShare{s.table.SQL(), s.record, s.principal, rights, "", string(s.cause)}
+	a := auditedShare{s.id, s.table.SQL(), s.record, s.principal, rights, "", string(s.cause)}
 	if !s.expires.IsZero() {
-		a.Expires = s.expires.Format(core.TimeLayout)
+		a.Expires = s.expires.UTC().Format(core.TimeLayout)
 	}
 	return a
 }

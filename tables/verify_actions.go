@@ -75,7 +75,7 @@ func (s *Store) verifyHistory() core.Action {
 			count("erased", "Versions whose contents were purged or dropped, as the audit says."), count("records", "Records whose row is what their last version says."),
 			count("problem_count", "The problems."),
 			{Name: "problems", Kind: core.Object, List: true, Required: true, Doc: "The first hundred of them.", Fields: []core.Column{
-				text("kind", "edited, removed or forged: a version; event: the event of a version; seal, audit: the chain itself; current: the row of a record; definition: a table or the rights; head: a head that was noted."),
+				text("kind", "edited, removed or forged: a version; event: the event of a version; seal, audit: the chain itself; current: the row of a record; definition: a table, the rights or a share; head: a head that was noted."),
 				text("table", "The table."), {Name: "id", Kind: core.UUID, Doc: "The record."}, {Name: "version", Kind: core.Integer, Doc: "The version; of audit the row."},
 				{Name: "seal", Kind: core.Integer, Doc: "The seal."}, text("message", "What is wrong."),
 			}},

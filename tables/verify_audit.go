@@ -101,7 +101,7 @@ func (v *verifier) anchor(ctx context.Context, page []*seal) error {
 	return nil
 }
 
-// verifyDefinitions compares definitions and rights with what the audit says of their last changes. What does not fit is looked
+// verifyDefinitions compares definitions, rights and shares with what the audit says of their last changes. What does not fit is looked
 // at a second time while nobody can change anything.
 func (v *verifier) verifyDefinitions(ctx context.Context) error {
 	wrong, err := v.definitions(ctx, v.db, v.db.Gorm(ctx))
@@ -121,9 +121,9 @@ func (v *verifier) verifyDefinitions(ctx context.Context) error {
 }
 
 func (v *verifier) definitions(ctx context.Context, conn db.Conn, g *gorm.DB) (wrong []Problem, err error) {
-	last := map[string]digest{}
+	last, shares := map[string]digest{}, toldShares{}
 	rights := ""
-	b := db.New(v.db.Dialect).Write(`SELECT kind, data FROM "_audit" WHERE kind IN (`).Arg(string(auditSchema)).Write(", ").Arg(string(auditRights)).Write(") ORDER BY seq")
+	b := db.New(v.db.Dialect).Write(`SELECT kind, data FROM "_audit" WHERE kind IN (`).Arg(string(auditSchema)).Write(", ").Arg(string(auditRights)).Write(", ").Arg(string(auditShare)).Write(") ORDER BY seq")
 	err = conn.Query(ctx, b, func(scan func(...any) error) error {
 		var kind string
 		var raw []byte
@@ -133,6 +133,7 @@ func (v *verifier) definitions(ctx context.Context, conn db.Conn, g *gorm.DB) (w
 		var e struct {
 			Tables map[string]json.RawMessage
 			Digest string
+			Shares []auditedShare
 		}
 		if json.Unmarshal(raw, &e) != nil {
 			return nil // the chain of the audit tells
@@ -140,6 +141,7 @@ func (v *verifier) definitions(ctx context.Context, conn db.Conn, g *gorm.DB) (w
 		for name, definition := range e.Tables {
 			last[name] = sha256.Sum256(appendCanonical(nil, definition))
 		}
+		shares.follow(e.Shares)
 		if e.Digest != "" {
 			rights = e.Digest
 		}
@@ -173,5 +175,9 @@ func (v *verifier) definitions(ctx context.Context, conn db.Conn, g *gorm.DB) (w
 	if err == nil && rights != "" && access.Digest() != rights {
 		add("", "users, teams, units, roles or grants are not what the audit says: they were changed past Colonnade")
 	}
-	return wrong, err
+	if err != nil {
+		return nil, err
+	}
+	more, err := shares.compare(ctx, conn, v)
+	return append(wrong, more...), err
 }
