@@ -21,11 +21,11 @@ import (
 // Options says how a database is worked with.
 type Options[T any] struct {
 	db.QueueOptions
-	Tx       func(db.Session) T // River's view of our transaction
-	Sole     bool               // no other process uses the database
-	PollOnly bool               // nobody tells of new jobs
-	Poll     time.Duration      // how often to look for new jobs in any case
-	Late     bool               // ending a job twice, in our transaction and in River's, costs more than a second delivery
+	Tx   func(db.Session) T // River's view of our transaction
+	Sole bool               // no other process uses the database
+	Put  func()             // called when new jobs are committed, where River's driver does not tell of them; may be nil
+	Poll time.Duration      // how often to look for new jobs in any case
+	Late bool               // ending a job twice, in our transaction and in River's, costs more than a second delivery
 }
 
 // The tuning of River. Its defaults are made for fewer jobs: they fetch every 100 ms.
@@ -51,7 +51,7 @@ func Open[D riverdriver.Driver[T], T any](ctx context.Context, driver D, o Optio
 	if _, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
 		return nil, core.E(op, err)
 	}
-	q := &queue[D, T]{tx: o.Tx, sole: o.Sole, late: o.Late}
+	q := &queue[D, T]{tx: o.Tx, put: o.Put, sole: o.Sole, late: o.Late}
 	workers := river.NewWorkers()
 	if err := river.AddWorkerSafely(workers, &worker{call: q.call}); err != nil {
 		return nil, core.E(op, err)
@@ -63,7 +63,6 @@ func Open[D riverdriver.Driver[T], T any](ctx context.Context, driver D, o Optio
 		JobTimeout:                  -1,
 		Logger:                      log,
 		MaxAttempts:                 attempts,
-		PollOnly:                    o.PollOnly,
 		Queues:                      map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: o.Workers}},
 		RescueStuckJobsAfter:        rescue,
 		SoftStopTimeout:             o.Grace,
@@ -79,6 +78,7 @@ func Open[D riverdriver.Driver[T], T any](ctx context.Context, driver D, o Optio
 type queue[D riverdriver.Driver[T], T any] struct {
 	client *river.Client[T]
 	tx     func(db.Session) T
+	put    func()
 	sole   bool
 	late   bool
 	work   atomic.Pointer[func(context.Context, core.ID) error]
@@ -94,8 +94,13 @@ func (q *queue[D, T]) Put(ctx context.Context, tx *db.Tx, ids ...core.ID) error 
 		many[i].Args = job{id}
 	}
 	// A statement that is interrupted would end the transaction, which may be shared.
-	_, err := q.client.InsertManyTx(context.WithoutCancel(ctx), q.tx(tx.Session()), many)
-	return core.E("jobs.Put", err)
+	if _, err := q.client.InsertManyTx(context.WithoutCancel(ctx), q.tx(tx.Session()), many); err != nil {
+		return core.E("jobs.Put", err)
+	}
+	if q.put != nil {
+		tx.AfterCommit(q.put)
+	}
+	return nil
 }
 
 type jobKey struct{}
