@@ -30,7 +30,9 @@ func TestAttackA20MaskedPaths(t *testing.T) {
 				send := func(query string) func() string {
 					return func() string { return string(s.send(t, "clerk", query, nil)) }
 				}
-				get := func(path string) func() string { return func() string { return s.whole(t, "clerk", http.MethodGet, path) } }
+				get := func(path string) func() string {
+					return func() string { return s.whole(t, "clerk", http.MethodGet, path) }
+				}
 				imported := func(query, csv string) func() string {
 					return func() string {
 						_, out := s.request(t, "clerk", http.MethodPost, "/data/import/patient?"+query, []byte(csv), []byte("Content-Type: text/csv"))
