@@ -18,7 +18,6 @@ type DataClass struct {
 	Mask   string   `json:"mask,omitempty"`   // of columns that have none and are of a kind that it fits: an expression over [MaskValue]
 	Export Handling `json:"export,omitempty"` // what files of exported records hold
 	AI     Handling `json:"ai,omitempty"`     // what models read, to learn or to answer
-	Log    Logging  `json:"log,omitempty"`    // what the recordings of flows hold
 	Egress Egress   `json:"egress,omitempty"` // which servers values may be sent to
 	Hosts  []string `json:"hosts,omitempty"`  // of [EgressHosts]: their names
 }
@@ -43,15 +42,6 @@ const (
 	UseModel  Use = "model"  // a model, which learns from them or answers by them
 )
 
-// Logging says what becomes of the values of a data class in recordings.
-type Logging string
-
-// What is recorded; the zero value is LogValues.
-const (
-	LogValues Logging = "allow"
-	LogRedact Logging = "redact" // a word that stands for any value
-)
-
 // Egress says which servers outside may be sent the values of a data class.
 type Egress string
 
@@ -74,9 +64,6 @@ func (c DataClass) complete() DataClass {
 	}
 	if c.AI == Allow {
 		c.AI = ""
-	}
-	if c.Log == LogValues {
-		c.Log = ""
 	}
 	if c.Egress == EgressAny {
 		c.Egress = ""
@@ -108,8 +95,6 @@ func (c DataClass) check() error {
 		problem = "export is one of allow, mask, deny"
 	case !slices.Contains(handlings, c.AI):
 		problem = "ai is one of allow, mask, deny"
-	case !slices.Contains([]Logging{"", LogValues, LogRedact}, c.Log):
-		problem = "log is one of allow, redact"
 	case !slices.Contains([]Egress{"", EgressAny, EgressHosts, EgressNone}, c.Egress):
 		problem = "egress is one of any, hosts, none"
 	case c.Egress == EgressHosts && len(c.Hosts) == 0:
@@ -146,9 +131,6 @@ func (c *DataClass) Exported() Handling { return cmp.Or(c.Export, Allow) }
 
 // Taught says what models read of the values.
 func (c *DataClass) Taught() Handling { return cmp.Or(c.AI, Allow) }
-
-// Logged says what recordings hold of the values.
-func (c *DataClass) Logged() Logging { return cmp.Or(c.Log, LogValues) }
 
 // Sent says which servers the values may be sent to.
 func (c *DataClass) Sent() Egress { return cmp.Or(c.Egress, EgressAny) }
