@@ -111,6 +111,9 @@ func unknownName(name string, names []string) string {
 		return name + " works in flows only; to test a column, use isNull"
 	}
 	msg := "there is nothing called " + name
+	if slices.Contains(choosing, strings.ToLower(name)) {
+		return msg + "; write condition ? a : b"
+	}
 	all := slices.Clone(names)
 	for _, f := range Functions {
 		all = append(all, f.Name)
@@ -120,6 +123,9 @@ func unknownName(name string, names []string) string {
 		word = ""
 	}
 	near := cmp.Or(elsewhere[word], core.Suggest(name, all))
+	if i := slices.IndexFunc(all, func(known string) bool { return strings.EqualFold(known, name) }); i >= 0 {
+		near = all[i]
+	}
 	if near != "" {
 		if index()[near] != nil {
 			near += "()"
@@ -136,10 +142,13 @@ var spellings = map[string]string{
 	"‘": "write straight quotes", "’": "write straight quotes", "“": "write straight quotes", "”": "write straight quotes", "&": "write &&, or + to join texts", "|": "write ||",
 }
 
+// choosing are the names by which other languages choose between two values.
+var choosing = []string{"if", "iif", "case", "when"}
+
 // elsewhere are names that functions have in other languages.
 var elsewhere = map[string]string{
 	"length": "size", "len": "size", "char_length": "size", "lowerascii": "lower", "tolower": "lower", "tolowercase": "lower", "upperascii": "upper",
-	"toupper": "upper", "touppercase": "upper", "ifnull": "coalesce", "iferror": "coalesce", "nvl": "coalesce", "is_null": "isNull", "substr": "substring", "mid": "substring",
+	"toupper": "upper", "touppercase": "upper", "ifnull": "coalesce", "iferror": "coalesce", "nvl": "coalesce", "is_null": "isNull", "isempty": "isNull", "substr": "substring", "mid": "substring",
 	"concat": "join", "concatenate": "join", "textjoin": "join", "least": "min", "greatest": "max", "ceiling": "ceil", "truncate": "trunc", "current_date": "today", "current_timestamp": "now",
 	"dateadd": "addDays", "datediff": "daysBetween", "edate": "addMonths", "eomonth": "endOf", "datetrunc": "startOf", "date_trunc": "startOf", "weeknum": "week", "isoweeknum": "week", "dayofweek": "weekday",
 	"workday": "addWorkdays", "networkdays": "workdaysBetween", "indexof": "find", "search": "find", "strpos": "find", "instr": "find", "position": "find", "split_part": "splitPart", "split": "splitPart",
