@@ -50,16 +50,27 @@ var operators = []struct {
 	{"_ilike", tables.ILike, texts, "Like a pattern, in upper or lower case."},
 	{"_nilike", tables.NotILike, texts, "Not like a pattern, in upper or lower case."},
 	{"_starts_with", tables.StartsWith, texts, "Begins with it."},
-	{"_contains", tables.ContainsAll, several, "Has every one of them; no value has none."},
-	{"_contained_in", tables.ContainedIn, several, "Has nothing else than them; no value holds."},
+	{"_regex", tables.Regex, texts, "A regular expression (RE2) finds something in it."},
+	{"_nregex", tables.NotRegex, texts, "A regular expression finds nothing in it."},
+	{"_iregex", tables.IRegex, texts, "A regular expression finds something in it, in upper or lower case."},
+	{"_niregex", tables.NotIRegex, texts, "A regular expression finds nothing in it, in upper or lower case."},
+	{"_similar", tables.Similar, texts, "Like a pattern of SIMILAR TO in SQL, where % and _ are wild and | * + ? {m,n} ( ) [ ] are those of regular expressions."},
+	{"_nsimilar", tables.NotSimilar, texts, "Not like a pattern of SIMILAR TO."},
+	{"_contains", tables.ContainsAll, containing, "Of JSON: has all that the value has. Of choices: has every one of them; no value has none."},
+	{"_contained_in", tables.ContainedIn, containing, "Of JSON: the value has all that it has. Of choices: has nothing else than them; no value holds."},
+	{"_has_key", tables.HasKey, documents, "Has the key, or is a list with that text."},
+	{"_has_keys_any", tables.HasAnyKey, documents, "Has one of the keys."},
+	{"_has_keys_all", tables.HasAllKeys, documents, "Has all of the keys."},
 	{"_has_any", tables.HasAny, several, "Has one of them."},
 }
 
-func everything(string) bool  { return true }
-func ordered(typ string) bool { return typ != "Boolean" && typ != "jsonb" && typ != choicesType }
-func texts(typ string) bool   { return typ == "String" }
-func several(typ string) bool { return typ == choicesType }
-func single(typ string) bool  { return typ != choicesType }
+func everything(string) bool     { return true }
+func ordered(typ string) bool    { return typ != "Boolean" && typ != "jsonb" && typ != choicesType }
+func texts(typ string) bool      { return typ == "String" }
+func several(typ string) bool    { return typ == choicesType }
+func documents(typ string) bool  { return typ == "jsonb" }
+func containing(typ string) bool { return several(typ) || documents(typ) }
+func single(typ string) bool     { return typ != choicesType }
 
 // compareOps finds an operator by its name.
 var compareOps = func() map[string]tables.CompareOp {
@@ -107,6 +118,10 @@ func (b *builder) declareCommon() {
 				f.Type = listOf(typ)
 			case tables.IsNull:
 				f.Type = gql.Boolean
+			case tables.HasKey:
+				f.Type = gql.String
+			case tables.HasAnyKey, tables.HasAllKeys:
+				f.Type = listOf(gql.String)
 			}
 			fields[o.name] = f
 		}

@@ -1,9 +1,7 @@
 package rules
 
 import (
-	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -28,9 +26,15 @@ var textFunctions = []Function{
 		{Signature: "string, string: bool", SQLite: "text_ends($1, $2)", Postgres: "(right($1, length($2)) = $2)", call: testTexts(strings.HasSuffix)},
 	}, []string{"'acme'.endsWith('me')", "!'acme'.endsWith('cm')", "'äö'.endsWith('ö')", "'a'.endsWith('')", "!'a'.endsWith('aa')"}},
 
-	{"matches", "Whether a regular expression (RE2) finds something in a text. In memory only: not in formulas and row conditions.", []Overload{
-		{Signature: "string, string: bool", std: true, Literal: 2, check: checkPattern},
-	}, []string{"'acme'.matches('^a.*e$')"}},
+	{"matches", "Whether a regular expression (RE2), which is a literal, finds something in a text.", []Overload{
+		{Signature: "string, string: bool", SQLite: "text_matches($1, $2)", Postgres: "(($1) ~ #1::text)", std: true, Literal: 2, check: checkPattern, derive: func(literal string) []any {
+			r, err := formula.ParseRegex(literal)
+			if err != nil {
+				return []any{""}
+			}
+			return []any{r.Postgres()}
+		}},
+	}, []string{"'acme'.matches('^a.*e$')", "!'acme'.matches('^c')", "'Größe 7'.matches('ö.e [0-9]')", "'a\\nb'.matches('(?m)^b$')", "'100 %'.matches('\\\\b%') == false", "'STRASSE'.matches('(?i)^straße$') == false"}},
 
 	{"size", "The number of characters of a text, or of values of choices.", []Overload{
 		{Signature: "string: int", SQLite: "length($1)", Postgres: "(length($1)::bigint)", call: unaryText(func(s string) ref.Val { return types.Int(utf8.RuneCountInString(s)) })},
@@ -231,10 +235,8 @@ func replace(args ...ref.Val) ref.Val {
 
 // checkPattern returns what is wrong with a regular expression.
 func checkPattern(s string) error {
-	if _, err := regexp.Compile(s); err != nil {
-		return errors.New("the regular expression is not valid")
-	}
-	return nil
+	_, err := formula.ParseRegex(s)
+	return err
 }
 
 // anything accepts every literal.

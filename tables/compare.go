@@ -1,11 +1,13 @@
 package tables
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 
 	"colonnade/core"
 	"colonnade/core/db"
+	"colonnade/core/formula"
 )
 
 // comparison is how an operator is written: between its sides.
@@ -38,7 +40,14 @@ func (n *node) compare(c Compare) (writeFunc, error) {
 			word = " IS NULL"
 		}
 		return func(b *db.Builder) { r.write(b); b.Write(word) }, nil
+	case Regex, NotRegex, IRegex, NotIRegex, Similar, NotSimilar:
+		return o.matches(c.Value, r.write)
+	case HasKey, HasAnyKey, HasAllKeys:
+		return o.keys(c.Value, r.write)
 	case ContainsAll, ContainedIn, HasAny:
+		if loose.Kind == core.JSON {
+			return o.contains(c.Value, r.write)
+		}
 		return choices(c, loose, r.write, at)
 	case In, NotIn, Between:
 		items, ok := c.Value.([]any)
@@ -112,6 +121,75 @@ func (o *operand) pattern(v any) (string, error) {
 		return "", core.E("tables.compare", core.Invalid, o.at, `the pattern ends in a single backslash, which escapes nothing: write \\ for a backslash`)
 	}
 	return s, nil
+}
+
+// matches looks for a regular expression in a text.
+func (o *operand) matches(v any, text writeFunc) (writeFunc, error) {
+	s, ok := v.(string)
+	if !ok || !o.column.Kind.Info().Like {
+		return nil, core.E("tables.compare", core.Invalid, o.at, "the operator compares a text column with a text")
+	}
+	var err error
+	not := false
+	switch o.op {
+	case IRegex, NotIRegex:
+		s, not = "(?i)"+s, o.op == NotIRegex
+	case Similar, NotSimilar:
+		s, err = formula.Similar(s)
+		not = o.op == NotSimilar
+	default:
+		not = o.op == NotRegex
+	}
+	if err == nil {
+		_, err = formula.ParseRegex(s)
+	}
+	if err != nil {
+		return nil, core.E("tables.compare", core.Invalid, o.at, fmt.Sprintf("_%s: %s", o.op, err))
+	}
+	return func(b *db.Builder) {
+		if not {
+			b.Write("NOT ")
+		}
+		b.Dialect().Matches(b, func() { text(b) }, s)
+	}, nil
+}
+
+// contains compares a JSON value with another.
+func (o *operand) contains(v any, left writeFunc) (writeFunc, error) {
+	if o.op == HasAny {
+		return nil, core.E("tables.compare", core.Invalid, o.at, "a json has no operator _has_any: use _has_keys_any")
+	}
+	v, err := o.parse(v)
+	if err != nil {
+		return nil, err
+	}
+	operator := db.JSONContains
+	if o.op == ContainedIn {
+		operator = db.JSONContainedIn
+	}
+	return func(b *db.Builder) { b.Dialect().JSON(b, operator, func() { left(b) }, v.(json.RawMessage), nil) }, nil
+}
+
+// keys asks which keys a JSON value has.
+func (o *operand) keys(v any, left writeFunc) (writeFunc, error) {
+	list, ok := v.([]any)
+	if o.op == HasKey {
+		list, ok = []any{v}, true
+	}
+	keys := make([]string, len(list))
+	for i := range list {
+		var text bool
+		keys[i], text = list[i].(string)
+		ok = ok && text
+	}
+	if !ok || o.column.Kind != core.JSON {
+		return nil, core.E("tables.compare", core.Invalid, o.at, fmt.Sprintf("_%s compares a JSON value with texts", o.op))
+	}
+	operator := db.JSONAllKeys
+	if o.op == HasAnyKey {
+		operator = db.JSONAnyKey
+	}
+	return func(b *db.Builder) { b.Dialect().JSON(b, operator, func() { left(b) }, nil, keys) }, nil
 }
 
 func between(op CompareOp, at core.At, c *core.Column, left writeFunc, list []any) (writeFunc, error) {

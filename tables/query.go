@@ -107,9 +107,20 @@ const (
 	StartsWith CompareOp = "starts_with"
 	Between    CompareOp = "between"
 
-	ContainsAll CompareOp = "contains" // of choices, with a list: for them NULL is like no value
+	Regex      CompareOp = "regex" // of RE2: finds something in the text
+	NotRegex   CompareOp = "nregex"
+	IRegex     CompareOp = "iregex"
+	NotIRegex  CompareOp = "niregex"
+	Similar    CompareOp = "similar" // SIMILAR TO of SQL
+	NotSimilar CompareOp = "nsimilar"
+
+	ContainsAll CompareOp = "contains" // of choices, with a list: for them NULL is like no value; of JSON, with a value
 	ContainedIn CompareOp = "contained_in"
 	HasAny      CompareOp = "has_any"
+
+	HasKey     CompareOp = "has_key" // of JSON
+	HasAnyKey  CompareOp = "has_keys_any"
+	HasAllKeys CompareOp = "has_keys_all"
 )
 
 // Related holds when a record that the relation leads to meets the condition.

@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"encoding/json"
 	"io/fs"
 
 	"gorm.io/gorm"
@@ -61,6 +62,13 @@ type Dialect interface {
 
 	// Choices writes a condition on an expression of the kind choices, for which NULL is like no value.
 	Choices(b *Builder, operator ChoicesOp, expr func(), list []string)
+
+	// Matches writes a condition: the regular expression, of which [formula.ParseRegex] has nothing bad to say, finds something in the
+	// text.
+	Matches(b *Builder, text func(), regex string)
+
+	// JSON writes a condition on an expression of the kind JSON: its other side is a JSON value, or a list of keys.
+	JSON(b *Builder, operator JSONOp, expr func(), value json.RawMessage, keys []string)
 
 	// Position writes the place of a text of that kind in the list, counted from any number; NULL when it is not in it.
 	Position(b *Builder, k core.Kind, text func(), list []string)
@@ -168,6 +176,17 @@ const (
 	ContainsAll ChoicesOp = iota // every value of the list
 	ContainedIn                  // no value that is not in the list
 	HasAny                       // a value of the list
+)
+
+// JSONOp compares JSON values, in the way of jsonb in PostgreSQL.
+type JSONOp int
+
+// The operators of JSON values.
+const (
+	JSONContains    JSONOp = iota // every part of the value
+	JSONContainedIn               // nothing that is no part of the value
+	JSONAnyKey                    // one of the keys
+	JSONAllKeys                   // all of the keys
 )
 
 // Engine is an open database of one dialect.

@@ -27,6 +27,8 @@ func Run(t *testing.T, open func(t *testing.T) *db.DB) {
 		{"AnyOf", testAnyOf},
 		{"Position", testPosition},
 		{"Like", testLike},
+		{"Matches", testMatches},
+		{"JSON", testJSON},
 		{"Aggregate", testAggregate},
 		{"Order", testOrder},
 		{"Shapes", testShapes},

@@ -13,6 +13,7 @@ import (
 
 	"colonnade/core"
 	"colonnade/core/db"
+	"colonnade/core/formula"
 )
 
 // Dialect is the PostgreSQL dialect.
@@ -321,6 +322,31 @@ func (d Dialect) Choices(b *db.Builder, operator db.ChoicesOp, expr func(), list
 	default:
 		b.Write(" ?| ").Arg(list).Write("::text[])")
 	}
+}
+
+// Matches implements db.Dialect.
+func (Dialect) Matches(b *db.Builder, text func(), regex string) {
+	own := ""
+	if r, err := formula.ParseRegex(regex); err == nil {
+		own = r.Postgres()
+	}
+	b.Write("((")
+	text()
+	b.Write(") ~ ").Arg(own).Write(")")
+}
+
+var jsonOps = map[db.JSONOp]string{db.JSONContains: " @> ", db.JSONContainedIn: " <@ ", db.JSONAnyKey: " ?| ", db.JSONAllKeys: " ?& "}
+
+// JSON implements db.Dialect.
+func (Dialect) JSON(b *db.Builder, operator db.JSONOp, expr func(), value json.RawMessage, keys []string) {
+	b.Write("(")
+	expr()
+	b.Write(jsonOps[operator])
+	if value != nil {
+		b.Arg(string(value)).Write("::jsonb)")
+		return
+	}
+	b.Arg(keys).Write("::text[])")
 }
 
 // Position implements db.Dialect.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/shopspring/decimal"
+	"github.com/tidwall/gjson"
 	"modernc.org/sqlite"
 
 	"colonnade/core"
@@ -22,6 +23,10 @@ var formulaScalars = map[string]scalar{
 	"text_capital": {1, textual(formula.Capitalize)},
 	"text_title":   {1, textual(formula.Title)},
 	"text_join":    {3, joinTexts},
+	"text_matches": strict(2, func(a arguments) (any, bool) {
+		re, err := regexes.get(a.text(1))
+		return err == nil && re.MatchString(a.text(0)), err == nil
+	}),
 
 	"decimal_mod":    {2, arithmetic(formula.Mod)},
 	"decimal_power":  strict(2, func(a arguments) (any, bool) { return formula.Power(a.decimal(0), a.whole(1)) }),
@@ -53,6 +58,19 @@ var formulaScalars = map[string]scalar{
 		}
 		t, ok := p.Parse(a.text(0))
 		return t.Format(core.TimeLayout), ok
+	}),
+
+	"json_contains": strict(2, func(a arguments) (any, bool) {
+		return formula.JSONContains(gjson.Parse(a.text(0)), gjson.Parse(a.text(1))), true
+	}),
+	"json_within": strict(2, func(a arguments) (any, bool) {
+		return formula.JSONContains(gjson.Parse(a.text(1)), gjson.Parse(a.text(0))), true
+	}),
+	"json_any_key": strict(2, func(a arguments) (any, bool) {
+		return slices.ContainsFunc(gjson.Parse(a.text(1)).Array(), a.hasKey), true
+	}),
+	"json_all_keys": strict(2, func(a arguments) (any, bool) {
+		return !slices.ContainsFunc(gjson.Parse(a.text(1)).Array(), func(key gjson.Result) bool { return !a.hasKey(key) }), true
 	}),
 
 	"json_text_at":   strict(2, func(a arguments) (any, bool) { return formula.TextAt(a.json(0), a.path(1)) }),

@@ -291,6 +291,27 @@ func (d Dialect) Choices(b *db.Builder, operator db.ChoicesOp, expr func(), list
 	b.Write(", ").Arg(string(core.AppendValue(nil, list))).Write(")")
 }
 
+// Matches implements db.Dialect.
+func (Dialect) Matches(b *db.Builder, text func(), regex string) {
+	b.Write("text_matches(")
+	text()
+	b.Write(", ").Arg(regex).Write(")")
+}
+
+var jsonOps = map[db.JSONOp]string{
+	db.JSONContains: "json_contains(", db.JSONContainedIn: "json_within(", db.JSONAnyKey: "json_any_key(", db.JSONAllKeys: "json_all_keys(",
+}
+
+// JSON implements db.Dialect.
+func (Dialect) JSON(b *db.Builder, operator db.JSONOp, expr func(), value json.RawMessage, keys []string) {
+	if value == nil {
+		value = core.AppendValue(nil, keys)
+	}
+	b.Write(jsonOps[operator])
+	expr()
+	b.Write(", ").Arg(string(value)).Write(")")
+}
+
 // Position implements db.Dialect.
 func (Dialect) Position(b *db.Builder, _ core.Kind, text func(), list []string) {
 	b.Write("(SELECT key FROM json_each(").Arg(string(core.AppendValue(nil, list))).Write(") WHERE value = ")
