@@ -35,7 +35,7 @@ func TestOracle(t *testing.T) {
 					c.Database = dbtest.PostgresDSN(t)
 				}
 				s := newScenarioLog(t, &c, slog.New(slog.DiscardHandler))
-				count.Add(oracle.Play(t, &oracle.Program{URL: strings.TrimSuffix(s.url, "/graphql"), Key: s.keys["admin"], Client: &http.Client{Timeout: time.Minute}}, seed+i, 10))
+				count.Add(oracle.Play(t, &oracle.Program{URL: strings.TrimSuffix(s.url, "/graphql"), Key: s.keys["admin"], Client: &http.Client{Timeout: time.Minute}}, seed+i, 4))
 			})
 			if !ok {
 				t.Fatalf("repeat it with COLONNADE_SEED=%d COLONNADE_CASES=1", seed+i)

@@ -239,7 +239,7 @@ func (a asker) query(table string, depth int) *query {
 		q.where = a.cond(table, 2)
 	}
 	q.order = a.orders(table)
-	if a.searches(table) && a.chance(0.2) {
+	if a.searches(table) && a.chance(0.4) {
 		q.search = a.words()
 		q.where = and{search{q.search}, orAll(q.where)}
 		q.order = append([]order{{rank: true, desc: a.chance(0.7)}}, q.order...)

@@ -70,7 +70,9 @@ func (g *game) inserting(t testing.TB, p *person, table *core.Table, c conflict)
 		}
 		return p.after(n, []core.Record{next}).returned(got, n, fields, next)
 	})
-	out.turns = func() []bool { return append(p.powers(), p.powersOver(n, []core.Record{p.owned(table, r)})...) }
+	out.turns = func() []bool { // who may write the columns of a key learns whether it is taken
+		return append(append(p.powers(), g.linked(table, r)), p.powersOver(n, []core.Record{p.owned(table, r)})...)
+	}
 	return out
 }
 
@@ -79,7 +81,7 @@ func (g *game) creatable(p *person, table *core.Table) core.Record {
 	r := g.record(table)
 	for c := range table.Stored {
 		hides := p.given(table.Name, c.Name, "create") != "full" || !slices.ContainsFunc(p.may("create", table.Name), func(of grant) bool { return !slices.Contains(of.hidden, c.Name) })
-		if c.Name == "owner_id" || c.Name == "unit_id" || c.Name != "id" && !c.Required && (hides || c.Kind == core.Lookup || c.Kind == core.AnyLookup || c.Of != "") && g.chance(0.8) {
+		if c.Name == "owner_id" || c.Name == "unit_id" || c.Name != "id" && !c.Required && (hides || c.Kind == core.Lookup || c.Kind == core.AnyLookup || c.Of != "") && g.chance(0.97) {
 			delete(r, c.Name)
 		}
 	}

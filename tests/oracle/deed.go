@@ -35,13 +35,13 @@ func (g *game) act(t testing.TB, p *person) {
 	d := choose(g.maker, kinds...)(p, table, choose(g.maker, rows...))
 	body := g.program.send(t, p.key, d.document, d.variables)
 	answer := understood(t, body)
-	before := g.rows
-	wrong := ""
+	before, want := g.rows, d.want
+	wrong, nothing := "", answer.kind() == "" && answer.Data["q"] == nil
 	switch kind := answer.kind(); {
 	case kind == string(core.Internal):
 		wrong = "it broke"
-	case kind != "" || answer.Data["q"] == nil:
-		d.want = before
+	case kind != "" || nothing:
+		want = before
 	case !d.may:
 		wrong = "it was not refused"
 	default:
@@ -51,6 +51,9 @@ func (g *game) act(t testing.TB, p *person) {
 	g.rows = map[string][]core.Record{}
 	g.read(t)
 	if wrong == "" {
+		wrong = g.difference(want)
+	}
+	if wrong != "" && nothing && d.may { // or it was done, and the record is out of his sight now
 		wrong = g.difference(d.want)
 	}
 	if wrong != "" {

@@ -296,6 +296,9 @@ func (g *game) describe(p *person) string {
 	for key, d := range g.meanings {
 		out = append(out, fmt.Sprintf("%s = %s, stored: %t, rights: %s, secured: %t by %q", key, d.column.Formula, d.column.Stored, d.column.Rights, d.column.Secured, d.column.Mask))
 	}
+	for table, m := range g.bans {
+		out = append(out, fmt.Sprintf("%s refuses %q with the message %s", table, stop, m.text))
+	}
 	slices.Sort(out)
 	for _, grant := range p.grants {
 		out = append(out, fmt.Sprintf("%s gives %v on %s at %s where %q hides %v", grant.role, grant.privileges, grant.table, grant.level, grant.condition, grant.hidden))

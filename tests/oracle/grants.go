@@ -82,10 +82,11 @@ func specsOf(all []grant) (out []any) {
 func (w *world) grantOf(role string, table *core.Table, privileges ...string) grant {
 	g := grant{role: role, table: table.Name, privileges: privileges, level: organization, condition: w.rowCondition(table)}
 	if table.Owned() {
-		g.level = choose(w.maker, own, unit, unitBelow, organization)
+		g.level = choose(w.maker, own, unit, unitBelow, organization, organization)
 	}
 	for _, c := range table.Columns {
-		if c.Name != "id" && w.chance(0.15) {
+		searched := slices.ContainsFunc(table.Search, func(of core.SearchColumn) bool { return of.Column == c.Name })
+		if c.Name != "id" && w.chance(pick(searched, 0.35, 0.15)) {
 			g.hidden = append(g.hidden, c.Name)
 			if of, ok := table.TargetColumn(&c); ok && c.Kind == core.AnyLookup {
 				g.hidden = append(g.hidden, of.Name)
@@ -97,15 +98,15 @@ func (w *world) grantOf(role string, table *core.Table, privileges ...string) gr
 
 // rowCondition is a condition on the records of the table: none, one over a record, or one that reads others.
 func (w *world) rowCondition(table *core.Table) string {
-	if w.chance(0.25) {
+	if w.chance(0.35) {
 		return ""
 	}
 	var m meant
 	if w.chance(0.15) {
 		speak := speaker{maker: w.maker, schema: w.schema, meanings: w.meanings}
 		m = speak.term(core.Boolean, &spot{table: table.Name}, 2)
-		if w.meanings[table.Name+"."+m.text] != nil || simpleFormulas[m.text].value != nil {
-			return ""
+		if simpleFormulas[m.text].value != nil || slices.ContainsFunc(m.reads, func(n mention) bool { return n.own && w.meanings[n.table+"."+n.column] != nil }) {
+			return "" // of a version, a column that is stored is what it was
 		}
 	} else {
 		all := slices.Clone(plainConditions)

@@ -70,7 +70,7 @@ func (m maker) tables() (out []core.Table) {
 				Name: "about_id", Kind: core.AnyLookup, Targets: names[:1+m.IntN(len(names))], Inverse: "said_by_" + name, OnDelete: core.SetNull,
 			})
 		}
-		if m.chance(0.6) {
+		if m.chance(0.8) {
 			t.Search = m.searched(t)
 		}
 		for i := range t.Columns {

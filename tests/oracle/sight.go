@@ -20,6 +20,7 @@ type sight struct {
 	p      *person
 	all    bool
 	every  bool
+	wide   bool        // and those that a condition leaves out
 	writes core.Record // of whose column s the value is the writer's own
 	secret bool
 }

@@ -168,7 +168,7 @@ func (a *totalling) eval(v *sight, r []core.Record) any {
 // touch evaluates the parts over no record, so that what they read of the records around is a secret where there is none, too.
 func (a *totalling) touch(v *sight, r []core.Record) {
 	over := []core.Record{nil}
-	if v.every { // those that a condition leaves out are read, too
+	if v.wide {
 		over = append(over, a.list(v, r)...)
 	}
 	for _, c := range over {
