@@ -22,7 +22,7 @@ func (p *Policy) arms(t *core.Table, priv Privilege) (out []string) {
 func (p *Policy) addShared(d *Data) {
 	p.shared = map[string]bool{}
 	for name, t := range p.tables {
-		granted := slices.ContainsFunc(slices.Collect(maps.Values(t.grants)), func(of *[privileges][]*held) bool { return len(of[Share.index()]) > 0 })
+		granted := slices.ContainsFunc(slices.Collect(maps.Values(t.grants)), func(of *heldRow) bool { return len(of[Share.index()]) > 0 })
 		p.shared[name] = t.Owned() && (granted || t.KeepPreviousOwner || slices.Contains(d.Shared, t.SQL()))
 	}
 	for name := range p.tables {

@@ -114,6 +114,7 @@ func join(ids []core.ID) string {
 // its place among his bases. reports is the list of those below him whose records it reaches, "" for none.
 type holding struct {
 	*held
+	role    int
 	basis   int
 	reports string
 }

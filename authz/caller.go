@@ -106,25 +106,25 @@ func (p *Policy) CheckGrant(c core.Caller, g Grant) error {
 	if role, ok := p.roles[g.Role]; ok {
 		units = p.holders(role)
 	}
-	return p.mayGive(c, h, units)
+	return p.mayGive(c, g, &h, units)
 }
 
 // mayGive returns an error when the grant gives more than c holds, to holders for whom it counts from the units.
-func (p *Policy) mayGive(c core.Caller, h *held, units []core.ID) error {
+func (p *Policy) mayGive(c core.Caller, g Grant, h *held, units []core.ID) error {
 	const op = "authz.CheckGrant"
-	if h.Action != "" {
-		if p.May(c, h.Action) != nil {
-			return core.E(op, core.Denied, h.String()+": you cannot give a right that you do not hold")
+	if g.Action != "" {
+		if p.May(c, g.Action) != nil {
+			return core.E(op, core.Denied, g.String()+": you cannot give a right that you do not hold")
 		}
 		return nil
 	}
 	if c.IsSystem() || p.roleSet(c).admin {
 		return nil
 	}
-	t := p.tables[h.Table]
-	mine := t.held(p.roleSet(c), h.Privilege)
+	t := p.tables[g.Table]
+	mine := t.held(p.roleSet(c), g.Privilege)
 	if len(mine) == 0 {
-		return core.E(op, core.Denied, core.At{Table: h.Table}, h.String()+": you cannot give a privilege that you do not hold")
+		return core.E(op, core.Denied, core.At{Table: g.Table}, g.String()+": you cannot give a privilege that you do not hold")
 	}
 	leak := "" // a column that the grant would give away
 	narrower, elsewhere := false, false
@@ -136,7 +136,7 @@ func (p *Policy) mayGive(c core.Caller, h *held, units []core.ID) error {
 			elsewhere = true
 			continue
 		}
-		if name := firstMissing(p.lacking(c, m), h.hidden); name != "" {
+		if name := firstMissing(p.lacking(c, t, g.Privilege, m), h.hidden); name != "" {
 			leak = name
 			continue
 		}
@@ -146,21 +146,21 @@ func (p *Policy) mayGive(c core.Caller, h *held, units []core.ID) error {
 		narrower = true
 	}
 	if narrower {
-		return p.mayRead(c, h)
+		return p.mayRead(c, g, h)
 	}
 	if leak != "" {
-		return core.E(op, core.Denied, core.At{Table: h.Table, Column: leak}, h.String()+": you do not hold this column: hide it in the grant")
+		return core.E(op, core.Denied, core.At{Table: g.Table, Column: leak}, g.String()+": you do not hold this column: hide it in the grant")
 	}
 	if elsewhere {
-		return core.E(op, core.Denied, core.At{Table: h.Table}, h.String()+": it would hold in a unit in which you do not hold it: choose a lower level, or another unit or role")
+		return core.E(op, core.Denied, core.At{Table: g.Table}, g.String()+": it would hold in a unit in which you do not hold it: choose a lower level, or another unit or role")
 	}
-	return core.E(op, core.Denied, core.At{Table: h.Table}, h.String()+": the grant reaches more rows than you do: choose a lower level, or your own condition")
+	return core.E(op, core.Denied, core.At{Table: g.Table}, g.String()+": the grant reaches more rows than you do: choose a lower level, or your own condition")
 }
 
-// lacking returns the columns that the grant, which c holds, does not give him.
-func (p *Policy) lacking(c core.Caller, m holding) map[string]bool {
-	s, t := p.roleSet(c), p.tables[m.Table]
-	if len(s.denied) == 0 || !m.Privilege.Columns() {
+// lacking returns the columns of the table that a grant of the privilege, which c holds, does not give him.
+func (p *Policy) lacking(c core.Caller, t *tablePolicy, priv Privilege, m holding) map[string]bool {
+	s := p.roleSet(c)
+	if len(s.denied) == 0 || !priv.Columns() {
 		return m.hidden
 	}
 	out := maps.Clone(m.hidden)
@@ -176,9 +176,9 @@ func (p *Policy) lacking(c core.Caller, m holding) map[string]bool {
 }
 
 // mayRead refuses a condition over what c does not see: its holders could be asked what it let through.
-func (p *Policy) mayRead(c core.Caller, h *held) error {
-	if name := p.Beyond(c, h.Table, h.reads); name != "" {
-		return core.E("authz.CheckGrant", core.Denied, core.At{Table: h.Table, Column: name}, h.String()+": the condition reads a column that you do not see")
+func (p *Policy) mayRead(c core.Caller, g Grant, h *held) error {
+	if name := p.Beyond(c, g.Table, h.reads); name != "" {
+		return core.E("authz.CheckGrant", core.Denied, core.At{Table: g.Table, Column: name}, g.String()+": the condition reads a column that you do not see")
 	}
 	return nil
 }
@@ -303,9 +303,9 @@ func (p *Policy) checkRole(c core.Caller, role int, units []core.ID) error {
 		}
 		for _, name := range slices.Sorted(maps.Keys(p.tables)) {
 			if of := p.tables[name].grants[j]; of != nil {
-				for _, grants := range of {
+				for i, grants := range of {
 					for _, h := range grants {
-						if err := p.mayGive(c, h, units); err != nil {
+						if err := p.mayGive(c, h.grant(p.names[j], name, Privileges[i]), h, units); err != nil {
 							return core.E(op, err)
 						}
 					}

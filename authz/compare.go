@@ -94,11 +94,11 @@ func (p *Policy) grantsOf(role int) (out []Grant) {
 	}
 	for _, t := range p.schema.Tables() {
 		tp := p.tables[t.Name]
-		for j := range Privileges {
+		for j, priv := range Privileges {
 			for _, i := range p.implied[role] {
 				if of := tp.grants[i]; of != nil {
 					for _, h := range of[j] {
-						out = append(out, h.Grant)
+						out = append(out, h.grant(p.names[i], t.Name, priv))
 					}
 				}
 			}

@@ -136,7 +136,7 @@ func (t *tablePolicy) held(s *roleSet, priv Privilege) []holding {
 				reports = reportsOver(priv)
 			}
 			for _, h := range of[priv.index()] {
-				out = append(out, holding{h, basis, reports})
+				out = append(out, holding{h, role, basis, reports})
 			}
 		}
 	}

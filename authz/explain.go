@@ -63,13 +63,13 @@ func (p *Policy) Ways(c core.Caller, table string, priv Privilege) []Way {
 	}
 	var out []Way
 	for _, h := range t.held(s, priv) {
-		out = append(out, p.way(c, s, t, h))
+		out = append(out, p.way(c, s, t, priv, h))
 	}
 	return out
 }
 
-func (p *Policy) way(c core.Caller, s *roleSet, t *tablePolicy, h holding) Way {
-	w := Way{Grant: h.Grant, Routes: p.routes(c.User, p.roles[h.Role]), reads: h.reads, hidden: h.hidden}
+func (p *Policy) way(c core.Caller, s *roleSet, t *tablePolicy, priv Privilege, h holding) Way {
+	w := Way{Grant: h.grant(p.names[h.role], t.Name, priv), Routes: p.routes(c.User, h.role), reads: h.reads, hidden: h.hidden}
 	if h.Level == Unit || h.Level == UnitBelow {
 		w.Units, _ = p.places(c, h.basis)
 	}
@@ -84,12 +84,12 @@ func (p *Policy) way(c core.Caller, s *roleSet, t *tablePolicy, h holding) Way {
 		w.Arms = append(w.Arms, Arm{a.kind, compiled(a.source, s.options(false))})
 	}
 	if len(w.Arms) > 0 {
-		for _, source := range p.arms(t.Table, h.Privilege) {
+		for _, source := range p.arms(t.Table, priv) {
 			w.Arms = append(w.Arms, Arm{ByShare, compiled(source, s.options(true))})
 		}
 	}
-	if h.Grant.Condition != "" {
-		w.Condition = compiled(h.Grant.Condition, rules.Options{})
+	if h.Condition != "" {
+		w.Condition = compiled(h.Condition, rules.Options{})
 	}
 	return w
 }

@@ -111,16 +111,9 @@ type assigned struct {
 type tablePolicy struct {
 	*core.Table
 	index  int
-	grants map[int]*[privileges][]*held // by role
-	full   *Decision                    // every row and column
+	grants map[int]*heldRow // by role
+	full   *Decision        // every row and column
 	denied [privileges]error
-}
-
-// held is a checked grant.
-type held struct {
-	Grant
-	reads  []rules.Read // by the condition
-	hidden map[string]bool
 }
 
 type exprKey struct {
@@ -141,7 +134,7 @@ func NewPolicy(s *core.Schema, set *rules.Set, d *Data) (*Policy, error) {
 	p.addDirectory(d)
 	p.addHierarchy(d)
 	for i, t := range s.Tables() {
-		tp := &tablePolicy{Table: t, index: i, grants: map[int]*[privileges][]*held{}, full: &Decision{table: t}}
+		tp := &tablePolicy{Table: t, index: i, grants: map[int]*heldRow{}, full: &Decision{table: t}}
 		for j, priv := range Privileges {
 			tp.denied[j] = errNoTable(t.Name, priv)
 		}
@@ -157,8 +150,9 @@ func NewPolicy(s *core.Schema, set *rules.Set, d *Data) (*Policy, error) {
 	if err := p.addProfiles(d); err != nil {
 		return nil, core.E(op, err)
 	}
+	alike := &sharing{held: map[heldKey]*held{}, rows: map[[privileges]*held]*heldRow{}}
 	for i := range d.Rules {
-		if err := p.addRule(&d.Rules[i]); err != nil {
+		if err := p.addRule(&d.Rules[i], alike); err != nil {
 			return nil, core.E(op, err)
 		}
 	}
@@ -253,7 +247,7 @@ func (p *Policy) role(name string) (int, error) {
 	return 0, core.E("authz.role", core.NotFound, msg)
 }
 
-func (p *Policy) addRule(r *Rule) error {
+func (p *Policy) addRule(r *Rule, alike *sharing) error {
 	if r.Ptype == "g" {
 		if strings.HasPrefix(r.V0, "role:") {
 			return nil // see addRoles
@@ -289,16 +283,12 @@ func (p *Policy) addRule(r *Rule) error {
 		return nil
 	}
 	t := p.tables[g.Table]
-	if t.grants[role] == nil {
-		t.grants[role] = &[privileges][]*held{}
-	}
-	of := &t.grants[role][g.Privilege.index()]
-	*of = append(*of, h)
+	t.grants[role] = alike.with(t.grants[role], g.Privilege.index(), alike.one(&g, h))
 	return nil
 }
 
 // check returns the grant ready for use, or an error that says which grant is wrong, where and why.
-func (p *Policy) check(g Grant, compile func(*core.Table, string) (*rules.Expr, error)) (*held, error) {
+func (p *Policy) check(g Grant, compile func(*core.Table, string) (*rules.Expr, error)) (h held, err error) {
 	const op = "authz.check"
 	fail := func(at core.At, kind core.ErrKind, msg string) error {
 		at.Table = g.Table
@@ -310,33 +300,33 @@ func (p *Policy) check(g Grant, compile func(*core.Table, string) (*rules.Expr, 
 			names[i] = a.Name
 		}
 		if !slices.Contains(names, g.Action) {
-			return nil, fail(core.At{}, core.Invalid, "there is no such action privilege; there are: "+strings.Join(names, ", "))
+			return h, fail(core.At{}, core.Invalid, "there is no such action privilege; there are: "+strings.Join(names, ", "))
 		}
 		if g.Table != "" || g.Privilege != "" || g.Condition != "" || len(g.Hidden) > 0 || g.Level != None && g.Level != Organization {
-			return nil, fail(core.At{}, core.Invalid, "an action privilege has no table, privilege, level, condition or hidden columns: leave them out")
+			return h, fail(core.At{}, core.Invalid, "an action privilege has no table, privilege, level, condition or hidden columns: leave them out")
 		}
-		return &held{Grant: g}, nil
+		return h, nil
 	}
 	t, ok := p.tables[g.Table]
 	if !ok {
-		return nil, fail(core.At{}, core.NotFound, "there is no such table")
+		return h, fail(core.At{}, core.NotFound, "there is no such table")
 	}
 	if g.Privilege.index() < 0 {
-		return nil, fail(core.At{}, core.Invalid, fmt.Sprintf("%q is no privilege; there are: %s", g.Privilege, list(Privileges)))
+		return h, fail(core.At{}, core.Invalid, fmt.Sprintf("%q is no privilege; there are: %s", g.Privilege, list(Privileges)))
 	}
 	switch {
 	case t.Builtin && g.Privilege != Read:
-		return nil, fail(core.At{}, core.Invalid, "a built-in table can be read only; its records are changed by actions")
+		return h, fail(core.At{}, core.Invalid, "a built-in table can be read only; its records are changed by actions")
 	case g.Level <= None || g.Level > Organization:
-		return nil, fail(core.At{}, core.Invalid, "the level is missing; choose one of: "+strings.Join(levels[1:], ", "))
+		return h, fail(core.At{}, core.Invalid, "the level is missing; choose one of: "+strings.Join(levels[1:], ", "))
 	case g.Level != Organization && !t.Owned():
-		return nil, fail(core.At{}, core.Invalid, fmt.Sprintf("the level %s needs a user-owned table, and the records of this one belong to the organization: choose the level organization", g.Level))
+		return h, fail(core.At{}, core.Invalid, fmt.Sprintf("the level %s needs a user-owned table, and the records of this one belong to the organization: choose the level organization", g.Level))
 	case g.Privilege.owned() && !t.Owned():
-		return nil, fail(core.At{}, core.Invalid, "the records of this table belong to the organization, so there is nothing to "+g.Privilege.verb()+": leave the privilege out")
+		return h, fail(core.At{}, core.Invalid, "the records of this table belong to the organization, so there is nothing to "+g.Privilege.verb()+": leave the privilege out")
 	case len(g.Hidden) > 0 && !g.Privilege.Columns():
-		return nil, fail(core.At{}, core.Invalid, "only create, read and update can leave out columns")
+		return h, fail(core.At{}, core.Invalid, "only create, read and update can leave out columns")
 	}
-	h := &held{Grant: g}
+	h = held{Level: g.Level, Condition: g.Condition}
 	if len(g.Hidden) > 0 {
 		h.Hidden, h.hidden = tidy(g.Hidden), map[string]bool{}
 	}
@@ -346,10 +336,10 @@ func (p *Policy) check(g Grant, compile func(*core.Table, string) (*rules.Expr, 
 		}
 		c, err := t.Need(name)
 		if err != nil {
-			return nil, fail(core.At{Column: name}, core.Invalid, "hidden: "+core.AsError(err).Msg)
+			return h, fail(core.At{Column: name}, core.Invalid, "hidden: "+core.AsError(err).Msg)
 		}
 		if name == "id" {
-			return nil, fail(core.At{Column: name}, core.Invalid, "the primary key cannot be hidden")
+			return h, fail(core.At{Column: name}, core.Invalid, "the primary key cannot be hidden")
 		}
 		h.hidden[name] = true
 		if of, ok := t.TargetColumn(c); ok && c.Kind == core.AnyLookup { // a lookup takes along to which table it leads
@@ -365,10 +355,10 @@ func (p *Policy) check(g Grant, compile func(*core.Table, string) (*rules.Expr, 
 		x, err := compile(t.Table, g.Condition)
 		if err != nil {
 			e := core.AsError(err)
-			return nil, core.E(op, core.At{Table: g.Table, Column: e.Column, Line: e.Line, Pos: e.Pos}, g.String()+": condition: "+e.Msg, err)
+			return h, core.E(op, core.At{Table: g.Table, Column: e.Column, Line: e.Line, Pos: e.Pos}, g.String()+": condition: "+e.Msg, err)
 		}
 		if x.Type != "bool" {
-			return nil, fail(core.At{Line: 1, Pos: 1}, core.Invalid, fmt.Sprintf("condition: the expression is a %s, a condition is true or false", x.Type))
+			return h, fail(core.At{Line: 1, Pos: 1}, core.Invalid, fmt.Sprintf("condition: the expression is a %s, a condition is true or false", x.Type))
 		}
 		h.reads = x.Reads
 	}
