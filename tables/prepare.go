@@ -54,7 +54,19 @@ func (p *Prepared) Until() time.Time { return p.until }
 
 // Size is roughly how many bytes p holds.
 func (p *Prepared) Size() int {
-	return 2000 + 2*len(p.statement.String()) + 50*len(p.statement.Args()) + 150*len(p.shape.Fields) + 500*len(p.open)
+	n := 2000 + 2*len(p.statement.String()) + 150*len(p.shape.Fields) + 500*len(p.open)
+	for _, a := range p.statement.Args() {
+		n += 50
+		switch a := a.(type) {
+		case string:
+			n += len(a)
+		case []string: // such as the units of the caller
+			for _, s := range a {
+				n += 16 + len(s)
+			}
+		}
+	}
+	return n
 }
 
 // Answer answers a prepared query, with one statement; the JSON is appended to dst. Values are as they came from the

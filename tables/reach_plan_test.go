@@ -10,6 +10,8 @@ import (
 	"colonnade/core"
 	"colonnade/core/db"
 	"colonnade/core/db/dbtest"
+	"colonnade/core/db/postgres"
+	"colonnade/core/db/sqlite"
 	"colonnade/rules"
 )
 
@@ -177,4 +179,20 @@ func TestBreadth(t *testing.T) {
 			t.Error("the plan would last for ever")
 		}
 	})
+}
+
+// TestPreparedSize weighs what a plan holds of the lists of its caller, by which a cache of plans is bounded.
+func TestPreparedSize(t *testing.T) {
+	t.Parallel()
+	for _, d := range []db.Dialect{sqlite.Dialect{}, postgres.Dialect{}} {
+		units := make([]any, 1000)
+		for i := range units {
+			units[i] = string(core.NewID())
+		}
+		b := db.New(d)
+		d.AnyOf(b, &core.Column{Kind: core.UUID}, func() { b.Name("unit_id") }, units)
+		if n := (&Prepared{statement: b, shape: &db.Shape{}}).Size(); n < 36_000 {
+			t.Errorf("%s: a plan with 1,000 units weighs %d", d.Name(), n)
+		}
+	}
 }
