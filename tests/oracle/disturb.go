@@ -26,13 +26,10 @@ func (p *person) view() string {
 	return string(out)
 }
 
-// hindsight is everything that a person sees of the past, as far as that depends on records of now.
+// hindsight is everything that a person sees of the past, which may depend on records of now: by a condition, or by shares that are inherited.
 func (g *game) hindsight(p *person) string {
 	var out []byte
 	for _, table := range g.schema.Tables() {
-		if !slices.ContainsFunc(p.may("read", table.Name), func(of grant) bool { return len(p.conditions[of.table+" "+of.condition].reads) > 0 }) {
-			continue
-		}
 		past := g.pasts[table.Name]
 		last := map[string]core.Record{}
 		for _, r := range slices.Concat(g.rows[table.Name], past.gone) {
@@ -149,6 +146,10 @@ func (g *game) changed(table *core.Table, r core.Record) (changed, set core.Reco
 	}
 	for name, v := range set {
 		changed[name] = v
+	}
+	if _, placed := set["unit_id"]; !placed && set["owner_id"] != nil && set["owner_id"] != r["owner_id"] { // it goes to the unit of its new owner
+		at, _ := g.placeOf(core.ID(set["owner_id"].(string)))
+		changed["unit_id"] = string(at)
 	}
 	changed["version"] = r["version"].(int64) + 1
 	return changed, set
