@@ -15,10 +15,11 @@ import (
 )
 
 // TestOracle compares what the program answers, over HTTP, with what a naive evaluator says that it must answer: see package oracle.
-// COLONNADE_CASES is how many comparisons it makes, of which half are on each database; COLONNADE_SEED repeats a run.
+// COLONNADE_CASES is how many comparisons it makes, of which half are on each database; COLONNADE_SEED chooses the worlds, which are the
+// same every time without it.
 func TestOracle(t *testing.T) {
 	t.Parallel()
-	cases, seed := 1000, uint64(time.Now().UnixNano()%1_000_000_000)
+	cases, seed := 1000, uint64(1000)
 	for name, set := range map[string]func(n int){"COLONNADE_CASES": func(n int) { cases = n }, "COLONNADE_SEED": func(n int) { seed = uint64(n) }} {
 		if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
 			set(n)

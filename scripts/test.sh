@@ -60,7 +60,7 @@ step "identity provider" provider
 step "Chromium" browser
 step "go test -race" tests
 step "benchmarks" benchmarks
-step "oracle" env COLONNADE_CASES=50000 scripts/oracle.sh
+step "oracle" env COLONNADE_SEED=1000 COLONNADE_CASES=50000 scripts/oracle.sh
 step "demo" scripts/demo.sh
 step "audit over HTTP" scripts/audit.sh
 
