@@ -36,12 +36,27 @@ func ParseRegex(s string) (*Regex, error) {
 	if err != nil {
 		return nil, err
 	}
+	if looksAround(tree, false) {
+		return nil, errors.New(`\b, \B and the beginnings and ends of lines cannot be repeated: leave them out of what is`)
+	}
 	var p regexPrinter
 	p.print(tree.Simplify())
 	if p.Len() > maxPostgresRegex {
 		return nil, errors.New("the regular expression is too large: use smaller classes of characters, or repeat less")
 	}
 	return &Regex{re, "(?:" + p.String() + ")"}, nil
+}
+
+// looksAround reports whether something repeats that PostgreSQL has to look around for: a few of them in each other are too complex
+// for it.
+func looksAround(re *syntax.Regexp, repeats bool) bool {
+	switch re.Op {
+	case syntax.OpWordBoundary, syntax.OpNoWordBoundary, syntax.OpBeginLine, syntax.OpEndLine:
+		return repeats
+	case syntax.OpStar, syntax.OpPlus, syntax.OpRepeat:
+		repeats = true
+	}
+	return slices.ContainsFunc(re.Sub, func(sub *syntax.Regexp) bool { return looksAround(sub, repeats) })
 }
 
 // Finds reports whether it finds something in the text.
