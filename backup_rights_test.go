@@ -2,10 +2,7 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
 	"testing"
-
-	"colonnade/core/db/dbtest"
 )
 
 // TestBackupKeepsRights restores a backup into both kinds of databases: everybody sees there what he saw, and for the same reasons,
@@ -47,23 +44,13 @@ func TestBackupKeepsRights(t *testing.T) {
 		s.must(t, "admin", `mutation { disable_user(user: "dan@example.com") { id } again: disable_user(user: "dan@example.com", disabled: false) { id } }`)
 
 		told := s.rightsTold(t, folder, paper)
-		s.stop(t)
-		file := filepath.Join(t.TempDir(), "all.backup")
-		cli(t, "backup", "--data", c.Data, "--database", c.Database, file)
-		to := []*config{{Dev: true, Data: t.TempDir()}}
-		if dbtest.HasPostgres() {
-			to = append(to, &config{Dev: true, Data: t.TempDir(), Database: dbtest.EmptyPostgresDSN(t)})
-		}
-		for _, c := range to {
-			cli(t, "restore", "--data", c.Data, "--database", c.Database, file)
-			s.open(t, c)
+		s.eachRestored(t, c, func(*config) {
 			for question, now := range s.rightsTold(t, folder, paper) {
 				if now != told[question] {
 					t.Errorf("%s\nbefore %s\nafter  %s", question, told[question], now)
 				}
 			}
-			s.stop(t)
-		}
+		})
 	})
 }
 

@@ -206,3 +206,24 @@ func TestRestoreDamaged(t *testing.T) {
 	cli(t, "restore", "--data", to, file)
 	cli(t, "hash", "--data", to)
 }
+
+// eachRestored backs the database up, and calls check with the server on each database into which that was restored and verified.
+func (s *scenario) eachRestored(t *testing.T, from *config, check func(c *config)) {
+	t.Helper()
+	s.stop(t)
+	file := filepath.Join(t.TempDir(), "all.backup")
+	cli(t, "backup", "--data", from.Data, "--database", from.Database, file)
+	to := []*config{{Dev: true, Data: t.TempDir()}}
+	if dbtest.HasPostgres() {
+		to = append(to, &config{Dev: true, Data: t.TempDir(), Database: dbtest.EmptyPostgresDSN(t)})
+	}
+	for _, c := range to {
+		cli(t, "restore", "--data", c.Data, "--database", c.Database, file)
+		if out := cli(t, "verify", "--data", c.Data, "--database", c.Database); strings.Contains(out, "differ") {
+			t.Error(out)
+		}
+		s.open(t, c)
+		check(c)
+		s.stop(t)
+	}
+}

@@ -6,8 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"colonnade/core/db/dbtest"
 )
 
 // derivedWorld makes accounts with invoices with items, projects that they are linked with, and derived columns over them: in chains,
@@ -69,19 +67,7 @@ func TestDerivedColumnsSurviveABackup(t *testing.T) {
 		if got := s.totals(t); got != someTotals {
 			t.Fatal(got)
 		}
-		s.stop(t)
-		file := filepath.Join(t.TempDir(), "all.backup")
-		cli(t, "backup", "--data", c.Data, "--database", c.Database, file)
-		to := []*config{{Dev: true, Data: t.TempDir()}}
-		if dbtest.HasPostgres() {
-			to = append(to, &config{Dev: true, Data: t.TempDir(), Database: dbtest.EmptyPostgresDSN(t)})
-		}
-		for _, c := range to {
-			cli(t, "restore", "--data", c.Data, "--database", c.Database, file)
-			if out := cli(t, "verify", "--data", c.Data, "--database", c.Database); strings.Contains(out, "differ") {
-				t.Error(out)
-			}
-			s.open(t, c)
+		s.eachRestored(t, c, func(c *config) {
 			if got := s.totals(t); got != someTotals {
 				t.Errorf("restored into %s: %s", placeOf(c.Data, c.Database, ""), got)
 			}
@@ -94,8 +80,7 @@ func TestDerivedColumnsSurviveABackup(t *testing.T) {
 			if want := `"cause":"derived","changes":[{"column":"total","new":60.00}]`; !strings.Contains(string(history), want) {
 				t.Errorf("the last version of the account is %s, want %s", history, want)
 			}
-			s.stop(t)
-		}
+		})
 		s.open(t, c)
 	})
 }

@@ -193,25 +193,25 @@ func readTable(f File) (*tableFile, error) {
 }
 
 func readOptions(f File) (o core.OptionSet, err error) {
-	m, err := decodeFile(f)
-	if err == nil {
-		err = strictly(f, m, &o)
-	}
-	if want := optionFolder + o.Name + ".yaml"; err == nil && f.Path != want {
-		err = core.E("tables.readOptions", core.Invalid, fmt.Sprintf("%s: the option set is named %q: call the file %s", f.Path, o.Name, want))
-	}
+	err = readCalled(f, optionFolder, "option set", &o, &o.Name)
 	return o, err
 }
 
 func readClass(f File) (c core.DataClass, err error) {
+	err = readCalled(f, classFolder, "data class", &c, &c.Name)
+	return c, err
+}
+
+// readCalled reads a definition whose file is called like it.
+func readCalled(f File, folder, what string, into any, name *string) error {
 	m, err := decodeFile(f)
 	if err == nil {
-		err = strictly(f, m, &c)
+		err = strictly(f, m, into)
 	}
-	if want := classFolder + c.Name + ".yaml"; err == nil && f.Path != want {
-		err = core.E("tables.readClass", core.Invalid, fmt.Sprintf("%s: the data class is named %q: call the file %s", f.Path, c.Name, want))
+	if want := folder + *name + ".yaml"; err == nil && f.Path != want {
+		err = core.E("tables.readCalled", core.Invalid, fmt.Sprintf("%s: the %s is named %q: call the file %s", f.Path, what, *name, want))
 	}
-	return c, err
+	return err
 }
 
 // take removes a text from a decoded object and returns it.
