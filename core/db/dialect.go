@@ -16,6 +16,9 @@ type Dialect interface {
 	// Name is the word that configuration uses, and the column of the function table of package rules.
 	Name() string
 
+	// Explain writes what makes the statement behind it tell the plan of the database, and returns how a row of that is read as a line.
+	Explain(b *Builder) (line func(scan func(...any) error) (string, error))
+
 	// AppendPlaceholder appends the placeholder of the n-th argument, counted from 1.
 	AppendPlaceholder(b []byte, n int) []byte
 
@@ -70,13 +73,17 @@ type Dialect interface {
 	// JSON writes a condition on an expression of the kind JSON: its other side is a JSON value, or a list of keys.
 	JSON(b *Builder, operator JSONOp, expr func(), value json.RawMessage, keys []string)
 
+	// Text writes a number, a date, an identifier or a JSON value as a text: JSON as jsonb of PostgreSQL does, the others as it is in JSON.
+	Text(b *Builder, k core.Kind, expr func())
+
 	// Position writes the place of a text of that kind in the list, counted from any number; NULL when it is not in it.
 	Position(b *Builder, k core.Kind, text func(), list []string)
 
 	// Placed writes the text that is at the place in the list, as Position counts; NULL where there is none.
 	Placed(b *Builder, position func(), list []string)
 
-	// Aggregate writes sum, avg, min or max over an expression of that kind, exact for decimals. A sum that its kind cannot
+	// Aggregate writes sum, avg, min, max, stddev_pop, stddev_samp, var_pop or var_samp over an expression of that kind, or bool_and or
+	// bool_or over booleans: exact for decimals, of which averages and what follows are the nearest doubles. A sum that its kind cannot
 	// hold is an error, also that of an average of floats.
 	Aggregate(b *Builder, function string, k core.Kind, expr func())
 
@@ -91,6 +98,9 @@ type Dialect interface {
 
 	Searcher
 	Copier
+
+	// HasStatistics reports whether the database knows how many rows have which values, and chooses by that how it looks for them.
+	HasStatistics() bool
 
 	// Fence is what a query ends with whose rows are found before the query around it sorts and cuts them; empty where that goes
 	// without saying.
@@ -131,6 +141,17 @@ type Dialect interface {
 
 	// LastEvent writes the query for the place in the stream behind all events that EventsAfter would return: tx, seq.
 	LastEvent(b *Builder)
+
+	// EventsMark is what is committed of "_event" at the time of the statement, as a text: see EventsUnmarked.
+	EventsMark() string
+
+	// EventsUnmarked writes a condition on the row e of "_event": it was committed after a mark was taken. Of all rows that are
+	// ever committed, each is unmarked in exactly one statement of those that take a mark and go on from the one before, in
+	// whatever order their transactions end.
+	EventsUnmarked(b *Builder, mark string)
+
+	// Clock is the time of the statement: in the form in which a timestamp is stored, and in microseconds since 1970.
+	Clock() (now, micros string)
 
 	// HeldEvents writes the query for the number of events that are committed and that EventsAfter does not return yet, since a
 	// transaction that is older still runs.

@@ -7,6 +7,7 @@ type Shape struct {
 	Many   bool
 	Fields []ShapeField
 	Bare   bool // one field, and its values stand without an object around them
+	Brief  bool // one row by its key: its statement ends before anybody could give up waiting, and need not be watched
 
 	frame *Frame // kept by Keep
 }
@@ -27,6 +28,7 @@ type ShapeField struct {
 	Key  string
 	Kind core.Kind // of a value
 	JSON bool      // the value is JSON already: a nested shape
+	Set  bool      // the value is never NULL
 	Text string    // when not empty the field is this constant, and no value is written
 }
 

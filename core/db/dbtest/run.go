@@ -31,6 +31,7 @@ func Run(t *testing.T, open func(t *testing.T) *db.DB) {
 		{"JSON", testJSON},
 		{"Aggregate", testAggregate},
 		{"Order", testOrder},
+		{"Answers", testAnswers},
 		{"Shapes", testShapes},
 		{"Wide", testWide},
 		{"Insert", testInsert},

@@ -25,6 +25,20 @@ WHERE (e.tx, e.seq) > (`).Arg(strconv.FormatInt(tx, 10)).Write("::xid8, ").Arg(s
 		Write(") AND e.tx < ", horizon, " ORDER BY e.tx, e.seq LIMIT ", strconv.Itoa(limit))
 }
 
+// EventsMark implements db.Dialect: what the statement sees.
+func (Dialect) EventsMark() string { return "pg_current_snapshot()::text" }
+
+// EventsUnmarked implements db.Dialect. Transactions end in another order than that of their numbers, so that a number is no
+// mark: what an earlier statement has not seen is new to this one.
+func (Dialect) EventsUnmarked(b *db.Builder, mark string) {
+	b.Write("e.tx >= pg_snapshot_xmin(").Arg(mark).Write("::text::pg_snapshot) AND NOT pg_visible_in_snapshot(e.tx, ").Arg(mark).Write("::text::pg_snapshot)")
+}
+
+// Clock implements db.Dialect.
+func (Dialect) Clock() (now, micros string) {
+	return "statement_timestamp()", "(extract(epoch FROM statement_timestamp()) * 1000000)::bigint"
+}
+
 // HeldEvents implements db.Dialect.
 func (Dialect) HeldEvents(b *db.Builder) {
 	b.Write(`SELECT count(*) FROM "_event" WHERE tx >= `, horizon)

@@ -349,6 +349,13 @@ func (Dialect) JSON(b *db.Builder, operator db.JSONOp, expr func(), value json.R
 	b.Arg(keys).Write("::text[])")
 }
 
+// Text implements db.Dialect.
+func (Dialect) Text(b *db.Builder, _ core.Kind, expr func()) {
+	b.Write("((")
+	expr()
+	b.Write(`)::text COLLATE "C")`)
+}
+
 // Position implements db.Dialect.
 func (d Dialect) Position(b *db.Builder, k core.Kind, text func(), list []string) {
 	b.Write("array_position(").Arg(list).Write("::text[], ")
@@ -366,6 +373,10 @@ func (Dialect) Placed(b *db.Builder, position func(), list []string) {
 // Aggregate implements db.Dialect.
 func (Dialect) Aggregate(b *db.Builder, function string, k core.Kind, expr func()) {
 	switch {
+	case k != core.Float && (function == "var_pop" || function == "stddev_pop"):
+		spread(b, function == "stddev_pop", "count(", expr)
+	case k != core.Float && (function == "var_samp" || function == "stddev_samp"):
+		spread(b, function == "stddev_samp", "-1 + count(", expr)
 	case function == "avg" && k == core.Duration: // half away from zero
 		sum, count := func() { b.Write("sum("); expr(); b.Write(")") }, func() { b.Write("count("); expr(); b.Write(")") }
 		b.Write("div(2 * ")
@@ -405,6 +416,22 @@ func (Dialect) Aggregate(b *db.Builder, function string, k core.Kind, expr func(
 	}
 }
 
+// spread writes the variance of whole numbers or decimals, or the root of it, which is exact until the last step: the functions of
+// PostgreSQL stop at 16 digits, which is one too few to find the nearest double. by begins the number that it is divided by.
+func spread(b *db.Builder, root bool, by string, expr func()) {
+	write := func(before, after string) { b.Write(before); expr(); b.Write(after) }
+	if root {
+		b.Write("sqrt")
+	}
+	write("((count(", ") * sum((")
+	write("", ")::numeric * (")
+	write("", ")::numeric)")
+	write(" - sum((", ")::numeric)")
+	write(" * sum((", ")::numeric) + 0e-40)")
+	write(" / nullif(count(", ")")
+	write(" * ("+by, ")), 0))::float8")
+}
+
 // Order implements db.Dialect.
 func (Dialect) Order(b *db.Builder, expr func(), _ core.Kind, desc, nullsFirst bool) {
 	expr()
@@ -430,6 +457,9 @@ func (Dialect) Collate(k core.Kind) string {
 	}
 	return ""
 }
+
+// HasStatistics implements db.Dialect.
+func (Dialect) HasStatistics() bool { return true }
 
 // Fence implements db.Dialect. With ORDER BY and LIMIT beside them, conditions that are taken for independent of the order are
 // looked for along its index, which passes by any number of rows before the first.
@@ -464,4 +494,13 @@ func (Dialect) Defer(on bool) string {
 // Sizes implements db.Dialect. What is stored out of line counts with its table.
 func (Dialect) Sizes(b *db.Builder) {
 	b.Write("SELECT relname, pg_table_size(oid), pg_indexes_size(oid) FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace")
+}
+
+// Explain implements db.Dialect.
+func (Dialect) Explain(b *db.Builder) func(scan func(...any) error) (string, error) {
+	b.Write("EXPLAIN ")
+	return func(scan func(...any) error) (line string, err error) {
+		err = scan(&line)
+		return line, err
+	}
 }

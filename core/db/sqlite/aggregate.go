@@ -3,6 +3,7 @@ package sqlite
 import (
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"math"
 	"math/big"
 	"strconv"
@@ -25,7 +26,7 @@ func registerAggregates() error {
 			return err
 		}
 	}
-	return nil
+	return registerSpreads()
 }
 
 // total is the aggregate over decimals: exact, NULL over no value. Numbers that fit are added as integers of one scale.
@@ -157,6 +158,9 @@ func floatFinite(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, 
 func floatJSON(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
 	switch v := args[0].(type) {
 	case float64:
+		if math.IsInf(v, 0) {
+			return nil, fmt.Errorf("a float is %v, for which JSON has no word", v)
+		}
 		return string(core.AppendFloat(nil, v)), nil
 	case int64:
 		return string(core.AppendFloat(nil, float64(v))), nil

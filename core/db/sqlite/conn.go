@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
-	"strconv"
 	"strings"
 
 	"colonnade/core"
@@ -223,64 +221,27 @@ func assign(dest any, v driver.Value) error {
 	return fmt.Errorf("cannot scan into %T", dest)
 }
 
-// answer appends the rows of the statement as JSON in the form of the shape.
+// answer appends the JSON that the statement makes, null when it has no row.
 func (c *conn) answer(ctx context.Context, text string, args []any, s *db.Shape, dst []byte) ([]byte, error) {
-	frame := s.Frame()
-	kinds := frame.Kinds()
-	start, n := len(dst), 0
-	if s.Many {
-		dst = append(dst, '[')
+	if s.Brief {
+		ctx = context.WithoutCancel(ctx) // for which the driver starts no goroutine
 	}
+	start := len(dst)
 	err := c.rows(ctx, text, args, func(values []driver.Value) error {
-		if n++; n > 1 {
-			dst = append(dst, ',')
+		s, ok := values[0].(string)
+		if !ok {
+			return fmt.Errorf("the answer is a %T", values[0])
 		}
-		for i, k := range kinds {
-			dst = append(dst, frame.Before(i)...)
-			var err error
-			if dst, err = appendJSON(dst, k, values[i]); err != nil {
-				return err
-			}
-		}
-		dst = append(dst, frame.Before(len(kinds))...)
+		dst = append(dst, s...)
 		return nil
 	})
 	switch {
 	case err != nil:
 		return dst[:start], err
-	case s.Many:
-		return append(dst, ']'), nil
-	case n == 0:
+	case len(dst) == start:
 		return append(dst, "null"...), nil
 	}
 	return dst, nil
-}
-
-// appendJSON appends a value as SQLite keeps those of the kind.
-func appendJSON(b []byte, k core.Kind, v driver.Value) ([]byte, error) {
-	switch v := v.(type) {
-	case nil:
-		return append(b, "null"...), nil
-	case int64:
-		switch k {
-		case core.Boolean:
-			return strconv.AppendBool(b, v != 0), nil
-		case core.Duration:
-			return k.AppendJSON(b, core.Span(v)), nil
-		}
-		return strconv.AppendInt(b, v, 10), nil
-	case float64:
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return b, fmt.Errorf("a float is %v, for which JSON has no word", v)
-		}
-		return core.AppendFloat(b, v), nil
-	case string:
-		if k == core.JSON || k == core.Choices || exact(k) {
-			return append(b, v...), nil
-		}
-		return core.AppendString(b, v), nil
-	}
-	return b, fmt.Errorf("a value is a %T", v)
 }
 
 func (c *conn) close() error {

@@ -52,6 +52,7 @@ var scalars = map[string]scalar{
 	"float_finite":  {1, floatFinite},
 	"float_json":    {1, floatJSON},
 	"json_float":    {1, jsonFloat},
+	"json_spaced":   {1, jsonSpaced},
 	"search_score":  {3, searchScore},
 	"text_like":     {2, like(func(s string) string { return s })},
 	"text_ilike":    {2, like(strings.ToLower)},
@@ -116,6 +117,29 @@ func compareDecimals(a, b string) int {
 		return strings.Compare(a, b)
 	}
 	return x.Cmp(y)
+}
+
+// jsonSpaced puts a space behind each colon and comma of a canonical JSON text.
+func jsonSpaced(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+	s, ok := args[0].(string)
+	if !ok {
+		return nil, nil
+	}
+	out := make([]byte, 0, len(s)+len(s)/8)
+	quoted := false
+	for i := 0; i < len(s); i++ {
+		out = append(out, s[i])
+		switch c := s[i]; {
+		case quoted && c == '\\' && i+1 < len(s):
+			i++
+			out = append(out, s[i])
+		case c == '"':
+			quoted = !quoted
+		case !quoted && (c == ':' || c == ','):
+			out = append(out, ' ')
+		}
+	}
+	return string(out), nil
 }
 
 func textual(f func(string) string) func(*sqlite.FunctionContext, []driver.Value) (driver.Value, error) {

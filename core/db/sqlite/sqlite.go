@@ -111,118 +111,6 @@ func (Dialect) Online() string { return "" }
 // BrokenIndexes implements db.Dialect.
 func (Dialect) BrokenIndexes(b *db.Builder) { b.Write("SELECT name FROM sqlite_schema WHERE FALSE") }
 
-// Answer implements db.Dialect: the answer travels as rows, and conn.answer writes the JSON.
-func (d Dialect) Answer(b *db.Builder, s *db.Shape, value func(i int), from func()) {
-	b.Write("SELECT ")
-	columns(b, s, value)
-	from()
-}
-
-// Nest implements db.Dialect. A sub-select loses the subtype of its JSON, which is a text outside; [member] restores it.
-func (d Dialect) Nest(b *db.Builder, s *db.Shape, value func(i int), from func()) {
-	b.Write("(SELECT ")
-	d.json(b, s, value, from)
-	b.Write(")")
-}
-
-// maxPairs is how many keys one json_object takes: SQLite passes at most 127 arguments to a function.
-const maxPairs = 60
-
-// json writes what follows SELECT: the values are chosen, ordered and limited inside, and formatted outside.
-func (Dialect) json(b *db.Builder, s *db.Shape, value func(i int), from func()) {
-	if s.Many {
-		b.Write("json_group_array(")
-	}
-	switch {
-	case s.Bare && s.Many:
-		member(b, &s.Fields[0], 0)
-	case s.Bare:
-		b.Write("json_quote(")
-		member(b, &s.Fields[0], 0)
-		b.Write(")")
-	case len(s.Fields) <= maxPairs:
-		b.Write("json_object(")
-		for i := range s.Fields {
-			if i > 0 {
-				b.Write(", ")
-			}
-			b.Literal(s.Fields[i].Key).Write(", ")
-			member(b, &s.Fields[i], i)
-		}
-		b.Write(")")
-	default:
-		wide(b, s)
-	}
-	if s.Many {
-		b.Write(")")
-	}
-	b.Write(" FROM (SELECT ")
-	columns(b, s, value)
-	from()
-	b.Write(") AS x")
-}
-
-// columns writes the values as c0, c1, ...; there is always one.
-func columns(b *db.Builder, s *db.Shape, value func(i int)) {
-	comma := false
-	for i, f := range s.Fields {
-		if f.Text != "" {
-			continue
-		}
-		if comma {
-			b.Write(", ")
-		}
-		comma = true
-		value(i)
-		b.Write(" AS c", strconv.Itoa(i))
-	}
-	if !comma {
-		b.Write("1")
-	}
-}
-
-// wide writes an object with more keys than json_object takes, put together from texts.
-func wide(b *db.Builder, s *db.Shape) {
-	b.Write("json(concat('{'")
-	for i := range s.Fields {
-		if i%maxPairs == 0 {
-			b.Write(", concat(")
-		} else {
-			b.Write(", ")
-		}
-		key := core.AppendString(nil, s.Fields[i].Key)
-		if i > 0 {
-			key = append([]byte{','}, key...)
-		}
-		b.Literal(string(append(key, ':'))).Write(", json_quote(")
-		member(b, &s.Fields[i], i)
-		b.Write(")")
-		if i%maxPairs == maxPairs-1 || i == len(s.Fields)-1 {
-			b.Write(")")
-		}
-	}
-	b.Write(", '}'))")
-}
-
-// member writes the i-th value as json_object takes it.
-func member(b *db.Builder, f *db.ShapeField, i int) {
-	column := "x.c" + strconv.Itoa(i)
-	switch {
-	case f.Text != "":
-		b.Literal(f.Text)
-	case f.JSON || f.Kind == core.JSON || f.Kind == core.Choices || exact(f.Kind):
-		b.Write("json(", column, ")")
-	case f.Kind == core.Float:
-		b.Write("json(float_json(", column, "))")
-	case f.Kind == core.Duration:
-		b.Write("duration_text(", column, ")")
-	case f.Kind == core.Boolean:
-		b.Write("CASE ", column, " WHEN 1 THEN json('true') WHEN 0 THEN json('false') END")
-	default:
-		b.Write(column)
-	}
-}
-
 // Member implements db.Dialect. What -> gives is the text of the value, without the loss that a number would bring.
 func (Dialect) Member(b *db.Builder, c *core.Column, object func(), key string) {
 	path := func(operator string) { object(); b.Write(operator).Literal(`$."` + key + `"`) }
@@ -312,6 +200,19 @@ func (Dialect) JSON(b *db.Builder, operator db.JSONOp, expr func(), value json.R
 	b.Write(", ").Arg(string(value)).Write(")")
 }
 
+// Text implements db.Dialect. What is concatenated has no collation.
+func (Dialect) Text(b *db.Builder, k core.Kind, expr func()) {
+	if k == core.JSON {
+		b.Write("json_spaced(")
+		expr()
+		b.Write(")")
+		return
+	}
+	b.Write("(")
+	expr()
+	b.Write(" || '')")
+}
+
 // Position implements db.Dialect.
 func (Dialect) Position(b *db.Builder, _ core.Kind, text func(), list []string) {
 	b.Write("(SELECT key FROM json_each(").Arg(string(core.AppendValue(nil, list))).Write(") WHERE value = ")
@@ -328,7 +229,19 @@ func (Dialect) Placed(b *db.Builder, position func(), list []string) {
 
 // Aggregate implements db.Dialect.
 func (Dialect) Aggregate(b *db.Builder, function string, k core.Kind, expr func()) {
+	_, spread := spreads[function]
 	switch {
+	case spread && k == core.Float:
+		b.Write("float_finite(float_", function, "(")
+		expr()
+		b.Write("))")
+		return
+	case spread:
+		b.Write("decimal_", function, "(")
+	case function == "bool_and":
+		b.Write("min(")
+	case function == "bool_or":
+		b.Write("max(")
 	case function == "avg" && exact(k):
 		b.Write("decimal_avg(")
 	case function == "avg" && k == core.Duration:
@@ -379,6 +292,9 @@ func (Dialect) Collate(k core.Kind) string {
 	return ""
 }
 
+// HasStatistics implements db.Dialect: ANALYZE is not run.
+func (Dialect) HasStatistics() bool { return false }
+
 // Fence implements db.Dialect: without statistics, what an index finds seems to be less than what an order passes by.
 func (Dialect) Fence() string { return "" }
 
@@ -411,6 +327,21 @@ LEFT JOIN "_history" AS n ON n.record_id = e.record_id AND n.version = e.version
 WHERE e.seq > `).Arg(seq).Write(" ORDER BY e.seq LIMIT ", strconv.Itoa(limit))
 }
 
+// EventsMark implements db.Dialect.
+func (Dialect) EventsMark() string {
+	return `(SELECT CAST(coalesce(max(seq), 0) AS text) FROM "_event")`
+}
+
+// EventsUnmarked implements db.Dialect.
+func (Dialect) EventsUnmarked(b *db.Builder, mark string) {
+	b.Write("e.seq > CAST(").Arg(mark).Write(" AS INTEGER)")
+}
+
+// Clock implements db.Dialect. The text is without a zone: it sorts among texts of core.TimeLayout.
+func (Dialect) Clock() (now, micros string) {
+	return "strftime('%Y-%m-%dT%H:%M:%f', 'now')", "CAST(unixepoch('now', 'subsec') * 1000000 AS INTEGER)"
+}
+
 // HeldEvents implements db.Dialect: there is one writer, and so none.
 func (Dialect) HeldEvents(b *db.Builder) { b.Write("SELECT 0") }
 
@@ -439,4 +370,14 @@ func (Dialect) EventOrder(desc bool) string {
 func (Dialect) Sizes(b *db.Builder) {
 	b.Write(`SELECT m.tbl_name, sum(iif(m.type = 'table', s.pgsize, 0)), sum(iif(m.type = 'index', s.pgsize, 0))
 FROM dbstat AS s JOIN sqlite_schema AS m ON m.name = s.name WHERE s.aggregate = TRUE GROUP BY m.tbl_name`)
+}
+
+// Explain implements db.Dialect.
+func (Dialect) Explain(b *db.Builder) func(scan func(...any) error) (string, error) {
+	b.Write("EXPLAIN QUERY PLAN ")
+	return func(scan func(...any) error) (line string, err error) {
+		var id, parent, unused int64
+		err = scan(&id, &parent, &unused, &line)
+		return line, err
+	}
 }
