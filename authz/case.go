@@ -134,7 +134,7 @@ func (p *Policy) test(role string, c *RoleTest) error {
 	if err != nil {
 		return err
 	}
-	caller, err := p.testCaller(role)
+	caller, err := p.RoleCaller(role)
 	if err != nil {
 		return err
 	}
@@ -232,8 +232,8 @@ func noColumn(t *core.Table, name string) error {
 	return failedTest("%s has no column %q", t.Name, name)
 }
 
-// testCaller is somebody who holds the role and nothing else.
-func (p *Policy) testCaller(role string) (core.Caller, error) {
+// RoleCaller returns somebody, made up, who holds the role and nothing else: to ask what he could do.
+func (p *Policy) RoleCaller(role string) (core.Caller, error) {
 	i, err := p.role(role)
 	if err != nil {
 		return core.Caller{}, err

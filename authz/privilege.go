@@ -59,6 +59,8 @@ var Actions = []ActionPrivilege{
 	{"manage_access", "Create users, units, teams and roles, and hand out rights that one holds."},
 	{"manage_flows", "Create and change flows."},
 	{"run_flows", "Start flows."},
+	{"any_operation", "Send operations that are not registered, where only registered ones run."},
+	{"explain_queries", "See how queries are answered (the SQL, the plan of the database and what it estimates of all records), and which were slow, whoever sent them."},
 	{"import_data", "Import files."},
 	{"allow_duplicates", "Write records that a duplicate rule blocks."},
 	{"manage_models", "Train models."},

@@ -33,8 +33,15 @@ type Action struct {
 	// Sends says where values go that the action is given, beside what it writes and answers.
 	Sends Sends
 
+	// Reads is the argument that names the tables of whose records the output holds values, all of them where it is left out;
+	// [AnyTable] where no argument says so. It is empty where the output holds no values but those that the action is given.
+	Reads string
+
 	Run func(ctx context.Context, c Call) (Record, error)
 }
+
+// AnyTable stands for every table.
+const AnyTable = "*"
 
 // Sends says where an action sends values: those of its arguments, and those of columns that its arguments name. What data classes
 // say of that is checked when a flow is saved that calls it, and whenever it runs.

@@ -12,7 +12,7 @@ import (
 // Change is one step from a schema to the next.
 type Change interface {
 	apply(*draft) error
-	Table() string // the table that it is about, as it is called before; "" of an option set and of a data class
+	Table() string // the table that it is about, as it is called before; "" of what is about none
 }
 
 // EditOptions is what some changes need from outside; the zero value works for the others.
@@ -35,6 +35,14 @@ type draft struct {
 	dropped []Table
 	sets    []OptionSet
 	classes []DataClass
+
+	operations     []Operation
+	onlyRegistered bool
+}
+
+// shared is what the draft has besides tables.
+func (d *draft) shared() Shared {
+	return Shared{Options: d.sets, Classes: d.classes, Operations: d.operations, OnlyRegistered: d.onlyRegistered}
 }
 
 // With returns the schema after the changes, one version on. The receiver stays as it is.
@@ -42,7 +50,10 @@ func (s *Schema) With(changes ...Change) (*Schema, error) { return s.Edit(EditOp
 
 // Edit is [Schema.With] for every change there is.
 func (s *Schema) Edit(o EditOptions, changes ...Change) (*Schema, error) {
-	d := draft{EditOptions: o, tables: map[string]Table{}, sets: slices.Clone(s.sets), classes: slices.Clone(s.classes)}
+	d := draft{
+		EditOptions: o, tables: map[string]Table{}, sets: slices.Clone(s.sets), classes: slices.Clone(s.classes),
+		operations: slices.Clone(s.operations), onlyRegistered: s.onlyRegistered,
+	}
 	for _, t := range s.sorted {
 		d.tables[t.Name] = *t
 	}
@@ -61,7 +72,7 @@ func (s *Schema) Edit(o EditOptions, changes ...Change) (*Schema, error) {
 	for _, name := range slices.Sorted(maps.Keys(d.tables)) { // in an order, so that the first mistake is always the same
 		tables = append(tables, d.tables[name])
 	}
-	return NewSchemaOf(s.version+1, Shared{d.sets, d.classes}, append(tables, d.dropped...)...)
+	return NewSchemaOf(s.version+1, d.shared(), append(tables, d.dropped...)...)
 }
 
 // table returns the table for a change.

@@ -18,6 +18,7 @@ type DataClass struct {
 	Mask   string   `json:"mask,omitempty"`   // of columns that have none and are of a kind that it fits: an expression over [MaskValue]
 	Export Handling `json:"export,omitempty"` // what files of exported records hold
 	AI     Handling `json:"ai,omitempty"`     // what models read, to learn or to answer
+	Log    Handling `json:"log,omitempty"`    // what recordings of flows and the log of the process hold: allow or deny
 	Egress Egress   `json:"egress,omitempty"` // which servers values may be sent to
 	Hosts  []string `json:"hosts,omitempty"`  // of [EgressHosts]: their names
 }
@@ -40,6 +41,7 @@ const (
 	Shown     Use = ""
 	UseExport Use = "export" // files of exported records
 	UseModel  Use = "model"  // a model, which learns from them or answers by them
+	UseLog    Use = "log"    // recordings of what flows did, and the log of the process
 )
 
 // Egress says which servers outside may be sent the values of a data class.
@@ -64,6 +66,9 @@ func (c DataClass) complete() DataClass {
 	}
 	if c.AI == Allow {
 		c.AI = ""
+	}
+	if c.Log == Allow {
+		c.Log = ""
 	}
 	if c.Egress == EgressAny {
 		c.Egress = ""
@@ -95,6 +100,8 @@ func (c DataClass) check() error {
 		problem = "export is one of allow, mask, deny"
 	case !slices.Contains(handlings, c.AI):
 		problem = "ai is one of allow, mask, deny"
+	case !slices.Contains([]Handling{"", Allow, Deny}, c.Log):
+		problem = "log is one of allow, deny"
 	case !slices.Contains([]Egress{"", EgressAny, EgressHosts, EgressNone}, c.Egress):
 		problem = "egress is one of any, hosts, none"
 	case c.Egress == EgressHosts && len(c.Hosts) == 0:
@@ -122,6 +129,8 @@ func (c *DataClass) Handled(u Use) Handling {
 		return c.Exported()
 	case UseModel:
 		return c.Taught()
+	case UseLog:
+		return c.Logged()
 	}
 	return Allow
 }
@@ -131,6 +140,9 @@ func (c *DataClass) Exported() Handling { return cmp.Or(c.Export, Allow) }
 
 // Taught says what models read of the values.
 func (c *DataClass) Taught() Handling { return cmp.Or(c.AI, Allow) }
+
+// Logged says what recordings and the log hold of the values.
+func (c *DataClass) Logged() Handling { return cmp.Or(c.Log, Allow) }
 
 // Sent says which servers the values may be sent to.
 func (c *DataClass) Sent() Egress { return cmp.Or(c.Egress, EgressAny) }

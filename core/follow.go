@@ -48,7 +48,7 @@ func (d *draft) schema() (*Schema, error) {
 		tables = append(tables, t)
 	}
 	slices.SortFunc(tables, func(a, b Table) int { return strings.Compare(a.Name, b.Name) })
-	return NewSchemaOf(1, Shared{d.sets, d.classes}, append(tables, d.dropped...)...)
+	return NewSchemaOf(1, d.shared(), append(tables, d.dropped...)...)
 }
 
 // reaches reports whether an expression may name something of another table.

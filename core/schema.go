@@ -19,6 +19,10 @@ type Schema struct {
 	links   map[string][]Relation
 	sets    []OptionSet // by name
 	classes []DataClass // by name
+
+	operations     []Operation // by name
+	hashed         map[string]*Operation
+	onlyRegistered bool
 }
 
 // Relation is one side of a lookup, as a table sees it, or of a [Link].
@@ -41,10 +45,13 @@ func NewSchema(version int64, tables ...Table) (*Schema, error) {
 	return NewSchemaOf(version, Shared{}, tables...)
 }
 
-// Shared is what the columns of several tables name.
+// Shared is what a schema has besides tables: what the columns of several of them name, and operations over all of them.
 type Shared struct {
-	Options []OptionSet
-	Classes []DataClass
+	Options    []OptionSet
+	Classes    []DataClass
+	Operations []Operation
+
+	OnlyRegistered bool // see [Schema.OnlyRegistered]
 }
 
 // NewSchemaOf is [NewSchema] with what the columns of the tables share.
@@ -63,8 +70,12 @@ func NewSchemaOf(version int64, shared Shared, tables ...Table) (*Schema, error)
 		}
 	}
 	s := &Schema{
+		operations: slices.SortedFunc(slices.Values(shared.Operations), func(a, b Operation) int { return strings.Compare(a.Name, b.Name) }), onlyRegistered: shared.OnlyRegistered,
 		version: version, sets: sets, classes: classes, tables: make(map[string]*Table, len(tables)), stored: make(map[string]*Table, len(tables)),
 		inverse: map[string][]Relation{}, links: map[string][]Relation{},
+	}
+	if err := s.register(); err != nil {
+		return nil, E(op, err)
 	}
 	for _, t := range tables {
 		if t.DroppedAt != nil {

@@ -75,18 +75,10 @@ func (s *Service) Caller(ctx context.Context, token string, cause core.Cause, re
 	if err != nil {
 		return who, fresh, err
 	}
-	policy := s.store.Snapshot().Policy
-	if who, err = policy.Caller(proof.User, cause); err != nil {
+	if who, err = s.of(proof, cause); err != nil {
 		return core.Caller{}, fresh, err
 	}
-	who.Scope, who.Login = proof.Scope, &proof.Login
-	if proof.Login.Kind != "session" {
-		return who, fresh, nil
-	}
-	if !proof.Login.Strong && (s.strict || len(policy.StrongRoles(who)) > 0) {
-		who.Scope = accountOnly
-	}
-	if renew {
+	if renew && proof.Login.Kind == "session" {
 		fresh, err = s.renew(ctx, token, &proof, authz.RightsOf(who))
 	}
 	return who, fresh, err
@@ -144,6 +136,17 @@ func (s *Service) OnBehalf(c core.Caller, name string) (core.Caller, error) {
 // holds what that user holds, and nothing of c; it writes nothing and calls no action. The access log keeps it before it returns.
 func (s *Service) Simulate(ctx context.Context, c core.Caller, name string) (core.Caller, error) {
 	const op = "identity.Simulate"
+	who, err := s.simulated(c, name)
+	if err != nil {
+		return core.Caller{}, core.E(op, err)
+	}
+	err = s.store.LogAccess(core.WithCaller(ctx, who), tables.Access{Kind: tables.AccessSimulate, Records: []string{string(who.User)}})
+	return who, core.E(op, err)
+}
+
+// simulated is Simulate without the entry in the access log.
+func (s *Service) simulated(c core.Caller, name string) (core.Caller, error) {
+	const op = "identity.simulated"
 	policy := s.store.Snapshot().Policy
 	if c.Anonymous() {
 		return core.Caller{}, core.E(op, core.Unknown, "sign in first")
@@ -160,6 +163,5 @@ func (s *Service) Simulate(ctx context.Context, c core.Caller, name string) (cor
 		return core.Caller{}, core.E(op, core.Invalid, "the account of this user is disabled, so that he sees nothing", err)
 	}
 	who.Scope, who.Login, who.Behalf = &core.Scope{Simulated: true}, c.Login, c.User
-	err = s.store.LogAccess(core.WithCaller(ctx, who), tables.Access{Kind: tables.AccessSimulate, Records: []string{string(u.ID)}})
-	return who, core.E(op, err)
+	return who, nil
 }

@@ -22,8 +22,6 @@ type dialect struct {
 	among [2]string // what stands around a query for the values of which an indexed column is one
 	aside string    // what stands before a column whose index is not to be used, where the database does not know better
 
-	now string // the time of the statement, in the form in which a timestamp is stored
-
 	equality, order map[string]string // by type: what follows the right side of = and of <
 	inner           map[string]inner  // by type: how values are compared within a value, where those must not stand
 }
@@ -47,8 +45,7 @@ var dialects = map[string]*dialect{
 		loadBefore: map[core.Kind]string{core.Date: "("},
 		loadAfter:  map[core.Kind]string{core.Date: " || 'T00:00:00+00:00')"},
 		among:      [2]string{" IN (", ")"},
-		aside:      "+",                                    // https://sqlite.org/optoverview.html, 7: disqualifying WHERE clause terms
-		now:        "strftime('%Y-%m-%dT%H:%M:%f', 'now')", // without a zone: it sorts among texts of core.TimeLayout
+		aside:      "+", // https://sqlite.org/optoverview.html, 7: disqualifying WHERE clause terms
 		equality:   map[string]string{"decimal": " COLLATE decimal"},
 		order:      map[string]string{"decimal": " COLLATE decimal"},
 		inner:      map[string]inner{"decimal": {compare: "decimal_compare($1, $2)", canonical: "decimal_text"}},
@@ -67,7 +64,6 @@ var dialects = map[string]*dialect{
 			core.Date: "::date", core.UUID: "::uuid", core.Lookup: "::uuid", core.AnyLookup: "::uuid", core.File: "::uuid", core.Image: "::uuid",
 		},
 		among: [2]string{" = ANY(ARRAY(", "))"}, // IN with a query does not lead to an index beside OR
-		now:   "statement_timestamp()",
 		order: map[string]string{"string": ` COLLATE "C"`},
 	},
 }

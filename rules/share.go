@@ -143,7 +143,8 @@ func InForceAt(b *db.Builder, r Row) {
 			return
 		}
 	}
-	b.Write(dialects[b.Dialect().Name()].now)
+	now, _ := b.Dialect().Clock()
+	b.Write(now)
 }
 
 // own returns the columns of the record of the expression by which the sharer is found.

@@ -54,7 +54,7 @@ var roleTestInput = []core.Column{
 	{Name: "hides", Kind: core.Text, List: true, Doc: "those that he may not."},
 }
 
-var actionsInput = core.Column{Name: "actions", Kind: core.Text, List: true, Doc: "Rights that are about no table: define_tables, manage_access, manage_flows, run_flows, import_data, allow_duplicates, manage_models, manage_currencies, purge_records, verify_history, act_on_behalf."}
+var actionsInput = core.Column{Name: "actions", Kind: core.Text, List: true, Doc: "Rights that are about no table: define_tables, manage_access, manage_flows, run_flows, import_data, allow_duplicates, manage_models, manage_currencies, purge_records, verify_history, act_on_behalf, any_operation, explain_queries."}
 
 // action wraps what changes the policy; run gets GORM over the transaction.
 func (a access) action(name, doc string, input, output []core.Column, example core.Record, run func(ctx context.Context, tx *Tx, g *gorm.DB, c core.Call) (core.Record, error)) core.Action {

@@ -13,7 +13,7 @@ func (s *Store) Actions() []core.Action {
 	return append([]core.Action{
 		s.createTable(), s.addColumn(), s.addLookup(), s.addKey(), s.addIndex(), s.putDuplicateRule(), s.dropDuplicateRule(), s.findDuplicates(),
 		s.putOptions(), s.dropOptions(), s.describeOptions(),
-		s.putClass(), s.dropClass(), s.listClasses(),
+		s.putClass(), s.dropClass(), s.listClasses(), s.putOperation(), s.dropOperation(), s.restrictOperations(), s.listOperations(),
 		s.putSearch(), s.search(), s.addManyToMany(), s.linkRecords(), s.unlinkRecords(),
 		s.verifyHistory(), s.historyHead(), s.signHead(), s.readAudit(), s.readAccessLog(), s.unmask(), s.unmaskMany(), s.reportCapacity(),
 	}, slices.Concat(s.shareActions(), s.ruleActions(), s.expressionActions(), s.moneyActions(), s.schemaActions())...)

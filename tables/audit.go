@@ -122,6 +122,8 @@ type auditedSchema struct {
 	Tables     map[string]json.RawMessage `json:"tables"` // the definitions that changed, by their physical names
 	Options    map[string]any             `json:"options,omitempty"`
 	Classes    map[string]any             `json:"data_classes,omitempty"`
+	Operations map[string]any             `json:"operations,omitempty"`
+	Registered *bool                      `json:"only_registered,omitempty"`
 	Statements []string                   `json:"statements"`
 }
 
@@ -133,7 +135,7 @@ func (tx *Tx) auditChange(ctx context.Context, a *alteration) error {
 	e := auditedSchema{Version: a.next.Schema.Version(), Tables: changed, Statements: append([]string{}, a.done...)}
 	for _, c := range a.changes {
 		if e.Options == nil {
-			e.Options, e.Classes = map[string]any{}, map[string]any{}
+			e.Options, e.Classes, e.Operations = map[string]any{}, map[string]any{}, map[string]any{}
 		}
 		switch c := c.(type) {
 		case core.PutOptions:
@@ -144,6 +146,12 @@ func (tx *Tx) auditChange(ctx context.Context, a *alteration) error {
 			e.Classes[c.Put.Name] = c.Put
 		case core.DropClass:
 			e.Classes[c.Name] = nil
+		case core.PutOperation:
+			e.Operations[c.Put.Name] = c.Put
+		case core.DropOperation:
+			e.Operations[c.Name] = nil
+		case core.RestrictOperations:
+			e.Registered = &c.On
 		}
 	}
 	if err := tx.audit(ctx, auditSchema, 0, e); err != nil || len(a.grants) == 0 {

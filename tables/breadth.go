@@ -40,11 +40,15 @@ type breadth struct {
 	until   time.Time
 }
 
+// fewFor returns how many rows are found and sorted for so many of them.
+func fewFor(rows int) int { return min(max(fewRows, rows*fewRows/100), mostRows) }
+
 // planner plans a query of the caller of ctx.
 func (s *Store) planner(ctx context.Context, snap *Snapshot, q *Query) *planner {
-	p := &planner{snap: snap, caller: core.CallerFrom(ctx), at: q.At, use: q.Use}
+	p := &planner{snap: snap, caller: core.CallerFrom(ctx), at: q.At, use: q.Use, patient: s.db.Dialect.HasStatistics()}
+	p.pageKey = func() (*pageKey, error) { return s.pageKey(ctx) }
 	p.breadth = func(n *node, rows int) (rules.Search, error) {
-		b, err := s.breadth(ctx, n, min(max(fewRows, rows*fewRows/100), mostRows))
+		b, err := s.breadth(ctx, n, fewFor(rows))
 		if p.until.IsZero() || b.until.Before(p.until) {
 			p.until = b.until
 		}

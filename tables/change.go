@@ -117,6 +117,9 @@ func (tx *Tx) candidate(ctx context.Context, changes []core.Change) (*candidate,
 	if err := c.declassified(core.CallerFrom(ctx)); err != nil {
 		return nil, err
 	}
+	if err := c.unrestricted(core.CallerFrom(ctx)); err != nil {
+		return nil, err
+	}
 	if err := c.next.Policy.Test(core.CallerFrom(ctx), c.next.access); err != nil {
 		return nil, err
 	}
@@ -238,7 +241,7 @@ func definitionsThatDiffer(from, to *core.Schema) (map[string]json.RawMessage, e
 	return out, nil
 }
 
-// recordShared keeps the option sets and data classes that changed.
+// recordShared keeps the option sets, data classes and operations that changed.
 func (tx *Tx) recordShared(ctx context.Context, a *alteration) error {
 	for _, c := range a.changes {
 		var err error
@@ -253,6 +256,14 @@ func (tx *Tx) recordShared(ctx context.Context, a *alteration) error {
 			}
 		case core.DropClass:
 			err = tx.recordNamed(ctx, "_data_class", c.Name, nil)
+		case core.PutOperation:
+			if of, ok := a.next.Schema.Operation(c.Put.Name); ok {
+				err = tx.recordNamed(ctx, "_operation", of.Name, of)
+			}
+		case core.DropOperation:
+			err = tx.recordNamed(ctx, "_operation", c.Name, nil)
+		case core.RestrictOperations:
+			_, err = tx.db.Exec(ctx, db.New(tx.db.Dialect).Write(`UPDATE "_meta" SET value = `).Arg(strconv.FormatBool(c.On)).Write(" WHERE key = ").Arg(onlyRegistered))
 		}
 		if err != nil {
 			return err

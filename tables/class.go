@@ -16,6 +16,7 @@ var classInput = []core.Column{
 	text("mask", "What who may read a column of the class masked sees in its place, where the column has no mask of its own and this one, and those of its other classes, fit its kind: an expression over value, such as value.left(1) + '***'."),
 	text("export", "What files of exported records hold: allow, the values (when left out); mask, what the mask of the column makes of them, or nothing; deny, the columns are not exported."),
 	text("ai", "What models read, to learn or to answer: allow (when left out), mask, or deny."),
+	text("log", "What the recordings of flows and the log of the server hold: allow, the values (when left out), or deny, … in their place."),
 	text("egress", "Which servers values may be sent to: any (when left out), hosts, those that are named, or none."),
 	{Name: "hosts", Kind: core.Text, List: true, Doc: "Of the egress hosts: the names of the servers, such as api.example.com."},
 }
@@ -59,7 +60,7 @@ func (s *Store) listClasses() core.Action {
 			for _, c := range snap.Schema.DataClasses() {
 				of := map[string]any{
 					"name": c.Name, "label": orNull(c.Label), "doc": orNull(c.Doc), "mask": orNull(c.Mask), "export": string(c.Exported()), "ai": string(c.Taught()),
-					"egress": string(c.Sent()), "hosts": core.Texts(c.Hosts), "columns": carried[c.Name],
+					"log": string(c.Logged()), "egress": string(c.Sent()), "hosts": core.Texts(c.Hosts), "columns": carried[c.Name],
 				}
 				if of["columns"] == nil {
 					of["columns"] = []any{}

@@ -18,15 +18,28 @@ func (n *node) compare(c Compare) (writeFunc, error) {
 	if err != nil {
 		return nil, err
 	}
-	at := core.At{Table: n.table.Name, Column: c.Column}
-	loose := r.column.Unlimited() // a value to compare with need not fit into the column
-	loose.Precision, loose.Scale = 0, 0
-	switch loose.Kind {
-	case core.AnyLookup: // the id alone, without a table
-		loose.Kind = core.UUID
-	case core.Currency: // any number
-		loose.Kind = core.Decimal
+	return n.p.comparison(r, core.At{Table: n.table.Name, Column: c.Column}, c)
+}
+
+// text returns the column as a text.
+func (r ref) text() (ref, error) {
+	switch r.column.Kind {
+	case core.UUID, core.Lookup, core.AnyLookup, core.Integer, core.Decimal, core.Currency, core.Date, core.JSON:
+		return ref{column: &core.Column{Name: r.column.Name, Kind: core.LongText}, write: func(b *db.Builder) {
+			b.Dialect().Text(b, r.column.Kind, func() { r.write(b) })
+		}}, nil
 	}
+	return r, core.E("tables.text", core.Invalid, fmt.Sprintf("a %s cannot be compared as a text", r.column.Kind))
+}
+
+// comparison plans that a value compares so; at is for mistakes.
+func (p *planner) comparison(r ref, at core.At, c Compare) (_ writeFunc, err error) {
+	if c.Text {
+		if r, err = r.text(); err != nil {
+			return nil, core.E("tables.compare", at, err)
+		}
+	}
+	loose := loosely(r.column)
 	o := operand{at: at, op: c.Op, column: loose}
 	o.param, _ = c.Value.(Param)
 	switch c.Op {
@@ -40,6 +53,8 @@ func (n *node) compare(c Compare) (writeFunc, error) {
 			word = " IS NULL"
 		}
 		return func(b *db.Builder) { r.write(b); b.Write(word) }, nil
+	case RelDate:
+		return p.inRange(r, at, c.Value)
 	case Regex, NotRegex, IRegex, NotIRegex, Similar, NotSimilar:
 		return o.matches(c.Value, r.write)
 	case HasKey, HasAnyKey, HasAllKeys:
@@ -63,7 +78,7 @@ func (n *node) compare(c Compare) (writeFunc, error) {
 		return between(c.Op, at, loose, r.operand, list)
 	case Like, NotLike, ILike, NotILike, StartsWith:
 		if o.param != 0 && r.column.Kind.Info().Like {
-			return like(c.Op, r.write, n.p.leaveOpen(o)), nil
+			return like(c.Op, r.write, p.leaveOpen(o)), nil
 		}
 		pattern, err := o.pattern(c.Value)
 		if err != nil {
@@ -76,7 +91,7 @@ func (n *node) compare(c Compare) (writeFunc, error) {
 		return nil, core.E("tables.compare", core.Invalid, at, fmt.Sprintf("a %s has no operator _%s", r.column.Kind, c.Op))
 	}
 	if o.param != 0 {
-		v := n.p.leaveOpen(o)
+		v := p.leaveOpen(o)
 		return func(b *db.Builder) { r.operand(b); b.Write(word).Arg(v) }, nil
 	}
 	v, err := o.parse(c.Value)
@@ -84,6 +99,19 @@ func (n *node) compare(c Compare) (writeFunc, error) {
 		return nil, err
 	}
 	return func(b *db.Builder) { r.operand(b); b.Write(word).Value(loose, v) }, nil
+}
+
+// loosely returns the column as it takes values to compare with, which need not fit into it.
+func loosely(c *core.Column) *core.Column {
+	loose := c.Unlimited()
+	loose.Precision, loose.Scale = 0, 0
+	switch loose.Kind {
+	case core.AnyLookup: // the id alone, without a table
+		loose.Kind = core.UUID
+	case core.Currency: // any number
+		loose.Kind = core.Decimal
+	}
+	return loose
 }
 
 // operand is what a column is compared with: a value, or a parameter whose value is not known yet.

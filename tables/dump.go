@@ -60,7 +60,7 @@ func MayDump(c core.Caller) error {
 }
 
 // defining are the tables with the definitions of others. They come first, the last of them at the very beginning.
-var defining = []string{"_table", "_option_set", "_data_class"}
+var defining = []string{"_table", "_option_set", "_data_class", "_operation"}
 
 // notCopied are the system tables that are no part of a dump.
 var notCopied = []string{"_migration", "_search"}
@@ -68,7 +68,7 @@ var notCopied = []string{"_migration", "_search"}
 // systemJSON are the columns of system tables that hold JSON, which SQLite does not know of a text.
 var systemJSON = map[string]bool{
 	"_table.definition": true, "_rule_version.definition": true, "_change.statements": true, "_history.data": true, "_flow_run.input": true, "_api_key.scope": true, "_provider.scopes": true, "_provider.group_roles": true, "_provider.default_roles": true, "_flow_run.output": true,
-	"_flow_step.input": true, "_flow_step.output": true, "_model.settings": true, "_model.report": true, "_import_batch.settings": true,
+	"_flow_step.input": true, "_flow_step.output": true, "_flow_run.kept_input": true, "_flow_step.kept_input": true, "_flow_step.kept_output": true, "_model.settings": true, "_model.report": true, "_import_batch.settings": true,
 	"_import_batch.header": true, "_import_failure.cells": true,
 }
 

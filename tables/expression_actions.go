@@ -104,7 +104,7 @@ func (s *Store) completeExpression() core.Action {
 
 func (s *Store) evaluateExpression() core.Action {
 	return core.Action{
-		Name: "evaluate_expression", Doc: "Computes an expression over a record that is there, with your rights, or over values that you give. Decimals are rounded to 10 digits after the point.",
+		Name: "evaluate_expression", Reads: core.AnyTable, Doc: "Computes an expression over a record that is there, with your rights, or over values that you give. Decimals are rounded to 10 digits after the point.",
 		Privilege: "define_tables",
 		Input:     []core.Column{tableInput, sourceInput, {Name: "id", Kind: core.UUID, Doc: "The record."}, {Name: "record", Kind: core.JSON, Doc: `Without id: the values, such as {"price": 10}. They lead to no other records.`}},
 		Output:    []core.Column{{Name: "value", Kind: core.JSON, Doc: "The value; null where there is none."}},

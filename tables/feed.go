@@ -5,10 +5,12 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"slices"
 
 	"colonnade/core"
 	"colonnade/core/db"
@@ -57,65 +59,140 @@ func (s *Store) Changes(ctx context.Context, snap *Snapshot, f Feed) (page FeedP
 	if err != nil {
 		return page, core.E(op, err)
 	}
+	from, err := s.feedPlace(ctx, pair.after.table, f.Since)
+	if err != nil {
+		return page, core.E(op, err)
+	}
+	page, _, shown, err := s.follow(ctx, pair, f, from)
+	if err == nil && len(shown) > 0 {
+		err = s.LogAccess(ctx, shown...)
+	}
+	if err != nil {
+		return FeedPage{}, core.E(op, err)
+	}
+	return page, nil
+}
+
+// FeedPlace is a place in the feed of a table, for who follows it. It can be compared.
+type FeedPlace struct {
+	at    Cursor
+	known Cursor // the purges up to here are known
+	now   bool   // behind what there is when it is asked for
+}
+
+// IsNow reports whether the place is that of no cursor: what follows it first has no changes, and the cursor of now.
+func (p FeedPlace) IsNow() bool { return p.now }
+
+// FeedPlace returns the place of a cursor of the feed of the table: see [Feed.Since].
+func (s *Store) FeedPlace(ctx context.Context, snap *Snapshot, f Feed) (FeedPlace, error) {
+	t, _, err := snap.decide(core.CallerFrom(ctx), f.Table, core.Read)
+	if err != nil {
+		return FeedPlace{}, core.E("tables.FeedPlace", err)
+	}
+	place, err := s.feedPlace(ctx, t, f.Since)
+	return place, core.E("tables.FeedPlace", err)
+}
+
+func (s *Store) feedPlace(ctx context.Context, t *core.Table, since string) (FeedPlace, error) {
+	state, err := s.feedState(ctx, t)
+	if err != nil {
+		return FeedPlace{}, err
+	}
+	switch since {
+	case "":
+		return FeedPlace{at: state.floor, known: state.purged, now: true}, nil
+	case FeedStart:
+		return FeedPlace{at: state.floor, known: state.purged}, nil
+	}
+	at, known, err := state.key.open(t, since)
+	return FeedPlace{at: at, known: known}, err
+}
+
+// FollowFeed is [Store.Changes] from a place, in place of the cursor, for who may show the page to several callers: those for whom
+// [Store.FeedSources] gives one fingerprint. The next page is behind the place next. What is to be kept in the access log, for each of them
+// before he sees the page, is in shown.
+func (s *Store) FollowFeed(ctx context.Context, snap *Snapshot, f Feed, from FeedPlace) (page FeedPage, next FeedPlace, shown []Access, err error) {
+	pair, err := s.pair(ctx, snap, f.Table)
+	if err == nil {
+		page, next, shown, err = s.follow(ctx, pair, f, from)
+	}
+	return page, next, shown, core.E("tables.FollowFeed", err)
+}
+
+// FeedSources returns where the rows of a feed come from, and a digest of all that the caller's rights to it come to.
+func (s *Store) FeedSources(ctx context.Context, snap *Snapshot, f Feed) (out Sources, sum [sha256.Size]byte, err error) {
+	const op = "tables.FeedSources"
+	pair, err := s.pair(ctx, snap, f.Table)
+	if err != nil {
+		return out, sum, core.E(op, err)
+	}
+	sel, err := pair.feed(f, Cursor{}, Cursor{})
+	if err != nil {
+		return out, sum, core.E(op, err)
+	}
+	b := db.New(s.db.Dialect)
+	sel.answer(b)
+	if b.Err() != nil {
+		return out, sum, core.E(op, b.Err())
+	}
+	out = sourcesOf(snap, b.String())
+	if t := pair.after.table.SQL(); !slices.Contains(out.Tables, t) { // its rows are those of the history
+		out.Tables = append(out.Tables, t)
+	}
+	return out, fingerprint(b), nil
+}
+
+func (s *Store) follow(ctx context.Context, pair *pair, f Feed, from FeedPlace) (page FeedPage, next FeedPlace, shown []Access, err error) {
 	if f.Limit == 0 {
 		f.Limit = DefaultLimit
 	}
-	if err := checkLimit(snap, f.Table, f.Limit); err != nil {
-		return page, core.E(op, err)
-	}
 	table := pair.after.table
+	if err := checkLimit(pair.after.p.snap, f.Table, f.Limit); err != nil {
+		return page, next, nil, err
+	}
 	state, err := s.feedState(ctx, table)
 	if err != nil {
-		return page, core.E(op, err)
+		return page, next, nil, err
 	}
-	since, known := state.floor, state.purged
-	if f.Since != FeedStart && f.Since != "" {
-		if since, known, err = state.key.open(table, f.Since); err != nil {
-			return page, core.E(op, err)
-		}
+	if err := state.reaches(table, from.at, from.known); err != nil {
+		return page, next, nil, err
 	}
-	if err := state.reaches(table, since, known); err != nil {
-		return page, core.E(op, err)
-	}
-	end, err := s.LastEvent(ctx, since)
+	end, err := s.LastEvent(ctx, from.at)
 	if err != nil {
-		return page, core.E(op, err)
+		return page, next, nil, err
 	}
-	if f.Since == "" {
+	if from.now {
 		page.Cursor, err = state.key.seal(table, end, state.purged)
-		return page, core.E(op, err)
+		return page, FeedPlace{at: end, known: state.purged}, nil, err
 	}
-	sel, err := pair.feed(f, since, end)
+	sel, err := pair.feed(f, from.at, end)
 	if err != nil {
-		return page, core.E(op, err)
+		return page, next, nil, err
 	}
 	rows, err := pair.rows(ctx, s, sel)
 	if err != nil {
-		return page, core.E(op, err)
+		return page, next, nil, err
 	}
 	if state, err = s.feedState(ctx, table); err == nil { // what went meanwhile is missing in the page
-		err = state.reaches(table, since, known)
+		err = state.reaches(table, from.at, from.known)
 	}
 	if err != nil {
-		return page, core.E(op, err)
+		return page, next, nil, err
 	}
 	if len(rows) > f.Limit {
 		rows, page.More = rows[:f.Limit], true
-		end = since
+		end = from.at
 		if n := len(rows); n > 0 {
 			end = Cursor{rows[n-1].Tx, rows[n-1].Seq}
 		}
 	}
-	var shown []string
+	var records []string
 	for i := range rows {
 		page.Changes = append(page.Changes, rows[i].change())
-		shown = append(shown, rows[i].RecordID)
-	}
-	if err := s.logShown(ctx, pair.after.witness, AccessChanges, shown); err != nil {
-		return FeedPage{}, core.E(op, err)
+		records = append(records, rows[i].RecordID)
 	}
 	page.Cursor, err = state.key.seal(table, end, state.purged)
-	return page, core.E(op, err)
+	return page, FeedPlace{at: end, known: state.purged}, pair.after.witness.shows(AccessChanges, records), err
 }
 
 // feed plans the page: one change more than asked for.

@@ -2,6 +2,7 @@ package tables
 
 import (
 	"math"
+	"math/big"
 
 	"github.com/shopspring/decimal"
 
@@ -25,4 +26,21 @@ func plus(a, b any) (any, error) {
 		return a + b.(float64), nil
 	}
 	return nil, core.E("tables.plus", core.Invalid, "only numbers and durations can be added")
+}
+
+// product multiplies two numbers of one kind, decimals rounded to the scale, or returns an error.
+func product(a, b any, scale int) (any, error) {
+	switch a := a.(type) {
+	case int64:
+		b := b.(int64)
+		if p := new(big.Int).Mul(big.NewInt(a), big.NewInt(b)); p.IsInt64() {
+			return p.Int64(), nil
+		}
+		return nil, core.E("tables.product", core.Invalid, "the product is out of the range of 64 bits")
+	case decimal.Decimal:
+		return a.Mul(b.(decimal.Decimal)).Round(int32(scale)), nil
+	case float64:
+		return a * b.(float64), nil
+	}
+	return nil, core.E("tables.product", core.Invalid, "only numbers can be multiplied")
 }

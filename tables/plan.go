@@ -24,10 +24,18 @@ type planner struct {
 	n      int           // aliases given
 	open   []operand
 
+	pageKey func() (*pageKey, error) // nil where there are no cursors
+	lists   []string                 // of which there are cursors in the answer: see [rows.about]
+
 	breadth func(*node, int) (rules.Search, error) // see [Store.breadth]; nil where few rows are searched for
 	until   time.Time                              // when that is to be asked again; zero where it does not matter
 
+	patient bool  // nothing leads: see lead
+	lead    *lead // the condition that does
+	way     *led
+
 	witnesses []*witness
+	decided   []string // the tables that the caller's rights were asked for
 }
 
 // writeFunc writes a part of a statement.
@@ -41,6 +49,11 @@ type node struct {
 	may   *authz.Decision
 	past  *past     // where its rows come from, when that is not the table
 	rank  writeFunc // how well a row answers the search of the query; nil without one
+
+	sought Search // that the rank is about
+	list   *rows  // of which it is a row; nil where it is not one of several
+
+	group *aggregates // instead of rows, in a condition on groups
 
 	found   rules.Search // how its rows are found by the rights of the caller, where not by their ids or from another row
 	witness *witness     // nil for a table whose reads are not audited
@@ -67,6 +80,7 @@ func (p *planner) node(table string, priv core.Op) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.decided = append(p.decided, t.Name)
 	return p.then(p.alias(t, may)), nil
 }
 
@@ -381,6 +395,10 @@ func (n *node) where(c Cond) (writeFunc, error) {
 		return n.search(c)
 	case HasFile:
 		return n.holdsFile(c)
+	case Aggregated:
+		return n.aggregated(c)
+	case leading:
+		return n.leads(c)
 	}
 	return nil, core.E("tables.where", fmt.Errorf("unknown condition %T", c))
 }
@@ -417,11 +435,16 @@ func (n *node) join(conds []Cond, word, empty string) (writeFunc, error) {
 		}
 		parts = append(parts, w)
 	}
+	return joined(parts, word, empty), nil
+}
+
+// joined writes conditions with a word between them.
+func joined(parts []writeFunc, word, empty string) writeFunc {
 	switch len(parts) {
 	case 0:
-		return func(b *db.Builder) { b.Write(empty) }, nil
+		return func(b *db.Builder) { b.Write(empty) }
 	case 1:
-		return parts[0], nil
+		return parts[0]
 	}
 	return func(b *db.Builder) {
 		b.Write("(")
@@ -432,5 +455,5 @@ func (n *node) join(conds []Cond, word, empty string) (writeFunc, error) {
 			w(b)
 		}
 		b.Write(")")
-	}, nil
+	}
 }

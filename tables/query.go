@@ -18,6 +18,20 @@ type Query struct {
 	Skip   Param // the offset, in a prepared query in place of Offset; the value is an int64 above 0
 	Fields []Field
 	Use    core.Use // of the values of the columns among Fields, which their data classes may mask or refuse
+
+	// Distinct names columns: of the records that are equal in all of them there is only the first in the order, which begins with
+	// these columns.
+	Distinct []string
+
+	// After and Before are cursors of records, as [Field.Cursor] gives them: there are only those behind the one and in front of the
+	// other, whether the record of the cursor is still there or not. With Last the limit and the offset count from the end.
+	After, Before string
+	Last          bool
+
+	// Keys and Having are of [Groups], whose Order, Limit and Offset are over the groups. Having is made of [And], [Or], [Not] and
+	// [Aggregated] without a relation.
+	Keys   []Key
+	Having Cond
 }
 
 // Form is the form of an answer.
@@ -28,6 +42,7 @@ const (
 	List      Form = iota // a list of objects
 	One                   // the first object, or null
 	Aggregate             // one object made from all rows: fields are groups, functions and nodes
+	Groups                // a list of objects, one for each combination of the keys: fields are groups, keys and functions
 )
 
 // Limits of a query's size; see also [Options].
@@ -37,7 +52,7 @@ const (
 	NoLimit      = -1
 )
 
-// Field is one key of an answer. Exactly one of Column, Text, Rank, Union, Query, Group, Func is set; Column and Group together
+// Field is one key of an answer. Exactly one of Column, Text, Rank, Cursor, Union, Query, Group, Key, Func is set; Column and Group together
 // ask for what is known of a file.
 type Field struct {
 	As string // the key
@@ -45,6 +60,7 @@ type Field struct {
 	Column string // the value of a column
 	Text   string // a constant, such as the name of a type
 	Rank   bool   // how well the record answers the [Search] of the condition; null without one
+	Cursor bool   // the place of the record in its list, for [Query.After]; null outside a list
 
 	Relation string  // with Query: the relation that leads to its table
 	Union    []Query // with Relation, that leads to one of several tables: what is asked of each
@@ -52,9 +68,20 @@ type Field struct {
 
 	Group []Field // an object made from the same row, or in an aggregate from the same functions; with Column: members of [FileColumns]
 
-	Func     string   // in an aggregate: count, sum, avg, min, max
+	Key int // in a group: which of its keys, counted from 1
+
+	Func     string   // in an aggregate: see [Function]
 	Columns  []string // of count: rows count where one of them is not null; with Func other than count, use Column
 	Distinct bool     // of count
+	AtMost   int      // of count: where to stop; 0 for nowhere
+}
+
+// Function is a value made of several records.
+type Function struct {
+	Name     string   // count, sum, avg, min, max, stddev_pop, stddev_samp, var_pop, var_samp, bool_and, bool_or
+	Columns  []string // one; of count any number: records count where one of them is not null
+	Distinct bool     // of count: records that are equal in all columns count once
+	Where    Cond     // nil for all records
 }
 
 // Order is one term of a sort order. The primary key is always appended, so that the order is total.
@@ -62,12 +89,15 @@ type Order struct {
 	Column     string
 	Rank       bool     // instead of a column: how well the record answers the [Search] of the condition
 	Relation   []string // the lookups that lead to the column's table
+	Children   string   // the relation that leads from there to records of which Func makes a value
+	Func       string   // see [Function]; the column is theirs, and there is none for count
+	Key        int      // of groups, instead of a function: which of their keys, counted from 1
 	Desc       bool
 	NullsFirst bool // by default nulls come last when ascending, first when descending: see NullsSet
 	NullsSet   bool // NullsFirst was asked for
 }
 
-// Cond is a condition on a record: [And], [Or], [Not], [Compare], [Related], [Search] or [HasFile].
+// Cond is a condition on a record: [And], [Or], [Not], [Compare], [Related], [Aggregated], [Search] or [HasFile].
 type Cond interface{ cond() }
 
 // And holds when all hold; when empty it holds.
@@ -82,6 +112,7 @@ type Not struct{ Cond Cond }
 // Compare compares a column with a value.
 type Compare struct {
 	Column string
+	Text   bool // it is compared as a text, as the API writes it; JSON with a space behind each colon and comma
 	Op     CompareOp
 	Value  any // as it came from the client; a list for In, NotIn, Between and the operators of choices, a bool for IsNull; for others also a [Param]
 }
@@ -106,6 +137,7 @@ const (
 	NotILike   CompareOp = "nilike"
 	StartsWith CompareOp = "starts_with"
 	Between    CompareOp = "between"
+	RelDate    CompareOp = "rel_date" // a time is in a range relative to now: see rangePattern
 
 	Regex      CompareOp = "regex" // of RE2: finds something in the text
 	NotRegex   CompareOp = "nregex"
@@ -130,6 +162,13 @@ type Related struct {
 	Where    Cond
 }
 
+// Aggregated holds when a value made of the records that a relation leads to compares so; without a relation, of those of a group.
+type Aggregated struct {
+	Relation string
+	Of       Function
+	Is       []Compare // without columns; all of them must hold
+}
+
 // Search holds when the words of the text are found in the searched columns that the caller may read: see [search.Parse].
 type Search struct{ Text string }
 
@@ -139,13 +178,14 @@ type HasFile struct {
 	Where  Cond
 }
 
-func (And) cond()     {}
-func (Or) cond()      {}
-func (Not) cond()     {}
-func (Compare) cond() {}
-func (Related) cond() {}
-func (Search) cond()  {}
-func (HasFile) cond() {}
+func (And) cond()        {}
+func (Or) cond()         {}
+func (Not) cond()        {}
+func (Compare) cond()    {}
+func (Related) cond()    {}
+func (Aggregated) cond() {}
+func (Search) cond()     {}
+func (HasFile) cond()    {}
 
 // ByID returns the condition that a record has one of the ids.
 func ByID(ids ...core.ID) Cond {

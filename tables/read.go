@@ -45,12 +45,22 @@ func (s *Store) Query(ctx context.Context, snap *Snapshot, q Query, dst []byte) 
 	if err != nil {
 		return dst, core.E(op, err)
 	}
-	out, err := s.conn(ctx).Answer(ctx, b, shape, dst)
+	c := s.conn(ctx)
+	if b, err = p.way.choose(ctx, c, b, nil); err != nil {
+		return dst, core.E(op, err)
+	}
+	out, err := c.Answer(ctx, b, shape, dst)
 	if err == nil {
 		err = s.whole(ctx, p.at, p.were)
 	}
 	if err == nil {
-		out, err = s.witnessed(ctx, p.witnesses, out, len(dst))
+		var shown []Access
+		if out, shown = witnessed(p.witnesses, out, len(dst)); len(shown) > 0 {
+			err = s.LogAccess(ctx, shown...)
+		}
+	}
+	if err == nil {
+		out, err = s.sealed(ctx, p.lists, out, len(dst))
 	}
 	if err != nil {
 		return dst, core.E(op, err)
@@ -88,6 +98,7 @@ func (p *planner) print(d db.Dialect, q *Query) (*db.Builder, *db.Shape, error) 
 	}
 	b := db.New(d).AtMost(maxStatement)
 	sel.answer(b)
+	p.way = p.led(d, q, sel)
 	return b, sel.shape, b.Err()
 }
 

@@ -15,7 +15,7 @@ func (s *Store) checkRule() core.Action {
 	input := append([]core.Column{required(text("table", "The table."))}, ruleInput...)
 	input = append(input, core.Column{Name: "after", Kind: core.UUID, Doc: "Only records behind the one with this id: what the answer before named."})
 	return core.Action{
-		Name: "check_rule", Alone: true, Privilege: "define_tables",
+		Name: "check_rule", Alone: true, Reads: core.AnyTable, Privilege: "define_tables",
 		Doc: "Tells what a rule would make of the records that are there, each as if it were written again as it is. A rule without actions is the one of that name, " +
 			"disabled or not. Nothing is written. It stops after ten seconds, and can go on behind the last record.",
 		Input:    input,
@@ -176,7 +176,7 @@ func (s *Store) evaluateRules() core.Action {
 		return core.Column{Name: name, Kind: core.Text, List: true, Required: true, Doc: doc}
 	}
 	return core.Action{
-		Name: "evaluate_rules", Alone: true,
+		Name: "evaluate_rules", Alone: true, Reads: core.AnyTable,
 		Doc: "Tells what the rules of a table would make of a write, and why, without writing: what forms ask while somebody types. It needs the rights of the write, and tells no more than the write would. " +
 			"Keys, limits and required columns are not looked at.",
 		Input: []core.Column{

@@ -53,10 +53,13 @@ func defineColumn(b *db.Builder, c *core.Column) {
 	switch {
 	case c.Name == "id":
 		b.Write(" PRIMARY KEY NOT NULL")
-	case c.System && c.Name != "owner_id" && c.Name != "unit_id": // the records of a table may come to belong to nobody
+	case filled(c):
 		b.Write(" NOT NULL")
 	}
 }
+
+// filled reports whether the database keeps a column of a table from being NULL. The records of a table may come to belong to nobody.
+func filled(c *core.Column) bool { return c.System && c.Name != "owner_id" && c.Name != "unit_id" }
 
 // addColumn writes the statement that adds a column, with a value for the records that are there: nil for none.
 func (a *alteration) addColumn(t *core.Table, c *core.Column, v any) *db.Builder {

@@ -16,7 +16,6 @@ import (
 // derived computes the stored calculated columns that are new or calculated otherwise than before, and deletes the values of
 // those that are not stored any more. What others read comes first.
 func (a *alteration) derived(ctx context.Context) error {
-	var shallow []*level
 	for _, t := range a.next.Schema.Tables() {
 		was, isNew := a.before(t)
 		if t.Builtin || isNew {
@@ -25,15 +24,8 @@ func (a *alteration) derived(ctx context.Context) error {
 		if err := a.forget(ctx, was, t); err != nil {
 			return core.E("tables.derived", core.At{Table: t.Name}, err)
 		}
-		l := &level{table: t}
-		for _, c := range a.next.Rules.StoredFormulas(t.Name) {
-			if !a.next.Rules.Reaches(t.Name, c.Name) {
-				l.add(c)
-			}
-		}
-		shallow = append(shallow, l)
 	}
-	for _, l := range append(shallow, a.next.derivation.levels...) {
+	for _, l := range a.next.levels() {
 		if err := a.derive(ctx, l); err != nil {
 			return core.E("tables.derived", core.At{Table: l.table.Name}, err)
 		}
@@ -94,8 +86,10 @@ func (a *alteration) derive(ctx context.Context, l *level) error {
 		}
 	}
 	ctx = core.WithCaller(ctx, because(core.CallerFrom(ctx), causeDerived, ""))
-	if err := a.correct(ctx, todo, known); err != nil {
-		return err
+	if !a.dry {
+		if err := a.tx.correct(ctx, a.next, todo, known); err != nil {
+			return err
+		}
 	}
 	for _, c := range filled {
 		if err := a.fillFormula(ctx, was, todo, c); err != nil {
@@ -119,31 +113,31 @@ func (a *alteration) same(was, t *core.Table, c *core.Column) (bool, error) {
 	return before == after, err
 }
 
-// correct writes the records that have other values than before.
-func (a *alteration) correct(ctx context.Context, l *level, known []*core.Column) error {
-	if a.dry || len(known) == 0 {
+// correct writes the records in which the columns of a level are not what the snapshot n makes of the records, and so a new version of each.
+func (tx *Tx) correct(ctx context.Context, n *Snapshot, l *level, columns []*core.Column) error {
+	if len(columns) == 0 {
 		return nil
 	}
-	row := a.row(l)
-	b := db.New(a.tx.db.Dialect).Write("SELECT u.id FROM ").Name(l.table.SQL()).Write(" AS u WHERE ")
-	for i, c := range known {
+	row := n.row(l)
+	b := db.New(tx.db.Dialect).Write("SELECT u.id FROM ").Name(l.table.SQL()).Write(" AS u WHERE ")
+	for i, c := range columns {
 		if i > 0 {
 			b.Write(" OR ")
 		}
 		b.Name("u", c.SQL()).Write(" IS DISTINCT FROM ")
 		row.formula(b, c)
 	}
-	ids, err := queryKeys(ctx, a.tx.db, b.Write(" ORDER BY u.id"))
+	ids, err := queryKeys(ctx, tx.db, b.Write(" ORDER BY u.id"))
 	if err != nil {
 		return err
 	}
-	return a.tx.derive(ctx, l, ids)
+	return tx.derive(ctx, l, ids)
 }
 
 // fillFormula fills a column that the database has not had until now.
 func (a *alteration) fillFormula(ctx context.Context, was *core.Table, l *level, c *core.Column) error {
 	b := db.New(a.tx.db.Dialect).Write("UPDATE ").Name(l.table.SQL()).Write(" AS u SET ").Name(c.SQL()).Write(" = ")
-	a.row(l).formula(b, c)
+	a.next.row(l).formula(b, c)
 	if err := a.run(ctx, b); err != nil || a.dry {
 		return err
 	}
@@ -166,8 +160,8 @@ func columnOf(t *core.Table, physical string) *core.Column {
 }
 
 // row returns a record of the level's table, which a statement calls u.
-func (a *alteration) row(l *level) *formulaRow {
-	return l.row(&node{p: &planner{snap: a.next, caller: core.System("schema")}, table: l.table, alias: "u"})
+func (n *Snapshot) row(l *level) *formulaRow {
+	return l.row(&node{p: &planner{snap: n, caller: core.System("schema")}, table: l.table, alias: "u"})
 }
 
 // part is one of what a calculated column is calculated from.

@@ -116,6 +116,14 @@ func (b *codeFiles) changes(s *core.Schema) ([]core.Change, error) {
 			out = append(out, core.PutClass{Put: c})
 		}
 	}
+	for _, o := range b.operations {
+		if was, ok := s.Operation(o.Name); !ok || *was != o {
+			out = append(out, core.PutOperation{Put: o})
+		}
+	}
+	if b.onlyRegistered != nil && *b.onlyRegistered != s.OnlyRegistered() {
+		out = append(out, core.RestrictOperations{On: *b.onlyRegistered})
+	}
 	for _, f := range b.tables {
 		t := live(next, f.Name)
 		if t == nil {
@@ -306,6 +314,11 @@ func (d dropList) drops(s *core.Schema) ([]core.Change, error) {
 			out = append(out, core.DropOptions{Name: name})
 		}
 	}
+	for _, name := range d.Operations {
+		if _, ok := s.Operation(name); ok {
+			out = append(out, core.DropOperation{Name: name})
+		}
+	}
 	for _, name := range d.Classes {
 		if _, ok := s.DataClass(name); ok {
 			out = append(out, core.DropClass{Name: name})
@@ -355,6 +368,15 @@ func describe(c core.Change) string {
 		return "put data class " + c.Put.Name
 	case core.DropClass:
 		return "drop data class " + c.Name
+	case core.PutOperation:
+		return "put operation " + c.Put.Name
+	case core.DropOperation:
+		return "drop operation " + c.Name
+	case core.RestrictOperations:
+		if c.On {
+			return "let only registered operations run"
+		}
+		return "let operations run that are not registered"
 	case core.RenamePart:
 		return fmt.Sprintf("rename %s %s.%s to %s", c.Part, c.Of, c.Name, c.To)
 	case core.DropPart:

@@ -22,10 +22,11 @@ type File struct {
 
 // The folders, and the file that says what is to be dropped.
 const (
-	optionFolder = "options/"
-	classFolder  = "classes/"
-	tableFolder  = "tables/"
-	roleFolder   = "roles/"
+	optionFolder    = "options/"
+	classFolder     = "classes/"
+	operationFolder = "operations/"
+	tableFolder     = "tables/"
+	roleFolder      = "roles/"
 
 	profileFolder = "profiles/"
 	dropFile      = "drop.yaml"
@@ -258,7 +259,7 @@ func plainColumns(columns []core.Column) {
 	}
 }
 
-// exportTables returns the files of the option sets, the data classes and the tables, by name.
+// exportTables returns the files of the option sets, the data classes, the operations and the tables, by name.
 func exportTables(s *core.Schema) ([]File, error) {
 	var out []File
 	for _, o := range s.OptionSets() {
@@ -275,6 +276,11 @@ func exportTables(s *core.Schema) ([]File, error) {
 		}
 		out = append(out, File{classFolder + c.Name + ".yaml", text})
 	}
+	operations, err := exportOperations(s)
+	if err != nil {
+		return nil, err
+	}
+	out = append(out, operations...)
 	for _, t := range s.Tables() {
 		if t.Builtin {
 			continue
@@ -300,14 +306,17 @@ type dropList struct {
 	Profiles   []string `json:"column_profiles,omitempty"`
 	Options    []string `json:"options,omitempty"`
 	Classes    []string `json:"data_classes,omitempty"`
+	Operations []string `json:"operations,omitempty"`
 }
 
 // codeFiles is a schema as code, read.
 type codeFiles struct {
-	options []core.OptionSet
-	classes []core.DataClass
-	tables  []*tableFile
-	roles   []roleFile
+	options        []core.OptionSet
+	classes        []core.DataClass
+	operations     []core.Operation
+	onlyRegistered *bool // what the file of it says; nil without
+	tables         []*tableFile
+	roles          []roleFile
 
 	profiles []profileFile
 	above    map[string][]File // by folder: for those who keep other definitions
@@ -344,6 +353,18 @@ func (s *Store) readFiles(files []File) (*codeFiles, error) {
 				return nil, core.E(op, err)
 			}
 			b.classes = append(b.classes, c)
+		case folder == operationFolder:
+			o, err := readOperation(f)
+			if err != nil {
+				return nil, core.E(op, err)
+			}
+			b.operations = append(b.operations, o)
+		case f.Path == operationsFile:
+			on, err := readOperations(f)
+			if err != nil {
+				return nil, core.E(op, err)
+			}
+			b.onlyRegistered = &on
 		case folder == roleFolder:
 			r, err := readRole(f)
 			if err != nil {
@@ -367,7 +388,7 @@ func (s *Store) readFiles(files []File) (*codeFiles, error) {
 		case s.definitions[folder] != nil:
 			b.above[folder] = append(b.above[folder], f)
 		default:
-			return nil, core.E(op, core.Invalid, f.Path+": there is no such place: files are in options/, classes/, tables/, profiles/, roles/, flows/ and settings/, and drop.yaml")
+			return nil, core.E(op, core.Invalid, f.Path+": there is no such place: files are in options/, classes/, operations/, tables/, profiles/, roles/, flows/ and settings/, and drop.yaml")
 		}
 	}
 	slices.SortFunc(b.tables, func(x, y *tableFile) int { return strings.Compare(x.Name, y.Name) })

@@ -2,6 +2,7 @@ package tables
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -77,6 +78,11 @@ var changeSpecs = map[string]func(c *changeSpec) (core.Change, error){
 		r, err := defined[core.DuplicateRule](c)
 		return core.PutDuplicateRule{On: c.Table, Put: r}, err
 	},
+	"put_operation": func(c *changeSpec) (core.Change, error) {
+		o, err := defined[core.Operation](c)
+		return core.PutOperation{Put: o}, err
+	},
+	"drop_operation":        func(c *changeSpec) (core.Change, error) { return core.DropOperation{Name: c.Name}, nil },
 	"rename_duplicate_rule": renamePart(core.PartDuplicate), "drop_duplicate_rule": dropPart(core.PartDuplicate),
 	"put_search": func(c *changeSpec) (core.Change, error) {
 		columns, err := defined[[]core.SearchColumn](c)
@@ -105,14 +111,45 @@ func undoPart(p core.Part) func(*changeSpec) (core.Change, error) {
 	}
 }
 
-// defined reads what the change defines. What only the program says of a column or a table is no part of it.
+// defined reads what the change defines. What only the program says of a column or a table is no part of it. A name that is not in it is
+// that of the change.
 func defined[T any](c *changeSpec) (out T, err error) {
-	d := json.NewDecoder(bytes.NewReader(c.Define))
+	name := c.Name
+	if c.Change == "create_table" {
+		name = cmp.Or(name, c.Table)
+	}
+	define, err := c.named(name)
+	if err != nil {
+		return out, err
+	}
+	d := json.NewDecoder(bytes.NewReader(define))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&out); err != nil {
 		return out, core.E("tables.defined", core.Invalid, fmt.Sprintf("define of %s: %s", c.Change, strings.TrimPrefix(err.Error(), "json: ")), err)
 	}
 	return out, nil
+}
+
+// named returns what the change defines with a name in it, unless it has that one itself.
+func (c *changeSpec) named(name string) (json.RawMessage, error) {
+	const op = "tables.named"
+	var members map[string]json.RawMessage
+	if json.Unmarshal(c.Define, &members) != nil || name == "" {
+		return c.Define, nil // who reads it tells what is wrong
+	}
+	quoted, err := json.Marshal(name)
+	if err != nil {
+		return nil, core.E(op, err)
+	}
+	if own, ok := members["name"]; ok && string(own) != string(quoted) {
+		return nil, core.E(op, core.Invalid, fmt.Sprintf("%s has the name %q, and %s in define: give it once", c.Change, name, own))
+	}
+	if members == nil {
+		members = map[string]json.RawMessage{}
+	}
+	members["name"] = quoted
+	out, err := json.Marshal(members)
+	return out, core.E(op, err)
 }
 
 // changesOf returns the changes. Renames of columns of one table that follow each other, and renames of tables, happen at

@@ -134,6 +134,7 @@ func (n *node) ranking(c Cond) (writeFunc, error) {
 	if err != nil {
 		return nil, err
 	}
+	n.sought = s
 	return func(b *db.Builder) {
 		list := make([]db.SearchColumn, len(columns))
 		for i, c := range columns {
@@ -161,11 +162,11 @@ func searchIn(c Cond) (Search, bool) {
 	return Search{}, false
 }
 
-func (n *node) orderByRank(o Order) (writeFunc, error) {
+func (n *node) orderByRank(o Order) (*term, error) {
 	if n.rank == nil || len(o.Relation) > 0 {
 		return nil, core.E("tables.order", core.Invalid, core.At{Table: n.table.Name}, "_rank sorts what _search has found: give the list a where with _search")
 	}
-	return func(b *db.Builder) {
-		b.Dialect().Order(b, func() { n.rank(b) }, core.Integer, o.Desc, b.Dialect().NullsFirst(o.Desc))
-	}, nil
+	t := &term{name: "rank of " + n.sought.Text, value: n.rank, column: &core.Column{Kind: core.Integer}, never: true}
+	t.direct(o)
+	return t, nil
 }

@@ -45,7 +45,7 @@ type hit struct {
 
 func (s *Store) search() core.Action {
 	return core.Action{
-		Name: "search", Doc: "Searches several tables at once, as far as the caller may read them, the best first.",
+		Name: "search", Reads: "tables", Doc: "Searches several tables at once, as far as the caller may read them, the best first.",
 		Input: []core.Column{
 			required(text("text", `The words: coffee, coff*, "iced coffee", -milk.`)),
 			{Name: "tables", Kind: core.Text, List: true, Doc: "The tables; all that are searched when left out."},

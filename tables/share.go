@@ -144,4 +144,7 @@ func (tx *Tx) dropShares(ctx context.Context, t *core.Table, where writeFunc) ([
 }
 
 // reshared forgets what was asked of rights to records.
-func (tx *Tx) reshared() { tx.wrote() }
+func (tx *Tx) reshared() {
+	tx.wrote()
+	tx.events = true // who shows records learns of it, see Store.Touched
+}

@@ -84,7 +84,11 @@ type Store struct {
 	followers   []Follower
 	definitions map[string]Definitions // by folder
 
+	observers []Observer
+
 	filling chan struct{} // records wait to be compared under a duplicate rule
+
+	pages pages
 
 	publishing sync.Mutex
 	current    atomic.Pointer[Snapshot]
@@ -144,7 +148,7 @@ func (s *Store) Load(ctx context.Context) error {
 	if err := s.build(next); err != nil {
 		return core.E(op, err)
 	}
-	s.current.Store(next)
+	s.show(next)
 	return nil
 }
 
@@ -221,7 +225,7 @@ func (s *Store) publish(n *Snapshot) {
 	s.publishing.Lock()
 	defer s.publishing.Unlock()
 	if old := s.current.Load(); old == nil || n.newer(old) {
-		s.current.Store(n)
+		s.show(n)
 	}
 }
 
@@ -322,13 +326,27 @@ func readTables(ctx context.Context, d db.Dialect, q db.Querier) ([]core.Table, 
 	return out, err
 }
 
-// readShared reads what the columns of several tables name.
+// onlyRegistered is the key of whether only registered operations run.
+const onlyRegistered = "only_registered"
+
+// readShared reads what the schema has besides tables.
 func readShared(ctx context.Context, d db.Dialect, q db.Querier) (out core.Shared, err error) {
 	if out.Options, err = readNamed[core.OptionSet](ctx, d, q, "_option_set"); err != nil {
 		return out, err
 	}
-	out.Classes, err = readNamed[core.DataClass](ctx, d, q, "_data_class")
-	return out, err
+	if out.Classes, err = readNamed[core.DataClass](ctx, d, q, "_data_class"); err != nil {
+		return out, err
+	}
+	if out.Operations, err = readNamed[core.Operation](ctx, d, q, "_operation"); err != nil {
+		return out, err
+	}
+	b := db.New(d).Write(`SELECT value FROM "_meta" WHERE key = `).Arg(onlyRegistered)
+	return out, q.Query(ctx, b, func(scan func(...any) error) error {
+		var value string
+		err := scan(&value)
+		out.OnlyRegistered = value == "true"
+		return err
+	})
 }
 
 // readNamed reads definitions that are kept by their names.

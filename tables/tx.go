@@ -20,7 +20,7 @@ type Tx struct {
 	begun   *Snapshot // what it began with
 	snap    *Snapshot
 	now     time.Time
-	events  bool
+	events  bool                // it wrote some, or what else others wait for
 	define  bool                // it may change the schema and the policy
 	fresh   map[key]core.Record // what the unit created and has not touched since
 	late    []lateWrite         // what was written, and rules still have to check
@@ -162,7 +162,7 @@ func (tx *Tx) run(ctx context.Context, last bool, f func(context.Context, *Tx) e
 		return err
 	}
 	if tx.events {
-		tx.db.AfterCommit(func() { tx.store.o.Wake(); tx.store.db.Notify(ctx, "event") })
+		tx.db.AfterCommit(func() { tx.store.written(ctx) })
 	}
 	return nil
 }

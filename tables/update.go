@@ -16,6 +16,7 @@ type Update struct {
 	Where       Cond
 	Set         core.Record
 	Inc         core.Record // to add to numbers
+	Mul         core.Record // to multiply numbers with; a decimal is rounded to its scale, half away from zero
 	Edit        []Edit      // of JSON values
 	Named       []Named     // what the records are to look up
 	IfVersion   int64       // the version that the record must have; 0 for any
@@ -178,6 +179,11 @@ func (w *writer) deltas(u Update) (out []delta, err error) {
 			return nil, err
 		}
 	}
+	for _, name := range slices.Sorted(maps.Keys(u.Mul)) {
+		if err := add(name, "multiply", multiply(u.Mul[name])); err != nil {
+			return nil, err
+		}
+	}
 	for _, e := range u.Edit {
 		if err := add(e.Column, "edit", e.prepare); err != nil {
 			return nil, err
@@ -242,6 +248,22 @@ func increment(by any) func(c *core.Column) (func(any) (any, error), error) {
 				return nil, nil
 			}
 			return plus(old, by)
+		}, err
+	}
+}
+
+// multiply returns what prepares the multiplication with by, which is nothing when by is NULL.
+func multiply(by any) func(c *core.Column) (func(any) (any, error), error) {
+	return func(c *core.Column) (func(any) (any, error), error) {
+		if c.Kind != core.Integer && c.Kind != core.Decimal && c.Kind != core.Float {
+			return nil, core.E("tables.multiply", core.Invalid, "only an integer, a decimal and a float can be multiplied")
+		}
+		by, err := loosely(c).Parse(by) // the limits are those of the product
+		return func(old any) (any, error) {
+			if by == nil {
+				return nil, nil
+			}
+			return product(old, by, c.Scale)
 		}, err
 	}
 }

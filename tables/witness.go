@@ -53,8 +53,8 @@ func (n *node) identify(s *selection) {
 	}
 }
 
-// witnessed takes the ids out of the answer that begins at start, and keeps in the access log what it shows.
-func (s *Store) witnessed(ctx context.Context, list []*witness, answer []byte, start int) ([]byte, error) {
+// witnessed takes the ids out of the answer that begins at start, and returns what the access log is to keep of it.
+func witnessed(list []*witness, answer []byte, start int) ([]byte, []Access) {
 	if len(list) == 0 {
 		return answer, nil
 	}
@@ -63,16 +63,25 @@ func (s *Store) witnessed(ctx context.Context, list []*witness, answer []byte, s
 	for i, w := range list {
 		accesses[i] = Access{Kind: AccessRead, Table: w.table, Records: ids[w.key], Data: map[string]any{"columns": slices.Sorted(maps.Keys(w.columns))}}
 	}
-	return answer, s.LogAccess(ctx, accesses...)
+	return answer, accesses
 }
 
 // logShown keeps in the access log that records of a table that the witness watches, if there is one, were shown otherwise than
 // by a query.
 func (s *Store) logShown(ctx context.Context, w *witness, kind AccessKind, records []string) error {
+	shown := w.shows(kind, records)
+	if len(shown) == 0 {
+		return nil
+	}
+	return s.LogAccess(ctx, shown...)
+}
+
+// shows is what the access log is to keep of records of the table that the witness watches; nothing without a witness.
+func (w *witness) shows(kind AccessKind, records []string) []Access {
 	if w == nil {
 		return nil
 	}
-	return s.LogAccess(ctx, Access{Kind: kind, Table: w.table, Records: records, Data: map[string]any{"columns": slices.Sorted(maps.Keys(w.columns))}})
+	return []Access{{Kind: kind, Table: w.table, Records: records, Data: map[string]any{"columns": slices.Sorted(maps.Keys(w.columns))}}}
 }
 
 // takeIDs removes the fields of witnesses from an answer, and returns their values by key. Each stands behind another field

@@ -1,8 +1,9 @@
 -- list: sqlite
-SELECT "t0"."id" AS c0, "t0"."title" AS c1, "t0"."price" AS c2, decimal_fit(decimal_mul("t0"."price", ?), 12, 2) AS c3
+SELECT concat('[', group_concat(concat('{"id":"', x.c0, '","title":', json_quote(x.c1), ',"price":', coalesce(x.c2, 'null'), ',"gross":', coalesce(x.c3, 'null'), '}')), ']') AS a
+FROM (SELECT "t0"."id" AS c0, "t0"."title" AS c1, "t0"."price" AS c2, decimal_fit(decimal_mul("t0"."price", ?), 12, 2) AS c3
 FROM "product" AS t0
 WHERE TRUE AND ((("t0"."owner_id" = ?) OR FALSE) OR ("t0"."unit_id" = ?)) AND "t0"."price" > ?
-ORDER BY "t0"."title" DESC, "t0"."id" LIMIT 50 OFFSET ?
+ORDER BY "t0"."title" DESC, "t0"."id" LIMIT 50 OFFSET ?) AS x
 -- 1.19
 -- 00000000-0000-7000-8000-000000000000
 -- 00000000-0000-7000-8000-000000000001
@@ -22,7 +23,7 @@ ORDER BY "t0"."title" DESC, "t0"."id" LIMIT 50 OFFSET $5
 -- 20
 
 -- by id: sqlite
-SELECT "t0"."id" AS c0, "t0"."code" AS c1
+SELECT concat('{"id":"', "t0"."id", '","code":', json_quote("t0"."code"), '}') AS a
 FROM "shop" AS t0
 WHERE TRUE AND "t0"."id" = ? LIMIT 1
 -- 01900000-0000-7000-8000-000000000001
@@ -34,11 +35,12 @@ WHERE TRUE AND "t0"."id" = $1 LIMIT 1
 -- 01900000-0000-7000-8000-000000000001
 
 -- hidden and guarded: sqlite
-SELECT NULL AS c0, CASE WHEN (("t0"."owner_id" = ?) OR FALSE) THEN "t0"."stock" END AS c1
+SELECT concat('[', group_concat(concat('{"cost":', coalesce(x.c0, 'null'), ',"stock":', coalesce(x.c1, 'null'), '}')), ']') AS a
+FROM (SELECT NULL AS c0, CASE WHEN (("t0"."owner_id" = ?) OR FALSE) THEN "t0"."stock" END AS c1
 FROM "product" AS t0
 WHERE TRUE AND ((("t0"."owner_id" = ?) OR FALSE) OR ("t0"."unit_id" = ?)) AND CASE WHEN (("t0"."owner_id" = ?) OR FALSE) THEN "t0"."stock" END IN (SELECT value
 FROM json_each(?))
-ORDER BY CASE WHEN (("t0"."owner_id" = ?) OR FALSE) THEN "t0"."stock" END NULLS LAST, "t0"."id" LIMIT 100
+ORDER BY CASE WHEN (("t0"."owner_id" = ?) OR FALSE) THEN "t0"."stock" END NULLS LAST, "t0"."id" LIMIT 100) AS x
 -- 00000000-0000-7000-8000-000000000000
 -- 00000000-0000-7000-8000-000000000000
 -- 00000000-0000-7000-8000-000000000001
@@ -60,11 +62,12 @@ ORDER BY CASE WHEN (("t0"."owner_id" = $6::uuid) OR FALSE) THEN "t0"."stock" END
 -- 00000000-0000-7000-8000-000000000000
 
 -- conditions: sqlite
-SELECT "t0"."id" AS c0
+SELECT concat('[', group_concat(concat('{"id":"', x.c0, '"}')), ']') AS a
+FROM (SELECT "t0"."id" AS c0
 FROM "product" AS t0
 WHERE TRUE AND ((("t0"."owner_id" = ?) OR FALSE) OR ("t0"."unit_id" = ?)) AND ((text_ilike("t0"."title", ?) OR text_like("t0"."title", ?)) AND NOT ("t0"."price" BETWEEN ? AND ?) AND NOT ("t0"."sku" IN (SELECT value
 FROM json_each(?))) AND "t0"."shop_id" IS NOT NULL)
-ORDER BY "t0"."id" LIMIT 100
+ORDER BY "t0"."id" LIMIT 100) AS x
 -- 00000000-0000-7000-8000-000000000000
 -- 00000000-0000-7000-8000-000000000001
 -- %tea%
@@ -88,22 +91,21 @@ ORDER BY "t0"."id" LIMIT 100
 -- [a b]
 
 -- nested: sqlite
-SELECT "t0"."id" AS c0, (SELECT json_object('code', x.c0)
-FROM (SELECT "t1"."code" AS c0
+SELECT concat('[', group_concat(concat('{"id":"', x.c0, '","shop":', coalesce(x.c1, 'null'), ',"purchases":', x.c2, ',"total":', x.c3, '}')), ']') AS a
+FROM (SELECT "t0"."id" AS c0, (SELECT concat('{"code":', json_quote("t1"."code"), '}') AS a
 FROM "shop" AS t1
-WHERE "t1"."id" = "t0"."shop_id" LIMIT 1) AS x) AS c1, (SELECT json_group_array(json_object('amount', x.c0, 'note', json(x.c1)))
+WHERE "t1"."id" = "t0"."shop_id" LIMIT 1) AS c1, (SELECT concat('[', group_concat(concat('{"amount":', coalesce(x.c0, 'null'), ',"note":', coalesce(x.c1, 'null'), '}')), ']') AS a
 FROM (SELECT "t2"."amount" AS c0, "t2"."note" AS c1
 FROM "purchase" AS t2
 WHERE "t0"."id" = "t2"."product_id" AND ((("t2"."owner_id" = ?) OR FALSE) AND ("t2"."amount" > ?))
-ORDER BY "t2"."at" DESC, "t2"."id" LIMIT 3) AS x) AS c2, (SELECT json_object('sum', x.c0)
-FROM (SELECT a.a0 AS c0
+ORDER BY "t2"."at" DESC, "t2"."id" LIMIT 3) AS x) AS c2, (SELECT concat('{"sum":', coalesce(a.a0, 'null'), '}') AS a
 FROM (SELECT sum(r.v0) AS a0
 FROM (SELECT 1 AS one, "t3"."amount" AS v0
 FROM "purchase" AS t3
-WHERE "t0"."id" = "t3"."product_id" AND ((("t3"."owner_id" = ?) OR FALSE) AND ("t3"."amount" > ?))) AS r) AS a) AS x) AS c3
+WHERE "t0"."id" = "t3"."product_id" AND ((("t3"."owner_id" = ?) OR FALSE) AND ("t3"."amount" > ?))) AS r) AS a) AS c3
 FROM "product" AS t0
 WHERE TRUE AND ((("t0"."owner_id" = ?) OR FALSE) OR ("t0"."unit_id" = ?))
-ORDER BY "t0"."id" LIMIT 100
+ORDER BY "t0"."id" LIMIT 100) AS x
 -- 00000000-0000-7000-8000-000000000000
 -- 0
 -- 00000000-0000-7000-8000-000000000000
@@ -137,14 +139,15 @@ ORDER BY "t0"."id" LIMIT 100
 -- 00000000-0000-7000-8000-000000000001
 
 -- related: sqlite
-SELECT "t0"."id" AS c0
+SELECT concat('[', group_concat(concat('{"id":"', x.c0, '"}')), ']') AS a
+FROM (SELECT "t0"."id" AS c0
 FROM "shop" AS t0
 WHERE TRUE AND EXISTS (SELECT 1
 FROM "product" AS t1
 WHERE "t0"."id" = "t1"."shop_id" AND ((("t1"."owner_id" = ?) OR FALSE) OR ("t1"."unit_id" = ?)) AND EXISTS (SELECT 1
 FROM "purchase" AS t2
 WHERE "t1"."id" = "t2"."product_id" AND ((("t2"."owner_id" = ?) OR FALSE) AND ("t2"."amount" > ?)) AND "t2"."paid" = ?))
-ORDER BY "t0"."id" LIMIT 100
+ORDER BY "t0"."id" LIMIT 100) AS x
 -- 00000000-0000-7000-8000-000000000000
 -- 00000000-0000-7000-8000-000000000001
 -- 00000000-0000-7000-8000-000000000000
@@ -167,14 +170,15 @@ ORDER BY "t0"."id" LIMIT 100
 -- true
 
 -- order by relation: sqlite
-SELECT "t0"."id" AS c0
+SELECT concat('[', group_concat(concat('{"id":"', x.c0, '"}')), ']') AS a
+FROM (SELECT "t0"."id" AS c0
 FROM "purchase" AS t0
 WHERE TRUE AND ((("t0"."owner_id" = ?) OR FALSE) AND ("t0"."amount" > ?))
 ORDER BY (SELECT (SELECT "t2"."code"
 FROM "shop" AS t2
 WHERE "t2"."id" = "t1"."shop_id")
 FROM "product" AS t1
-WHERE "t1"."id" = "t0"."product_id" AND ((("t1"."owner_id" = ?) OR FALSE) OR ("t1"."unit_id" = ?))) NULLS LAST, "t0"."id" LIMIT 100
+WHERE "t1"."id" = "t0"."product_id" AND ((("t1"."owner_id" = ?) OR FALSE) OR ("t1"."unit_id" = ?))) NULLS LAST, "t0"."id" LIMIT 100) AS x
 -- 00000000-0000-7000-8000-000000000000
 -- 0
 -- 00000000-0000-7000-8000-000000000000
@@ -196,14 +200,11 @@ WHERE "t1"."id" = "t0"."product_id" AND ((("t1"."owner_id" = $3::uuid) OR FALSE)
 -- 00000000-0000-7000-8000-000000000001
 
 -- aggregate: sqlite
-SELECT (SELECT json_object('count', x.c0, 'titles', x.c1, 'avg', json(x.c2), 'max', json(x.c3))
-FROM (SELECT a.a0 AS c0, a.a1 AS c1, (SELECT json_object('price', json(float_json(x.c0)))
-FROM (SELECT a.a2 AS c0) AS x) AS c2, (SELECT json_object('gross', json(x.c0))
-FROM (SELECT a.a3 AS c0) AS x) AS c3) AS x) AS c0, (SELECT json_group_array(json_object('id', x.c0))
+SELECT concat('{"aggregate":', (SELECT concat('{"count":', coalesce(a.a0, 'null'), ',"titles":', coalesce(a.a1, 'null'), ',"avg":', (SELECT concat('{"price":', coalesce(float_json(a.a2), 'null'), '}') AS a), ',"max":', (SELECT concat('{"gross":', coalesce(a.a3, 'null'), '}') AS a), '}') AS a), ',"nodes":', (SELECT concat('[', group_concat(concat('{"id":"', x.c0, '"}')), ']') AS a
 FROM (SELECT "t0"."id" AS c0
 FROM "product" AS t0
 WHERE TRUE AND ((("t0"."owner_id" = ?) OR FALSE) OR ("t0"."unit_id" = ?)) AND CASE WHEN (("t0"."owner_id" = ?) OR FALSE) THEN "t0"."stock" END >= ?
-ORDER BY "t0"."id" LIMIT 100) AS x) AS c1
+ORDER BY "t0"."id" LIMIT 100) AS x), '}') AS a
 FROM (SELECT count(*) AS a0, count(DISTINCT r.v0) AS a1, decimal_avg(r.v1) AS a2, max(r.v2 COLLATE decimal) AS a3
 FROM (SELECT 1 AS one, "t0"."title" AS v0, "t0"."price" AS v1, decimal_fit(decimal_mul("t0"."price", ?), 12, 2) COLLATE decimal AS v2
 FROM "product" AS t0
@@ -242,7 +243,7 @@ WHERE TRUE AND ((("t0"."owner_id" = $6::uuid) OR FALSE) OR ("t0"."unit_id" = $7:
 -- 0
 
 -- aggregate of a page: sqlite
-SELECT a.a0 AS c0
+SELECT concat('{"min":', coalesce(a.a0, 'null'), '}') AS a
 FROM (SELECT min(r.v0 COLLATE decimal) AS a0
 FROM (SELECT 1 AS one, "t0"."price" AS v0
 FROM "product" AS t0
