@@ -30,18 +30,19 @@ func (in *interpreter) action(ctx context.Context, st *step, m *mark, last bool)
 		cut := in.interrupted(ctx)
 		var f *failure
 		if errors.As(cut, &f) { // the time is over
-			if err := in.stop(ctx, m, f.err); errors.Is(err, errLost) {
+			if err := in.stop(ctx, st, m, f.err); errors.Is(err, errLost) {
 				return err
 			}
 		}
 		return cut
 	}
-	in.s.log.InfoContext(ctx, "flows: step failed", "run", in.r.id, "step", where(m), "attempt", m.attempt, "kind", core.KindOf(err), "err", err)
+	said := in.logged(st, err)
+	in.s.log.InfoContext(ctx, "flows: step failed", "run", in.r.id, "step", where(m), "attempt", m.attempt, "kind", core.KindOf(err), "err", said)
 	var p *panicked
 	if errors.As(err, &p) || !core.KindOf(err).Retry() || int(m.attempt) >= in.flow.retry.attempts {
-		return in.stop(ctx, m, err)
+		return in.stop(ctx, st, m, err)
 	}
-	return in.retry(ctx, m, core.AsError(err))
+	return in.retry(ctx, m, core.AsError(said))
 }
 
 // retry puts the run off until the step is tried again.
@@ -151,7 +152,7 @@ func (in *interpreter) alone(ctx context.Context, a *core.Action, call core.Call
 
 // done writes that the step is done, what was still to be written, and when nothing comes behind it the end of the run.
 func (in *interpreter) done(ctx context.Context, tx *db.Tx, m *mark, last bool) error {
-	if err := in.r.write(ctx, tx, append(in.dirty[:len(in.dirty):len(in.dirty)], m)); err != nil {
+	if err := in.s.write(ctx, tx, in.r, append(in.dirty[:len(in.dirty):len(in.dirty)], m)); err != nil {
 		return err
 	}
 	if last {

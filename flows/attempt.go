@@ -68,7 +68,7 @@ func (s *Service) conclude(ctx context.Context, r *run, err error) error {
 	case errors.As(err, &f):
 		s.log.WarnContext(ctx, "flows: run failed", "run", r.id, "kind", f.err.Kind, "err", err)
 		err = s.db.Tx(ctx, db.TxOptions{}, func(tx *db.Tx) error {
-			if err := r.write(ctx, tx, f.dirty); err != nil {
+			if err := s.write(ctx, tx, r, f.dirty); err != nil {
 				return err
 			}
 			return s.finish(ctx, tx, r, failed, nil, f.err)

@@ -436,7 +436,7 @@ func (s *Service) gather(ctx context.Context, tx *tables.Tx, f *flow, records []
 	var id core.ID
 	var raw []byte
 	var items int64
-	b := db.New(s.db.Dialect).Write(`SELECT CAST(id AS text), items, CAST(input AS text) FROM "_flow_run" WHERE status = 'waiting' AND fence = 0 AND flow_id = `).Arg(f.id).
+	b := db.New(s.db.Dialect).Write(`SELECT CAST(id AS text), items, CAST(coalesce(kept_input, input) AS text) FROM "_flow_run" WHERE status = 'waiting' AND fence = 0 AND flow_id = `).Arg(f.id).
 		Write(" AND version = ").Arg(f.version).Write(" AND items < ").Arg(int64(most)).Write(" AND due > ").Arg(s.now().UnixMicro()).Write(" LIMIT 1", s.db.Lock())
 	err := tx.DB().Query(ctx, b, func(scan func(...any) error) error { return scan(&id, &items, &raw) })
 	if err != nil || id == "" {
@@ -461,7 +461,16 @@ func (s *Service) gather(ctx context.Context, tx *tables.Tx, f *flow, records []
 	if err != nil {
 		return 0, err
 	}
-	b = db.New(s.db.Dialect).Write(`UPDATE "_flow_run" SET input = `).Value(&anyJSON, json.RawMessage(canonical)).Write(", items = ").Arg(int64(len(have) + n)).
+	shown, err := shownTrigger(tx.Snapshot(), f.def, canonical)
+	if err != nil {
+		return 0, err
+	}
+	b = db.New(s.db.Dialect).Write(`UPDATE "_flow_run" SET `)
+	if shown != nil {
+		b.Write("kept_input = ").Value(&anyJSON, json.RawMessage(canonical)).Write(", ")
+		canonical = shown
+	}
+	b.Write("input = ").Value(&anyJSON, json.RawMessage(canonical)).Write(", items = ").Arg(int64(len(have) + n)).
 		Write(", depth = CASE WHEN depth < ").Arg(int64(depth)).Write(" THEN ").Arg(int64(depth)).Write(" ELSE depth END")
 	if len(have)+n == most {
 		b.Write(", due = ").Arg(s.now().UnixMicro())

@@ -23,7 +23,8 @@ func fatal(k core.ErrKind, msg string) error {
 }
 
 // stop ends a step with an error for good.
-func (in *interpreter) stop(ctx context.Context, m *mark, cause error) error {
+func (in *interpreter) stop(ctx context.Context, st *step, m *mark, cause error) error {
+	cause = in.logged(st, cause)
 	e := core.AsError(cause)
 	m.status, m.err, m.finished = failed, e, in.s.now()
 	m.attempt = max(m.attempt, 1)

@@ -359,11 +359,14 @@ func (s *Service) Cancel(ctx context.Context, id core.ID) error {
 		if err := s.mayCancel(ctx, tx, id); err != nil {
 			return err
 		}
-		b := db.New(s.db.Dialect).Write(`UPDATE "_flow_run" SET status = 'cancelled', fence = fence + 1, lease = 0, worker = NULL, finished_at = `).
+		b := db.New(s.db.Dialect).Write(`UPDATE "_flow_run" SET status = 'cancelled', fence = fence + 1, lease = 0, worker = NULL, kept_input = NULL, finished_at = `).
 			Value(&moment, s.now()).Write(" WHERE status IN ('waiting', 'running') AND id = ").Arg(id)
 		n, err := tx.DB().Exec(ctx, b)
 		if err == nil && n == 0 {
 			return core.E(op, core.Invalid, core.At{Table: "_flow_run"}, "the run has ended already")
+		}
+		if err == nil {
+			err = s.forget(ctx, tx.DB(), id)
 		}
 		tx.AfterCommit(func() {
 			if drop := s.held()[id]; drop != nil {

@@ -38,7 +38,7 @@ func (in *interpreter) forEach(ctx context.Context, st *step, m *mark, it iterat
 			} else {
 				m.status, m.err, m.finished = failed, f.err, in.s.now()
 				m.input, _ = toJSON(saved)
-				in.dirty = append(in.dirty, m)
+				in.wait(m)
 			}
 		}
 		if err != nil {
@@ -119,7 +119,7 @@ func (in *interpreter) begin(ctx context.Context, st *step, m *mark, items *[]an
 		if errors.As(err, &e) && e.Kind == core.Limit {
 			err = core.E("flows.for_each", core.Failed, e.Msg) // trying again does not make it shorter
 		}
-		return in.stop(ctx, m, err)
+		return in.stop(ctx, st, m, err)
 	}
 	m.status, m.attempt, m.started = running, 1, in.s.now()
 	return in.later(ctx, m)

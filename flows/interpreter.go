@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"colonnade/core"
 	"colonnade/core/db"
@@ -29,6 +30,7 @@ func (s *Service) interpret(ctx context.Context, r *run) error {
 	if err != nil {
 		return err
 	}
+	r.flow = d
 	if r.crashes > maxCrashes {
 		return fatal(core.Limit, fmt.Sprintf("the server stopped %s during this run, which is given up: look for a step that needs too much memory", core.Count(r.crashes, "time")))
 	}
@@ -52,7 +54,11 @@ func (s *Service) interpret(ctx context.Context, r *run) error {
 
 // end ends the run well.
 func (in *interpreter) end(ctx context.Context, tx *db.Tx) error {
-	output, err := toJSON(in.vars)
+	t, err := in.flow.trace(in.s.store.Snapshot(), in.r.owner)
+	if err != nil {
+		return err
+	}
+	output, err := toJSON(t.shownVariables(in.vars))
 	if err != nil {
 		return err
 	}
@@ -64,7 +70,7 @@ func (in *interpreter) tx(ctx context.Context, f func(tx *db.Tx) error, marks ..
 	ctx = context.WithoutCancel(ctx) // it is short, and whether the run is ours is asked inside
 	marks = append(in.dirty, marks...)
 	err := in.s.db.Tx(ctx, db.TxOptions{}, func(tx *db.Tx) error {
-		if err := in.r.write(ctx, tx, marks); err != nil {
+		if err := in.s.write(ctx, tx, in.r, marks); err != nil {
 			return err
 		}
 		return f(tx)
@@ -118,7 +124,7 @@ func (in *interpreter) step(ctx context.Context, st *step, it iteration, last bo
 		m = &mark{id: core.NewID(), path: st.path, iter: it.String(), name: st.name(), kind: st.kind}
 		in.marks[key{m.path, m.iter}] = m
 	}
-	m.name, m.kind = st.name(), st.kind
+	m.name, m.kind, m.step = st.name(), st.kind, st
 	if m.status == failed { // in an item whose for_each goes on
 		return &failure{err: &core.Error{Op: "flows.step", Kind: core.Failed, Msg: "step " + where(m) + " failed"}}
 	}
@@ -163,11 +169,18 @@ func (in *interpreter) pure(ctx context.Context, m *mark, input, output any) err
 
 // later writes m with the next effect, or when many wait.
 func (in *interpreter) later(ctx context.Context, m *mark) error {
-	in.dirty = append(in.dirty, m)
+	in.wait(m)
 	if len(in.dirty) < 100 {
 		return nil
 	}
 	return in.tx(ctx, func(tx *db.Tx) error { return in.s.keep(ctx, tx, in.r) })
+}
+
+// wait has m written with the next effect. A for_each may wait already, from when it began.
+func (in *interpreter) wait(m *mark) {
+	if !slices.Contains(in.dirty, m) {
+		in.dirty = append(in.dirty, m)
+	}
 }
 
 func (in *interpreter) set(ctx context.Context, st *step, m *mark) error {
@@ -176,18 +189,18 @@ func (in *interpreter) set(ctx context.Context, st *step, m *mark) error {
 	}
 	c, err := in.caller(in.s.store.Snapshot())
 	if err != nil {
-		return in.stop(ctx, m, err)
+		return in.stop(ctx, st, m, err)
 	}
 	values, err := evalFields(st.values, in.scope, c)
 	if err != nil {
-		return in.stop(ctx, m, err)
+		return in.stop(ctx, st, m, err)
 	}
 	raw, err := toJSON(values)
 	if err == nil {
 		err = unmarshal(raw, &in.vars) // as a run that resumes would see them
 	}
 	if err != nil {
-		return in.stop(ctx, m, err)
+		return in.stop(ctx, st, m, err)
 	}
 	return in.pure(ctx, m, nil, values)
 }
@@ -201,14 +214,14 @@ func (in *interpreter) branch(ctx context.Context, st *step, m *mark, it iterati
 	} else {
 		v, err := in.eval(st.cond)
 		if err != nil {
-			return in.stop(ctx, m, err)
+			return in.stop(ctx, st, m, err)
 		}
 		switch v := v.(type) {
 		case nil: // unknown
 		case bool:
 			yes = v
 		default:
-			return in.stop(ctx, m, core.E("flows.if", core.Invalid, fmt.Sprintf("the condition is %T, and neither true nor false", v)))
+			return in.stop(ctx, st, m, core.E("flows.if", core.Invalid, fmt.Sprintf("the condition is %T, and neither true nor false", v)))
 		}
 		if err := in.pure(ctx, m, nil, yes); err != nil {
 			return err

@@ -43,6 +43,13 @@ func (s *Service) insert(ctx context.Context, tx *db.Tx, runs []newRun) ([]core.
 			"fence": int64(0), "lease": int64(0), "due": n.due.UnixMicro(), "deadline": int64(0), "timeout": d.timeout.Microseconds(),
 			"queued": int64(0), "crashes": int64(0), "items": int64(n.items),
 		}
+		shown, err := shownTrigger(s.store.Snapshot(), d, n.input)
+		if err != nil {
+			return nil, core.E("flows.insert", err)
+		}
+		if shown != nil {
+			r["input"], r["kept_input"] = json.RawMessage(shown), r["input"]
+		}
 		if d.trigger.cron != nil && d.trigger.cron.queue {
 			r["queued"] = int64(1)
 		}
@@ -51,7 +58,7 @@ func (s *Service) insert(ctx context.Context, tx *db.Tx, runs []newRun) ([]core.
 		}
 		if n.refused != nil {
 			e := core.AsError(n.refused)
-			r["status"], r["error"], r["error_kind"], r["finished_at"] = failed, e.Public(), string(e.Kind), now
+			r["status"], r["error"], r["error_kind"], r["finished_at"], r["kept_input"] = failed, e.Public(), string(e.Kind), now, nil
 		} else {
 			jobs = append(jobs, ids[i])
 		}
@@ -81,6 +88,7 @@ type run struct {
 	deadline    time.Time
 	owner, unit core.ID
 	input       map[string]any
+	flow        *definition // that it runs; nil before that is known
 }
 
 // claim makes the run ours. It returns nil when there is nothing to do, and db.Again when it is too early. With force
@@ -97,7 +105,7 @@ func (s *Service) claim(ctx context.Context, id core.ID, force bool) (r *run, er
 		Write("), deadline = CASE deadline WHEN 0 THEN timeout + ").Arg(now.UnixMicro()).Write(" ELSE deadline END WHERE id = ").Arg(id).
 		Write(" AND due <= ").Arg(due).Write(" AND (status = 'waiting' OR status = 'running' AND lease < ").Arg(now.UnixMicro()).
 		Write(`) AND (queued = 0 OR NOT EXISTS (SELECT 1 FROM "_flow_run" AS o WHERE o.flow_id = "_flow_run".flow_id AND o.status IN ('waiting', 'running') AND o.id < "_flow_run".id))`,
-			` RETURNING CAST(flow_id AS text), version, fence, attempts, crashes, depth, deadline, CAST(owner_id AS text), CAST(unit_id AS text), CAST(input AS text)`)
+			` RETURNING CAST(flow_id AS text), version, fence, attempts, crashes, depth, deadline, CAST(owner_id AS text), CAST(unit_id AS text), CAST(coalesce(kept_input, input) AS text)`)
 	err = s.db.Tx(ctx, db.TxOptions{}, func(tx *db.Tx) error {
 		return tx.Query(ctx, b, func(scan func(...any) error) error {
 			r = &run{id: id}
@@ -172,7 +180,7 @@ func (s *Service) keep(ctx context.Context, tx *db.Tx, r *run) error {
 // finish ends the run, with the job that ctx carries.
 func (s *Service) finish(ctx context.Context, tx *db.Tx, r *run, status string, output []byte, cause *core.Error) error {
 	err := s.mine(ctx, tx, r, status, time.Time{}, func(b *db.Builder) {
-		b.Write(", worker = NULL, finished_at = ").Value(&moment, s.now())
+		b.Write(", worker = NULL, kept_input = NULL, finished_at = ").Value(&moment, s.now())
 		if output != nil {
 			b.Write(", output = ").Value(&anyJSON, json.RawMessage(output))
 		}
@@ -183,8 +191,19 @@ func (s *Service) finish(ctx context.Context, tx *db.Tx, r *run, status string, 
 	if err != nil {
 		return err
 	}
+	if err := s.forget(ctx, tx, r.id); err != nil {
+		return err
+	}
 	tx.AfterCommit(s.tell)
 	return s.queue.Done(ctx, tx)
+}
+
+// forget drops what only a run that goes on needs of its steps.
+func (s *Service) forget(ctx context.Context, tx *db.Tx, run core.ID) error {
+	b := db.New(tx.Dialect).Write(`UPDATE "_flow_step" SET kept_input = NULL, kept_output = NULL WHERE run_id = `).Arg(run).
+		Write(" AND (kept_input IS NOT NULL OR kept_output IS NOT NULL)")
+	_, err := tx.Exec(ctx, b)
+	return err
 }
 
 // park puts the run off. The lease outlasts the time, so that a crash before the queue knows is noticed.

@@ -27,7 +27,7 @@ func Tables() []core.Table {
 		table("_flow_schedule", "Flow schedule", "When a flow runs next by the clock.", core.OrgOwned,
 			id(), link("flow_id", "_flow", "schedules", "The flow."), required("next_at", core.Timestamp)),
 		table("_flow_run", "Flow run", "What flows did, and are doing. A run belongs to the user whose rights it had.", core.UserOwned, readable(runColumns())...),
-		table("_flow_step", "Flow step", "The steps of runs.", core.UserOwned, stepColumns()...),
+		table("_flow_step", "Flow step", "The steps of runs.", core.UserOwned, readable(stepColumns())...),
 	}
 }
 
@@ -67,8 +67,11 @@ func owner() []core.Column {
 // internal marks the columns that only the machinery reads.
 const internal = "internal"
 
+func secret(name string, k core.Kind) core.Column {
+	return core.Column{Name: name, Kind: k, Doc: internal}
+}
+
 func runColumns() []core.Column {
-	secret := func(name string, k core.Kind) core.Column { return core.Column{Name: name, Kind: k, Doc: internal} }
 	columns := []core.Column{
 		id(), link("flow_id", "_flow", "runs", "The flow."), required("flow_name", core.Text),
 		{Name: "version", Kind: core.Integer, Required: true, Doc: "The version of the flow that runs."},
@@ -96,7 +99,8 @@ func runColumns() []core.Column {
 		secret("timeout", core.Integer),
 		secret("queued", core.Integer), // 1: not before the runs of the flow that came first
 		secret("crashes", core.Integer),
-		secret("items", core.Integer), // of a batch
+		secret("items", core.Integer),   // of a batch
+		secret("kept_input", core.JSON), // what the run goes on with, where the input shows less
 	)
 }
 
@@ -121,6 +125,7 @@ func stepColumns() []core.Column {
 		{Name: "attempt", Kind: core.Integer, Required: true, Doc: "How often it was tried."},
 		col("input", core.JSON), col("output", core.JSON), col("error", core.LongText), col("error_kind", core.Text),
 		required("started_at", core.Timestamp), col("finished_at", core.Timestamp),
+		secret("kept_input", core.JSON), secret("kept_output", core.JSON), // what the run goes on with, where the others show less
 	}, owner()...)
 }
 

@@ -20,10 +20,14 @@ type mark struct {
 	attempt    int64
 	input      []byte
 	output     []byte
-	err        *core.Error
-	started    time.Time
-	finished   time.Time
-	stored     bool
+	step       *step // of the definition, where it is known
+
+	shownInput, shownOutput []byte // what people read in place of the input and the output; nil where they read those
+
+	err      *core.Error
+	started  time.Time
+	finished time.Time
+	stored   bool
 }
 
 // key finds a mark within its run.
@@ -43,7 +47,7 @@ func (i iteration) String() string {
 // marks reads what a run remembers, without the inputs and outputs; those of set steps go into vars.
 func (s *Service) marks(ctx context.Context, r *run, vars map[string]any) (map[key]*mark, error) {
 	out := map[key]*mark{}
-	b := db.New(s.db.Dialect).Write(`SELECT CAST(id AS text), path, iteration, kind, status, attempt, CASE kind WHEN 'set' THEN CAST(output AS text) END FROM "_flow_step" WHERE run_id = `).
+	b := db.New(s.db.Dialect).Write(`SELECT CAST(id AS text), path, iteration, kind, status, attempt, CASE kind WHEN 'set' THEN CAST(coalesce(kept_output, output) AS text) END FROM "_flow_step" WHERE run_id = `).
 		Arg(r.id).Write(" ORDER BY id")
 	err := s.db.Query(context.WithoutCancel(ctx), b, func(scan func(...any) error) error {
 		m := &mark{stored: true}
@@ -57,9 +61,9 @@ func (s *Service) marks(ctx context.Context, r *run, vars map[string]any) (map[k
 	return out, core.E("flows.marks", err)
 }
 
-// column reads one JSON column of a mark.
+// column reads the input or the output of a mark.
 func (s *Service) column(ctx context.Context, m *mark, name string, to any) error {
-	b := db.New(s.db.Dialect).Write("SELECT CAST(", name, ` AS text) FROM "_flow_step" WHERE id = `).Arg(m.id)
+	b := db.New(s.db.Dialect).Write("SELECT CAST(coalesce(kept_", name, ", ", name, `) AS text) FROM "_flow_step" WHERE id = `).Arg(m.id)
 	return s.db.Query(context.WithoutCancel(ctx), b, func(scan func(...any) error) error {
 		var raw []byte
 		if err := scan(&raw); err != nil {
@@ -70,8 +74,19 @@ func (s *Service) column(ctx context.Context, m *mark, name string, to any) erro
 }
 
 // write keeps the marks in the transaction.
-func (r *run) write(ctx context.Context, tx *db.Tx, marks []*mark) error {
+func (s *Service) write(ctx context.Context, tx *db.Tx, r *run, marks []*mark) error {
 	var rows []core.Record
+	if len(marks) > 0 {
+		t, err := r.flow.trace(s.store.Snapshot(), r.owner)
+		if err != nil {
+			return err
+		}
+		for _, m := range marks {
+			if err := m.shown(t); err != nil {
+				return err
+			}
+		}
+	}
 	for _, m := range marks {
 		row := m.row(r)
 		if !m.stored {
@@ -79,7 +94,7 @@ func (r *run) write(ctx context.Context, tx *db.Tx, marks []*mark) error {
 			continue
 		}
 		b := db.New(tx.Dialect).Write(`UPDATE "_flow_step" SET `)
-		for i, name := range []string{"status", "attempt", "input", "output", "error", "error_kind", "finished_at"} {
+		for i, name := range []string{"status", "attempt", "input", "output", "kept_input", "kept_output", "error", "error_kind", "finished_at"} {
 			if i > 0 {
 				b.Write(", ")
 			}
@@ -109,12 +124,16 @@ func (m *mark) row(r *run) core.Record {
 		"id": string(m.id), "run_id": string(r.id), "path": m.path, "iteration": m.iter, "name": m.name, "kind": m.kind,
 		"status": m.status, "attempt": m.attempt, "started_at": m.started, "owner_id": string(r.owner), "unit_id": string(r.unit),
 	}
-	if m.input != nil {
-		row["input"] = json.RawMessage(m.input)
+	keep := func(name string, raw, shown []byte) {
+		switch {
+		case shown != nil:
+			row[name], row["kept_"+name] = json.RawMessage(shown), json.RawMessage(raw)
+		case raw != nil:
+			row[name] = json.RawMessage(raw)
+		}
 	}
-	if m.output != nil {
-		row["output"] = json.RawMessage(m.output)
-	}
+	keep("input", m.input, m.shownInput)
+	keep("output", m.output, m.shownOutput)
 	if m.err != nil {
 		row["error"], row["error_kind"] = m.err.Public(), string(m.err.Kind)
 	}

@@ -17,9 +17,11 @@ import (
 
 // trace is what the steps of a definition have to do with data classes, in one snapshot and for one user.
 type trace struct {
-	snap  *tables.Snapshot
-	as    core.ID
-	steps map[*step]*traced
+	snap      *tables.Snapshot
+	as        core.ID
+	steps     map[*step]*traced
+	hidden    map[*value]bool // expressions whose values are kept out of logs
+	variables map[string]bool // the variables that hold such values
 }
 
 // traced is a step that has values of data classes.
@@ -27,17 +29,20 @@ type traced struct {
 	refused error    // why it must not run
 	mask    bool     // a model reads what it is given: its values are made of masked records
 	items   []string // the names of records of the trigger that for_each steps around it go through
+
+	at     core.At // a column from which it has values that are kept out of logs
+	secret string  // the data class that says so; empty for none
 }
 
 // tracing makes a trace. It holds columns that carry classes only.
 type tracing struct {
-	snap  *tables.Snapshot
+	*trace
+	as    core.Caller
 	may   map[string]bool // the columns of the trigger's table that the user sees
 	table string
 	vars  map[string][]core.At
 	out   map[string][]core.At // what steps return, by their ids
 	items map[string]item
-	found map[*step]*traced
 }
 
 // item is what a for_each step goes through: records of the trigger, or values made of columns.
@@ -57,16 +62,20 @@ func (d *definition) trace(snap *tables.Snapshot, as core.ID) (*trace, error) {
 	if t := d.traced.Load(); t != nil && t.snap == snap && t.as == as {
 		return t, nil
 	}
-	w := &tracing{snap: snap, vars: map[string][]core.At{}, out: map[string][]core.At{}, items: map[string]item{}, found: map[*step]*traced{}}
+	caller, err := snap.Policy.Caller(as, core.Cause{Kind: "flow"})
+	if err != nil {
+		return nil, core.E("flows.trace", err)
+	}
+	t := &trace{snap, as, map[*step]*traced{}, map[*value]bool{}, map[string]bool{}}
+	w := &tracing{trace: t, as: caller, vars: map[string][]core.At{}, out: map[string][]core.At{}, items: map[string]item{}}
 	if e := d.trigger.event; e != nil {
-		caller, err := snap.Policy.Caller(as, core.Cause{Kind: "flow"})
-		if err != nil {
-			return nil, core.E("flows.trace", err)
-		}
 		w.table, w.may = e.table, snap.Sees(caller, e.table)
 	}
 	w.list(d.steps)
-	t := &trace{snap, as, w.found}
+	for name, columns := range w.vars {
+		_, class := unlogged(snap, columns)
+		t.variables[name] = class != ""
+	}
 	d.traced.Store(t)
 	return t, nil
 }
@@ -104,7 +113,9 @@ func (w *tracing) list(steps []*step) {
 				o := w.values([]field{f})
 				w.vars[f.name] = join(w.vars[f.name], o.direct, o.kept)
 			}
+			w.secret(st, w.values(st.values).all())
 		case "if":
+			w.secret(st, w.value(st.cond).all())
 			w.list(st.then)
 			w.list(st.els)
 		case "for_each":
@@ -116,8 +127,9 @@ func (w *tracing) list(steps []*step) {
 // each goes through the steps of a for_each until no variable takes on more: an item may use what one before it has left.
 func (w *tracing) each(st *step) {
 	before, had := w.items[st.as]
-	o := w.expression(st.cond.source)
-	w.items[st.as] = item{record: rules.ItemsOf(st.cond.source) == "trigger.records", from: join(o.direct, o.kept)}
+	o := w.value(st.cond)
+	w.secret(st, o.all())
+	w.items[st.as] = item{record: rules.ItemsOf(st.cond.source) == "trigger.records", from: o.all()}
 	for last := -1; last != w.size(); {
 		last = w.size()
 		w.list(st.body)
@@ -141,22 +153,65 @@ func (w *tracing) action(st *step) {
 	o := w.values(st.values)
 	taken := st.actionSpec.Sends.Columns(literals(st.values))
 	all := w.classed(join(o.direct, o.kept, taken))
+	returned := join(all, w.read(st))
 	if st.id != "" {
-		w.out[st.id] = join(w.out[st.id], all)
+		w.out[st.id] = join(w.out[st.id], returned)
 	}
+	w.secret(st, returned)
 	if len(all) == 0 {
 		return
 	}
-	t := &traced{refused: w.refuse(st, o, all)}
+	t := w.found(st)
+	t.refused = w.refuse(st, o, all)
 	if st.actionSpec.Sends.Model {
 		t.mask = slices.ContainsFunc(o.direct, w.masked)
 	}
+	t.items = nil
 	for name, it := range w.items {
 		if it.record {
 			t.items = append(t.items, name)
 		}
 	}
-	w.found[st] = t
+}
+
+// found is what is known of the step.
+func (w *tracing) found(st *step) *traced {
+	if w.steps[st] == nil {
+		w.steps[st] = &traced{}
+	}
+	return w.steps[st]
+}
+
+// secret notes that the step has values of the columns, where those are kept out of logs.
+func (w *tracing) secret(st *step, columns []core.At) {
+	if at, class := unlogged(w.snap, columns); class != "" {
+		of := w.found(st)
+		of.at, of.secret = at, class
+	}
+}
+
+// read returns the columns of which the action of the step returns values, as far as the user sees them: of the tables that an
+// argument names, and of all where that is not known before.
+func (w *tracing) read(st *step) (out []core.At) {
+	reads := st.actionSpec.Reads
+	if reads == "" {
+		return nil
+	}
+	var named []string
+	for _, f := range st.values {
+		if f.name == reads {
+			named = f.value.texts()
+		}
+	}
+	for _, t := range w.snap.Schema.Tables() {
+		if len(named) > 0 && !slices.Contains(named, t.Name) {
+			continue
+		}
+		for _, column := range slices.Sorted(maps.Keys(w.snap.Sees(w.as, t.Name))) {
+			out = append(out, core.At{Table: t.Name, Column: column})
+		}
+	}
+	return w.classed(out)
 }
 
 // refuse returns why the values must not go where the action of the step sends them.
@@ -200,7 +255,10 @@ func (w *tracing) values(fields []field) (o origin) {
 
 func (w *tracing) value(v *value) (o origin) {
 	if v.isExpr {
-		return w.expression(v.source)
+		o = w.expression(v.source)
+		_, class := unlogged(w.snap, o.all())
+		w.hidden[v] = class != ""
+		return o
 	}
 	for _, item := range v.list {
 		o = o.and(w.value(item))
@@ -266,6 +324,9 @@ func some(of map[string][]core.At, name string) (out []core.At) {
 	}
 	return out
 }
+
+// all are the columns, whatever way their values take.
+func (o origin) all() []core.At { return join(o.direct, o.kept) }
 
 func (o origin) and(other origin) origin {
 	return origin{join(o.direct, other.direct), join(o.kept, other.kept)}

@@ -41,6 +41,18 @@ func (v *value) fixed() bool {
 	return true
 }
 
+// texts are the texts that v is, or is a list of; nil when some are not known before the flow runs.
+func (v *value) texts() (out []string) {
+	for _, one := range append([]*value{v}, v.list...) {
+		if s, ok := one.literal.(string); ok {
+			out = append(out, s)
+		} else if one != v || v.list == nil {
+			return nil
+		}
+	}
+	return out
+}
+
 // eval returns the value with its expressions evaluated.
 func (v *value) eval(vars map[string]any, c core.Caller) (any, error) {
 	switch {
