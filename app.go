@@ -100,8 +100,10 @@ func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error)
 		return err
 	}
 	actions = append(actions, a.flows.Actions()...)
-	a.actions = actions
-	a.api = graphql.New(a.store, actions, graphql.Options{Log: log, Dev: c.Dev, RequestID: web.RequestID})
+	slow := graphql.NewSlowLog(c.Slow)
+	actions = append(actions, slow.Actions()...)
+	a.api = graphql.New(a.store, actions, graphql.Options{Log: log, Dev: c.Dev, RequestID: web.RequestID, Slow: slow})
+	a.actions = a.api.Actions()
 	if err := a.store.Load(ctx); err != nil {
 		return err
 	}
@@ -124,11 +126,19 @@ func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error)
 		BodyLimit: int(c.MaxBody) << 20,
 		Users:     web.Rate{PerMinute: int(c.Rate), Together: int(c.Concurrency)},
 		Strangers: web.Rate{PerMinute: int(c.Anonymous), Together: int(c.Concurrency)},
+		Live:      web.Live{PerUser: int(c.Subscribe), PerConnection: maxOperations, Total: maxSockets},
 		Policy:    func() *authz.Policy { return a.store.Snapshot().Policy },
+		Logged:    func(err error) error { return a.store.Snapshot().Logged(err) },
 		Reload:    a.store.Load, Ping: a.db.Ping, Data: a.data, Files: a.files,
 	})
 	return nil
 }
+
+// How many operations run over one connection, and how many connections for subscriptions there are.
+const (
+	maxOperations = 100
+	maxSockets    = 20_000
+)
 
 // openFiles opens the folder where the contents of files are.
 func (a *app) openFiles(c *config, log *slog.Logger) (err error) {
@@ -151,6 +161,7 @@ func builtin() []core.Table {
 func (a *app) start(ctx context.Context, addr string) error {
 	watching, stop := context.WithCancel(ctx)
 	a.stopWatch = stop
+	a.api.Start(watching)
 	a.background.Go(func() { a.store.Watch(watching) })
 	a.background.Go(func() { a.store.Sweep(watching) })
 	a.background.Go(func() { a.files.Sweep(watching) })
@@ -170,6 +181,7 @@ func (a *app) stop(ctx context.Context) error {
 		err = bad
 	}
 	if a.stopWatch != nil {
+		a.api.Stop()
 		a.stopWatch()
 	}
 	a.background.Wait()

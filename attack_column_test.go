@@ -15,8 +15,11 @@ import (
 // hospital is a world in which a clerk reads every patient, but for the columns code and size, and what is made of them.
 func hospital(t *testing.T, c *config, way string) *scenario {
 	secured, grant, profiles := "", `, hidden: ["code", "size"]`, ""
-	if way != "hidden" {
+	switch way {
+	case "secured", "masked":
 		secured, grant = ", secured: true", ""
+	case "denied":
+		secured, grant, profiles = `, classes: ["health"]`, "", `, deny_classes: ["health"]`
 	}
 	code, size := secured, secured
 	if way == "masked" {
@@ -24,6 +27,7 @@ func hospital(t *testing.T, c *config, way string) *scenario {
 	}
 	s := newScenario(t, c)
 	s.must(t, "admin", `mutation {
+		put_data_class(name: "health") { version }
 		doctor: create_table(name: "doctor", columns: [{name: "name", kind: "text"}]) { version }
 		patient: create_table(name: "patient", columns: [{name: "name", kind: "text"}, {name: "code", kind: "text", unique: true`+code+`}, {name: "size", kind: "integer"`+size+`}
 			{name: "loud", kind: "text", formula: "code.upper()"}, {name: "kept", kind: "integer", formula: "size + 1", stored: true}]) { version }
@@ -45,7 +49,7 @@ func hospital(t *testing.T, c *config, way string) *scenario {
 // A-01, A-03, A-04: a column that one may not read is like one that is not there wherever it is named, and no answer depends on
 // what is in it: not the order of records, not a count, not what is calculated from it.
 func TestAttackA01HiddenColumns(t *testing.T) {
-	for _, way := range []string{"hidden", "secured", "masked"} {
+	for _, way := range []string{"hidden", "secured", "masked", "denied"} {
 		t.Run(way, func(t *testing.T) {
 			eachDatabase(t, func(t *testing.T, c *config) {
 				s := hospital(t, c, way)
@@ -129,7 +133,7 @@ func TestAttackA01HiddenColumns(t *testing.T) {
 
 // A-02: a search finds nothing by words that are only in what one may not read, and counts and ranks nothing by them.
 func TestAttackA02SearchOfHiddenColumns(t *testing.T) {
-	for _, way := range []string{"hidden", "secured", "masked"} {
+	for _, way := range []string{"hidden", "secured", "masked", "denied"} {
 		t.Run(way, func(t *testing.T) {
 			eachDatabase(t, func(t *testing.T, c *config) {
 				s := hospital(t, c, way)

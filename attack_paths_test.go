@@ -11,7 +11,7 @@ import (
 // files, imports, duplicates, models and what enriches records show of a value what a query shows: nothing, or its mask. None
 // of them depends on what is behind that.
 func TestAttackA20MaskedPaths(t *testing.T) {
-	for _, way := range []string{"hidden", "masked"} {
+	for _, way := range []string{"hidden", "masked", "denied"} {
 		t.Run(way, func(t *testing.T) {
 			eachDatabase(t, func(t *testing.T, c *config) {
 				s := hospital(t, c, way)

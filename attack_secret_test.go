@@ -131,7 +131,7 @@ func TestAttackA20Canaries(t *testing.T) {
 		if err := s.app.store.Dump(core.WithCaller(t.Context(), admin), d); err != nil {
 			t.Fatal(err)
 		}
-		if !d.seen["_session"] || !d.seen["_api_key"] || !d.seen["_secret"] || !d.seen["_user"] {
+		if d.seen["_session"] == 0 || d.seen["_api_key"] == 0 || d.seen["_secret"] == 0 || d.seen["_user"] == 0 {
 			t.Errorf("the dump has %v", d.seen)
 		}
 		look("the log", log.Bytes())
@@ -145,19 +145,19 @@ func TestAttackA20Canaries(t *testing.T) {
 type values struct {
 	look func(where string, text []byte)
 	part tables.Part
-	seen map[string]bool
+	seen map[string]int // rows, by table
 }
 
 func (v *values) Part(p tables.Part) error {
 	if v.seen == nil {
-		v.seen = map[string]bool{}
+		v.seen = map[string]int{}
 	}
 	v.part = p
 	return nil
 }
 
 func (v *values) Row(row [][]byte) error {
-	v.seen[v.part.Name] = true
+	v.seen[v.part.Name]++
 	for i, value := range row {
 		v.look(fmt.Sprintf("%s.%s", v.part.Name, v.part.Columns[i].Name), value)
 	}

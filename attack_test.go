@@ -40,7 +40,7 @@ var attacks = []struct {
 	{"A-17", "files", []string{"main.TestAttackA17Files", "files.TestGuessedID", "files.TestDiskStaysInFolder", "files.TestTypeFromContent"}, ""},
 	{"A-18", "routes without a check", []string{"web.TestAttackA18Routes", "web.TestEveryRouteHasAPolicy", "web.TestRouteWithoutAccessLetsNobodyIn"}, ""},
 	{"A-19", "flows with more rights than who starts them", []string{"flows.TestAttackA19Rights"}, ""},
-	{"A-20", "history, exports and logs that tell secrets", []string{"main.TestAttackA20Canaries", "main.TestAttackA20ConnectionString", "tables.TestHistoryShowsWhatMayBeSeen"}, ""},
+	{"A-20", "history, exports and logs that tell secrets", []string{"main.TestAttackA20Canaries", "main.TestAttackA20ConnectionString", "main.TestAttackA20ClassesInLogs", "flows.TestDataClassesInRecordings", "tables.TestHistoryShowsWhatMayBeSeen"}, ""},
 	{"A-21", "mutations that return what may not be read", []string{"tables.TestRefusals", "tables.TestReach"}, ""},
 	{"A-22", "records moved out of reach, and into it", []string{"tables.TestAttackA22", "tables.TestReach"}, ""},
 	{"A-23", "keys that tell of hidden records", []string{"tables.TestReach", "tables.TestOnConflict"}, ""},

@@ -36,6 +36,7 @@ type config struct {
 	Rate        int64         // COLONNADE_RATE_USER: requests a minute of each user; 0 for any number
 	Anonymous   int64         // COLONNADE_RATE_ANONYMOUS: requests a minute of each address without a user; 0 for any number
 	Concurrency int64         // COLONNADE_CONCURRENCY: requests of one user, or address, that run at once; 0 for any number
+	Subscribe   int64         // COLONNADE_SUBSCRIPTIONS: what one user, or address, is subscribed to at once, and connections of his; 0 for any number
 	Public      bool          // COLONNADE_PUBLIC=1: may listen beyond the loopback address
 	Keep        time.Duration // COLONNADE_KEEP_DROPPED: how long what was dropped can be brought back
 	Events      time.Duration // COLONNADE_KEEP_EVENTS: how long events are kept; 0 for good
@@ -47,6 +48,7 @@ type config struct {
 	KeepUploads time.Duration // COLONNADE_KEEP_UPLOADS: how long a file waits for a record that names it; a day when 0
 	SecretsKey  string        // COLONNADE_SECRETS_KEY_FILE: the file of the keys that secrets are sealed with; or the keys in COLONNADE_SECRETS_KEYS
 	Providers   string        // COLONNADE_PROVIDERS_FILE: the file of identity providers; or the document in COLONNADE_PROVIDERS
+	Slow        time.Duration // COLONNADE_SLOW_QUERY: from when on a query is slow; 0 to keep none
 	LogLevel    string        // COLONNADE_LOG: debug, info, warn, error
 	Dev         bool
 	AddrFile    string
@@ -54,6 +56,9 @@ type config struct {
 
 	SecondFactor bool // COLONNADE_SECOND_FACTOR=1: everybody who signs in must have one
 }
+
+// slowQuery is from when on a query is slow.
+const slowQuery = 500 * time.Millisecond
 
 // flags declares the options of a server on c.
 func (c *config) flags(name string, out io.Writer) *flag.FlagSet {
@@ -71,6 +76,7 @@ func (c *config) flags(name string, out io.Writer) *flag.FlagSet {
 	f.Int64Var(&c.Rate, "rate-user", number("COLONNADE_RATE_USER", 600), "requests a minute of each user; 0 for any number, as with --dev (COLONNADE_RATE_USER)")
 	f.Int64Var(&c.Anonymous, "rate-anonymous", number("COLONNADE_RATE_ANONYMOUS", 60), "requests a minute of each address from which nobody has signed in; 0 for any number, as with --dev (COLONNADE_RATE_ANONYMOUS)")
 	f.Int64Var(&c.Concurrency, "concurrency", number("COLONNADE_CONCURRENCY", 16), "requests that run at once of each user, or address; 0 for any number, as with --dev (COLONNADE_CONCURRENCY)")
+	f.Int64Var(&c.Subscribe, "subscriptions", number("COLONNADE_SUBSCRIPTIONS", 200), "subscriptions, and connections for them, of each user, or address; 0 for any number, as with --dev (COLONNADE_SUBSCRIPTIONS)")
 	f.BoolVar(&c.Public, "public", env("COLONNADE_PUBLIC", "") == "1", "may listen beyond the loopback address (COLONNADE_PUBLIC=1)")
 	f.DurationVar(&c.Keep, "keep-dropped", duration("COLONNADE_KEEP_DROPPED", tables.KeepDropped), "how long dropped tables and columns can be brought back (COLONNADE_KEEP_DROPPED)")
 	f.DurationVar(&c.Accesses, "keep-accesses", duration("COLONNADE_KEEP_ACCESSES", 0), "how long entries of the access log are kept; 0 for good (COLONNADE_KEEP_ACCESSES)")
@@ -82,6 +88,7 @@ func (c *config) flags(name string, out io.Writer) *flag.FlagSet {
 	f.StringVar(&c.SecretsKey, "secrets-key", env("COLONNADE_SECRETS_KEY_FILE", ""), secretsKeyUsage)
 	f.StringVar(&c.Providers, "providers", env("COLONNADE_PROVIDERS_FILE", ""), "file of identity providers to set up (COLONNADE_PROVIDERS_FILE); or what it would hold, in COLONNADE_PROVIDERS")
 	f.BoolVar(&c.SecondFactor, "second-factor", env("COLONNADE_SECOND_FACTOR", "") == "1", "everybody who signs in must have a second factor (COLONNADE_SECOND_FACTOR=1)")
+	f.DurationVar(&c.Slow, "slow-query", duration("COLONNADE_SLOW_QUERY", slowQuery), "queries that take so long are kept for slow_queries; 0 to keep none (COLONNADE_SLOW_QUERY)")
 	f.StringVar(&c.LogLevel, "log", env("COLONNADE_LOG", "warn"), "debug, info, warn or error (COLONNADE_LOG)")
 	f.BoolVar(&c.Dev, "dev", false, "for development: make an administrator and an API key when there is no user, show internal errors")
 	f.StringVar(&c.AddrFile, "addr-file", "", "write the address to this file once the server listens")
@@ -178,6 +185,9 @@ func (c *config) parse(f *flag.FlagSet, args []string) error {
 	if c.Accesses != 0 && c.Accesses < time.Hour {
 		return core.E(op, core.Invalid, "--keep-accesses and COLONNADE_KEEP_ACCESSES take a time of at least an hour, such as 8760h, or 0 to keep all")
 	}
+	if c.Slow < 0 {
+		return core.E(op, core.Invalid, "--slow-query and COLONNADE_SLOW_QUERY take a time such as 500ms, or 0 to keep none")
+	}
 	if c.Dev && c.Public {
 		return core.E(op, core.Invalid, "--dev is for this machine only: leave out --public")
 	}
@@ -208,6 +218,7 @@ func (c *config) rates(f *flag.FlagSet) error {
 		value     *int64
 	}{
 		{"rate-user", "COLONNADE_RATE_USER", &c.Rate}, {"rate-anonymous", "COLONNADE_RATE_ANONYMOUS", &c.Anonymous}, {"concurrency", "COLONNADE_CONCURRENCY", &c.Concurrency},
+		{"subscriptions", "COLONNADE_SUBSCRIPTIONS", &c.Subscribe},
 	} {
 		if *r.value < 0 || *r.value > maxRate {
 			return core.E("main.rates", core.Invalid, fmt.Sprintf("--%s and %s take a number from 0 to %d; 0 is no limit", r.flag, r.env, maxRate))

@@ -13,6 +13,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -29,13 +31,14 @@ import (
 //
 //	as NAME ROLE...   a GraphQL document, sent by that user; "admin" is the administrator, others are created on first sight
 //	variables         JSON, for the document before
-//	answer            what comes back; every uuid is written <id 1>, <id 2> ... by first appearance, every moment <time>
+//	answer            what comes back; every uuid is written <id 1>, <id 2> ... by first appearance, every cursor of a list <cursor 1>
+//	                  likewise, every moment <time>
 //	absent            lines that the answer must not contain
 //	drain             waits until no flow has anything to do
 //	upload NAME FILE  uploads what follows as a file of that name; upload64 takes base64
 //	get NAME PATH     asks for an address of the server, with the headers that follow; the answer is status, headers and body
 //
-// A document may name <id 1> too. -update writes the answers of this run into the files.
+// A document may name <id 1> and <cursor 1> too. -update writes the answers of this run into the files.
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -54,6 +57,7 @@ type scenario struct {
 	url  string
 	keys map[string]string // by user
 	ids  []string          // by first appearance
+	at   []string          // cursors, likewise
 	half func()            // called in the middle of the file; may be nil
 }
 
@@ -261,9 +265,10 @@ func (s *scenario) request(t *testing.T, user, method, path string, body, header
 }
 
 var (
-	uuidPattern = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
-	timePattern = regexp.MustCompile(`"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00"`)
-	maskPattern = regexp.MustCompile(`<id (\d+)>`)
+	uuidPattern   = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
+	timePattern   = regexp.MustCompile(`"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00"`)
+	cursorPattern = regexp.MustCompile(`(?m)^( *"_?(?:cursor|startCursor|endCursor)": ")([\w-]{60,})"`)
+	maskPattern   = regexp.MustCompile(`<(id|cursor) (\d+)>`)
 )
 
 // mask makes an answer the same in every run.
@@ -277,23 +282,36 @@ func (s *scenario) mask(raw []byte) []byte {
 		if id == string(core.SystemID) || id == string(core.RootUnit) {
 			return id
 		}
-		for i, have := range s.ids {
-			if have == id {
-				return fmt.Sprintf("<id %d>", i+1)
-			}
-		}
-		s.ids = append(s.ids, id)
-		return fmt.Sprintf("<id %d>", len(s.ids))
+		return fmt.Sprintf("<id %d>", numberOf(&s.ids, id))
+	})
+	text = cursorPattern.ReplaceAllStringFunc(text, func(line string) string {
+		m := cursorPattern.FindStringSubmatch(line)
+		return fmt.Sprintf(`%s<cursor %d>"`, m[1], numberOf(&s.at, m[2]))
 	})
 	return []byte(timePattern.ReplaceAllString(text, `"<time>"`) + "\n")
 }
 
 func (s *scenario) unmask(text string) string {
 	return maskPattern.ReplaceAllStringFunc(text, func(m string) string {
-		var n int
-		if _, err := fmt.Sscanf(m, "<id %d>", &n); err != nil || n < 1 || n > len(s.ids) {
+		parts := maskPattern.FindStringSubmatch(m)
+		list := s.ids
+		if parts[1] == "cursor" {
+			list = s.at
+		}
+		n, err := strconv.Atoi(parts[2])
+		if err != nil || n < 1 || n > len(list) {
 			return m
 		}
-		return s.ids[n-1]
+		return list[n-1]
 	})
+}
+
+// numberOf returns the place of s in the list, counted from 1, to which it is added when it is not there.
+func numberOf(list *[]string, s string) int {
+	i := slices.Index(*list, s)
+	if i < 0 {
+		i = len(*list)
+		*list = append(*list, s)
+	}
+	return i + 1
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"colonnade/core"
 )
@@ -53,7 +54,7 @@ type schemaFile struct {
 }
 
 // schemaFolders are where the files of a schema are. What else is in the folder is left alone.
-var schemaFolders = []string{"flows", "options", "roles", "settings", "tables"}
+var schemaFolders = []string{"classes", "flows", "operations", "options", "profiles", "roles", "settings", "tables"}
 
 func runExport(ctx context.Context, args []string, out io.Writer) error {
 	var r schemaFolder
@@ -137,7 +138,7 @@ func (r *schemaFolder) read() ([]schemaFile, error) {
 		return nil, err
 	}
 	if len(out) == 0 {
-		return nil, fmt.Errorf("there is no file in %s/options, tables, roles, flows or settings, and no drop.yaml", r.dir)
+		return nil, fmt.Errorf("there is no file in %s, in %s, and no drop.yaml", r.dir, strings.Join(schemaFolders, ", "))
 	}
 	return out, nil
 }

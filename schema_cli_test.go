@@ -46,6 +46,12 @@ func TestSchemaCommands(t *testing.T) {
 		if out := s.send(t, "admin", `{ shop { town } }`, nil); !strings.Contains(string(out), "Rome") {
 			t.Errorf("%s", out)
 		}
+		writeFile(t, dir, "classes/personal.yaml", "name: personal\n")
+		writeFile(t, dir, "profiles/desk.yaml", "profile: desk\n")
+		writeFile(t, dir, "operations/towns.yaml", "name: towns\ndocument: '{ shop { town } }'\n")
+		want(command("plan"), "put data class personal", "create column profile desk", "put operation towns")
+		want(command("apply"), "put data class personal", "create column profile desk", "put operation towns")
+		want(command("export"), "5 files")
 		writeFile(t, dir, "settings/currency.yaml", "base_currency: EUR\n")
 		want(command("plan"), "set the base currency to EUR")
 		want(command("apply"), "set the base currency to EUR")
@@ -53,7 +59,7 @@ func TestSchemaCommands(t *testing.T) {
 		want(command("plan"), "shop: the rule large refuses 1 of 1 records as they are then\n", ": Rome has 7\n")
 		want(command("apply"), "shop: the rule large refuses 1 of 1 records as they are then\n", ": Rome has 7\n")
 		want(command("apply"), "Everything is as the files say.")
-		want(command("export"), "3 files")
+		want(command("export"), "6 files")
 		var out strings.Builder
 		if err := run(t.Context(), []string{"plan", "--key", "x", "a", "b"}, &out); core.KindOf(err) != core.Invalid {
 			t.Error(err)

@@ -29,6 +29,7 @@ type options struct {
 	floor            float64
 	profile          string
 	write            bool
+	live             int
 }
 
 func main() {
@@ -44,6 +45,7 @@ func main() {
 	flag.Float64Var(&o.floor, "floor", 0.5, "fail when a ratio is lower")
 	flag.StringVar(&o.profile, "profile", "", "folder that gets a CPU profile of Colonnade for each workload")
 	flag.BoolVar(&o.write, "write", false, "write docs/benchmarks.md")
+	flag.IntVar(&o.live, "live", 0, "measure that many subscribers to a live query on SQLite, and nothing else")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -60,6 +62,9 @@ func bench(ctx context.Context, o *options) error {
 		return err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
+	if o.live > 0 {
+		return subscribers(ctx, o, dir, o.live)
+	}
 	r := &report{machine: describe(), options: o}
 	for _, open := range []func(context.Context, *options, string) (*stage, error){openPostgres, openSQLite} {
 		if err := measureOn(ctx, o, dir, open, r); err != nil {

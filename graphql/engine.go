@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -16,6 +17,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"colonnade/core"
+	"colonnade/live"
 	"colonnade/tables"
 )
 
@@ -25,6 +27,7 @@ type Options struct {
 	Timeout   time.Duration                // of one request; 30 s when 0
 	RequestID func(context.Context) string // names a request in the log and in the answer to an internal error; a new id when nil
 	Dev       bool                         // internal errors are shown in full
+	Slow      *SlowLog                     // of what takes long; none when nil
 }
 
 // Engine answers GraphQL requests.
@@ -35,6 +38,9 @@ type Engine struct {
 	api     func(*tables.Snapshot) *api
 	plans   func(*tables.Snapshot) *cache[planKey, *plan]
 	last    atomic.Pointer[api]
+	hub     *live.Hub
+
+	persisted *persisted // documents by their hashes, as clients sent them
 
 	introspections func(*tables.Snapshot) *cache[string, []byte]
 }
@@ -44,7 +50,11 @@ type Request struct {
 	Query         string          `json:"query"`
 	Variables     json.RawMessage `json:"variables"`
 	OperationName string          `json:"operationName"`
+	DocumentID    string          `json:"documentId"` // in place of Query: the name of a registered operation, or sha256: and the hash of a document
 	Extensions    json.RawMessage `json:"extensions"`
+
+	// Explain asks for how a query is answered, beside the answer. It takes the right explain_queries.
+	Explain bool `json:"-"`
 
 	// Key names a mutation that its sender may send again, when he does not know what became of it: it is done once, and
 	// the answer is that of the first time. Empty for none.
@@ -69,6 +79,8 @@ type Response struct {
 	Kind Kind
 
 	Repeated bool // it is the answer of an earlier time: see [Request.Key]
+	Named    bool // the request named its document and did not send it
+	MaxAge   int  // of a registered operation: for how many seconds the answer may be taken for that of a later request
 }
 
 // Kind says how a request ended, from which the status of HTTP follows.
@@ -94,7 +106,8 @@ func New(store *tables.Store, actions []core.Action, o Options) *Engine {
 	if o.RequestID == nil {
 		o.RequestID = func(context.Context) string { return string(core.NewID()) }
 	}
-	e := &Engine{store: store, actions: actions, o: o}
+	e := &Engine{store: store, actions: actions, o: o, persisted: newPersisted(), hub: live.New(store, live.Options{Log: o.Log})}
+	e.actions = append(slices.Clip(actions), e.printSDL())
 	e.api = tables.Derive(store, e.derive)
 	e.plans = tables.Derive(store, func(*tables.Snapshot) (*cache[planKey, *plan], error) {
 		return newCache[planKey, *plan](planCacheBytes), nil
@@ -105,6 +118,12 @@ func New(store *tables.Store, actions []core.Action, o Options) *Engine {
 	return e
 }
 
+// Start begins to keep the answers of subscriptions current; requests of other kinds are answered without it.
+func (e *Engine) Start(ctx context.Context) { e.hub.Start(ctx) }
+
+// Stop ends what [Engine.Start] has begun. Who listens is told nothing more.
+func (e *Engine) Stop() { e.hub.Stop() }
+
 // derive returns the API of a snapshot. Snapshots of one schema, which differ in their policies, share one.
 func (e *Engine) derive(snap *tables.Snapshot) (*api, error) {
 	if a := e.last.Load(); a != nil && a.schema == snap.Schema {
@@ -114,12 +133,15 @@ func (e *Engine) derive(snap *tables.Snapshot) (*api, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := a.register(); err != nil {
+		if e.last.Load() != nil {
+			return nil, err
+		}
+		e.o.Log.Warn("graphql: a registered operation is not valid any more, which the next change of the schema will be refused for", "err", err) // such as after an upgrade
+	}
 	e.last.Store(a)
 	return a, nil
 }
-
-// SDL returns the API of a snapshot in the schema definition language.
-func (e *Engine) SDL(snap *tables.Snapshot) string { return e.api(snap).sdl() }
 
 // retries is how often a mutation is compiled anew because the schema has just changed.
 const retries = 3
@@ -133,7 +155,7 @@ func (e *Engine) Do(ctx context.Context, r Request, readOnly bool) (res Response
 		}
 	}()
 	cancel := func() {}
-	if end, ok := ctx.Deadline(); !ok || time.Until(end) > e.o.Timeout {
+	if endsAfter(ctx, e.o.Timeout) {
 		ctx, cancel = context.WithTimeout(ctx, e.o.Timeout)
 	}
 	defer cancel()
@@ -148,8 +170,18 @@ func (e *Engine) Do(ctx context.Context, r Request, readOnly bool) (res Response
 	}
 }
 
+// endsAfter reports whether ctx has no deadline, or one that is further away.
+func endsAfter(ctx context.Context, d time.Duration) bool {
+	end, ok := ctx.Deadline()
+	return !ok || time.Until(end) > d
+}
+
 func (e *Engine) do(ctx context.Context, r Request, readOnly bool) (Response, error) {
-	snap := e.store.Snapshot()
+	snap, caller := e.store.Snapshot(), core.CallerFrom(ctx)
+	src, problem := e.resolve(snap, caller, &r)
+	if problem != nil {
+		return refused(*problem), nil
+	}
 	if r.Key != "" && !readOnly { // before anything that may have changed since
 		answer, done, err := e.store.Answered(ctx, r.once())
 		if err != nil {
@@ -160,21 +192,34 @@ func (e *Engine) do(ctx context.Context, r Request, readOnly bool) (Response, er
 		}
 	}
 	a := e.api(snap)
-	caller := core.CallerFrom(ctx)
 	limits := snap.Policy.Limits(caller)
-	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(limits.Seconds)*time.Second, tooLate(limits.Seconds))
-	defer cancel()
+	if most := time.Duration(limits.Seconds) * time.Second; endsAfter(ctx, most) {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, most, tooLate(limits.Seconds))
+		defer cancel()
+	}
 	who := readerOf(snap, caller)
 	doc, errs := a.parse(r.Query, limits, who)
 	if errs != nil {
 		return refused(errs...), nil
 	}
-	op, problem := doc.operation(r.OperationName)
-	if problem != "" {
-		return refused(requestError(wrong("%s", problem))), nil
+	if src.keep != "" && !who.stranger {
+		e.persisted.put(caller, src.keep, r.Query)
+	}
+	op, none := doc.operation(r.OperationName)
+	if none != "" {
+		return refused(requestError(wrong("%s", none))), nil
 	}
 	if doc.size.introspection > 0 && caller.Anonymous() {
 		return refused(signIn()), nil
+	}
+	if op.Operation == ast.Subscription {
+		return refused(requestError(wrong("a subscription has many answers: send it over a WebSocket, or with the header Accept: text/event-stream"))), nil
+	}
+	if r.Explain {
+		if err := e.mayExplain(snap, caller, op); err != nil {
+			return refused(requestError(err)), nil
+		}
 	}
 	if op.Operation == ast.Mutation && readOnly {
 		res := refused(requestError(wrong("a mutation cannot be sent this way: use POST")))
@@ -189,16 +234,26 @@ func (e *Engine) do(ctx context.Context, r Request, readOnly bool) (Response, er
 		return refused(requestError(who.told(err))), nil
 	}
 	if op.Operation == ast.Mutation {
+		defer e.o.Slow.begin(caller, op)()
 		return e.mutation(ctx, a, snap, op.OperationDefinition, vars, limits, r)
 	}
-	return e.query(ctx, a, snap, op, vars, limits), nil
+	res := e.query(ctx, a, snap, op, vars, limits)
+	if r.Explain {
+		res = e.explain(ctx, a, snap, op, vars, limits, res)
+	}
+	res.Named = src.named
+	if src.registered != nil {
+		res.MaxAge = src.registered.Cache
+	}
+	return res, nil
 }
 
 // readerOf returns what the caller may learn from mistakes. Who defines tables knows of all.
 func readerOf(snap *tables.Snapshot, caller core.Caller) reader {
 	r := reader{stranger: caller.Anonymous() && len(caller.Roles) == 0}
 	if snap.Policy.May(caller, "define_tables") != nil {
-		r.sees = func(table string) bool { return snap.Policy.Sees(caller, table) }
+		of := caller // which the function keeps in the heap
+		r.sees = func(table string) bool { return snap.Policy.Sees(of, table) }
 	}
 	return r
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -78,7 +77,7 @@ func TestInternalErrorsStayInside(t *testing.T) {
 }
 
 func TestErrorMapping(t *testing.T) {
-	e := &Engine{o: Options{Log: slog.New(slog.DiscardHandler), RequestID: func(context.Context) string { return "r" }}}
+	e := newWorld(t, dbtest.SQLite(t), Options{RequestID: func(context.Context) string { return "r" }}).Engine
 	for _, c := range []struct {
 		err  error
 		want string

@@ -86,7 +86,7 @@ func (e *Engine) executionError(ctx context.Context, s *step, err error) wireErr
 			out.Extensions.Internal = err.Error()
 		}
 	}
-	e.o.Log.Log(ctx, level, "graphql: a field failed", "field", fieldName(s), "kind", in.Kind, "user", core.CallerFrom(ctx).User, "request_id", out.Extensions.RequestID, "err", err)
+	e.o.Log.Log(ctx, level, "graphql: a field failed", "field", fieldName(s), "kind", in.Kind, "user", core.CallerFrom(ctx).User, "request_id", out.Extensions.RequestID, "err", e.store.Snapshot().Logged(err))
 	return out
 }
 
@@ -191,11 +191,15 @@ func answered(out []byte, errs []wireError) Response {
 }
 
 func appendErrors(b []byte, errs []wireError) []byte {
+	return append(append(b, `"errors":`...), errorList(errs)...)
+}
+
+func errorList(errs []wireError) []byte {
 	var list bytes.Buffer
 	enc := json.NewEncoder(&list)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(errs); err != nil {
-		return append(b, `"errors":[{"message":"internal error"}]`...)
+		return []byte(`[{"message":"internal error"}]`)
 	}
-	return append(append(b, `"errors":`...), bytes.TrimSpace(list.Bytes())...)
+	return bytes.TrimSpace(list.Bytes())
 }

@@ -91,7 +91,7 @@ func (b *builder) declarePast(r *rows) error {
 		b.query[name] = &gql.Field{Type: typ, Args: together(args...), Description: doc}
 		b.queryRoots[name] = &root{kind: kind, rows: r}
 	}
-	query(n+"_as_of", readAsOf, required(listOf(r.object)), "Records of "+n+" as they were at a moment, and what they are related with likewise.", r.args(),
+	query(n+"_as_of", readAsOf, required(listOf(r.object)), "Records of "+n+" as they were at a moment, and what they are related with likewise.", r.listArgs(),
 		gql.FieldConfigArgument{"at": {Type: required(scalars["timestamptz"].Scalar), Description: "The moment."}})
 	query(n+"_history", readHistory, required(listOf(b.past.version)), "The versions of a record of "+n+", the newest first.",
 		gql.FieldConfigArgument{"id": id, "limit": limit, "before": {Type: bigint, Description: "Only versions below this one."}})
@@ -289,6 +289,16 @@ func filled(c tables.Cond, values []any) tables.Cond {
 		return tables.Not{Cond: filled(c.Cond, values)}
 	case tables.Related:
 		c.Where = filled(c.Where, values)
+		return c
+	case tables.HasFile:
+		c.Where = filled(c.Where, values)
+		return c
+	case tables.Aggregated:
+		c.Of.Where = filled(c.Of.Where, values)
+		c.Is = slices.Clone(c.Is)
+		for i := range c.Is {
+			c.Is[i] = filled(c.Is[i], values).(tables.Compare)
+		}
 		return c
 	case tables.Compare:
 		if p, ok := c.Value.(tables.Param); ok {

@@ -1,6 +1,7 @@
 package graphql
 
 import (
+	"slices"
 	"strings"
 
 	gql "github.com/graphql-go/graphql"
@@ -14,8 +15,8 @@ const comparisonSuffix = "_comparison_exp"
 // choicesType is the type of several texts, in the name of its operators.
 const choicesType = "String_array"
 
-// comparedTypes are the types of columns, each with a type of its operators.
-var comparedTypes = []string{"Boolean", "String", choicesType, "bigint", "date", "float8", "interval", "jsonb", "numeric", "timestamp", "timestamptz", "uuid"}
+// comparedTypes are the types of columns and of counts, each with a type of its operators.
+var comparedTypes = []string{"Boolean", "Int", "String", choicesType, "bigint", "date", "float8", "interval", "jsonb", "numeric", "timestamp", "timestamptz", "uuid"}
 
 // comparedType is the name of the type of the values of a kind.
 func comparedType(k core.KindInfo) string {
@@ -45,6 +46,7 @@ var operators = []struct {
 	{"_nin", tables.NotIn, single, "Equal to none of them."},
 	{"_is_null", tables.IsNull, everything, "Without a value (true), or with one (false)."},
 	{"_between", tables.Between, ordered, "Not less than the first, and not greater than the second."},
+	{"_rel_date", tables.RelDate, calendar, "In a range relative to now: today, this_month, last_week, last_30_days, next_2_hours; \" in \" and a time zone may follow, as in \"today in Europe/Berlin\"."},
 	{"_like", tables.Like, texts, "Like a pattern: % stands for any characters, _ for one."},
 	{"_nlike", tables.NotLike, texts, "Not like a pattern."},
 	{"_ilike", tables.ILike, texts, "Like a pattern, in upper or lower case."},
@@ -71,6 +73,10 @@ func several(typ string) bool    { return typ == choicesType }
 func documents(typ string) bool  { return typ == "jsonb" }
 func containing(typ string) bool { return several(typ) || documents(typ) }
 func single(typ string) bool     { return typ != choicesType }
+func calendar(typ string) bool   { return typ == "date" || typ == "timestamp" || typ == "timestamptz" }
+
+// castTypes are the types whose values can be compared as texts.
+var castTypes = []string{"bigint", "date", "jsonb", "numeric", "uuid"}
 
 // compareOps finds an operator by its name.
 var compareOps = func() map[string]tables.CompareOp {
@@ -118,12 +124,17 @@ func (b *builder) declareCommon() {
 				f.Type = listOf(typ)
 			case tables.IsNull:
 				f.Type = gql.Boolean
-			case tables.HasKey:
+			case tables.HasKey, tables.RelDate:
 				f.Type = gql.String
 			case tables.HasAnyKey, tables.HasAllKeys:
 				f.Type = listOf(gql.String)
 			}
 			fields[o.name] = f
+		}
+		if slices.Contains(castTypes, name) {
+			fields["_cast"] = &gql.InputObjectFieldConfig{Type: gql.NewInputObject(gql.InputObjectConfig{
+				Name: name + "_cast_exp", Description: "Conditions on a " + name + " as another type.", Fields: gql.InputObjectConfigFieldMap{"String": {Type: b.compares["String"]}},
+			}), Description: "As a text."}
 		}
 		b.compares[name] = gql.NewInputObject(gql.InputObjectConfig{
 			Name: name + comparisonSuffix, Fields: fields, Description: "Conditions on a " + name + ": all of them must hold.",

@@ -156,8 +156,12 @@ func (w *introspection) describeSchema(b []byte, wishes []wish) []byte {
 			if m := w.schema.Mutation; m != nil {
 				return w.describeType(b, want.inner, ast.NamedType(m.Name, nil))
 			}
+		case "subscriptionType":
+			if w.visible.subscribes() {
+				return w.describeType(b, want.inner, ast.NamedType(w.schema.Subscription.Name, nil))
+			}
 		}
-		return append(b, "null"...) // subscriptionType
+		return append(b, "null"...)
 	})
 }
 

@@ -54,7 +54,7 @@ func TestIntrospectionAnswers(t *testing.T) {
 			`{"__typename":"query_root","__type":{"enumValues":[{"name":"asc","isDeprecated":false},{"name":"asc_nulls_first","isDeprecated":false},{"name":"asc_nulls_last","isDeprecated":false},` +
 				`{"name":"desc","isDeprecated":false},{"name":"desc_nulls_first","isDeprecated":false},{"name":"desc_nulls_last","isDeprecated":false}],"isOneOf":null},"account":[]}`},
 		{`{ __schema { mutationType { name } subscriptionType { name } directives { name isRepeatable locations args { name defaultValue } } } }`, "",
-			`{"__schema":{"mutationType":{"name":"mutation_root"},"subscriptionType":null,"directives":[` +
+			`{"__schema":{"mutationType":{"name":"mutation_root"},"subscriptionType":{"name":"subscription_root"},"directives":[` +
 				`{"name":"deprecated","isRepeatable":false,"locations":["FIELD_DEFINITION","ARGUMENT_DEFINITION","INPUT_FIELD_DEFINITION","ENUM_VALUE"],"args":[{"name":"reason","defaultValue":"\"No longer supported\""}]},` +
 				`{"name":"include","isRepeatable":false,"locations":["FIELD","FRAGMENT_SPREAD","INLINE_FRAGMENT"],"args":[{"name":"if","defaultValue":null}]},` +
 				`{"name":"skip","isRepeatable":false,"locations":["FIELD","FRAGMENT_SPREAD","INLINE_FRAGMENT"],"args":[{"name":"if","defaultValue":null}]},` +

@@ -203,6 +203,9 @@ var updateOperators = []struct {
 }{
 	{"_set", func(core.KindInfo, core.Kind) bool { return true }, ofColumn, "The new values.", 0},
 	{"_inc", func(k core.KindInfo, _ core.Kind) bool { return k.Number }, ofColumn, "What to add.", 0},
+	{"_mul", func(_ core.KindInfo, k core.Kind) bool {
+		return k == core.Integer || k == core.Decimal || k == core.Float
+	}, ofColumn, "What to multiply with; a decimal is rounded to its digits, half away from zero.", 0},
 	{"_append", isJSON, ofColumn, "What to append to a JSON list, or to join with an object.", tables.Append},
 	{"_prepend", isJSON, ofColumn, "What to put before a JSON list, or to join with an object, whose keys stay.", tables.Prepend},
 	{"_delete_key", isJSON, always(gql.String), "The key to delete from a JSON object, or the text to delete from a list.", tables.DeleteKey},

@@ -39,6 +39,7 @@ func (a *api) operation(def *ast.OperationDefinition, bytes int) *operation {
 		v := variable{VariableDefinition: d}
 		v.typ, v.err = a.inputType(d.Type)
 		_, v.open = gql.GetNullable(v.typ).(*gql.Scalar)
+		v.open = v.open && def.Operation != ast.Subscription // who has other values is in another group
 		o.variables = append(o.variables, v)
 		o.places[d.Variable] = i
 	}

@@ -2,6 +2,8 @@ package graphql
 
 import (
 	"context"
+	"reflect"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -53,8 +55,12 @@ func (e *Engine) plan(ctx context.Context, a *api, snap *tables.Snapshot, op *op
 	made := &plan{caller: caller, steps: steps}
 	weight, lasting := len(key.structure)+op.bytes+500, len(key.structure) <= maxStructure
 	for _, s := range steps {
+		if s.twin > 0 {
+			continue
+		}
 		if s.query == nil {
 			lasting = lasting && !s.once
+			e.o.Slow.watch(op.Name, "", s)
 			continue
 		}
 		p, err := e.store.Prepare(ctx, snap, *s.query)
@@ -63,6 +69,7 @@ func (e *Engine) plan(ctx context.Context, a *api, snap *tables.Snapshot, op *op
 			return &plan{steps: steps}, err
 		}
 		s.answer(e.store, p)
+		e.o.Slow.watch(op.Name, p.SQL(), s)
 		weight += p.Size()
 		lasting = lasting && p.Lasting()
 		if at := p.Until(); made.until.IsZero() || !at.IsZero() && at.Before(made.until) {
@@ -82,12 +89,25 @@ func (e *Engine) compileQuery(a *api, op *operation, vars variables, l core.Limi
 	if err == nil && c.rows > l.Rows {
 		err = c.tooManyRows()
 	}
+	pair(steps)
 	return steps, err
+}
+
+// pair has root fields that ask for the same answered once.
+func pair(steps []*step) {
+	for i, s := range steps {
+		if s.query == nil {
+			continue
+		}
+		s.twin = 1 + slices.IndexFunc(steps[:i], func(o *step) bool {
+			return o.query != nil && o.twin == 0 && o.query.Table == s.query.Table && reflect.DeepEqual(o.query, s.query)
+		})
+	}
 }
 
 // answer has the step answer its prepared query.
 func (s *step) answer(store *tables.Store, p *tables.Prepared) {
-	s.query = nil
+	s.query, s.prepared = nil, p
 	s.run = func(ctx context.Context, in scope, dst []byte) ([]byte, error) {
 		return store.Answer(ctx, p, in.values, dst)
 	}

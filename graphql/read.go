@@ -2,6 +2,7 @@ package graphql
 
 import (
 	"context"
+	"slices"
 
 	"github.com/vektah/gqlparser/v2/ast"
 
@@ -20,7 +21,9 @@ type step struct {
 	secret   bool          // its answer is kept nowhere
 	once     bool          // it is for one request
 	query    *tables.Query // of a read that is not prepared
-	items    string        // the argument whose items its errors number
+	twin     int           // which step before asks for the same, counted from 1; 0 for none
+	prepared *tables.Prepared
+	items    string // the argument whose items its errors number
 	run      runFunc
 }
 
@@ -53,13 +56,23 @@ func (e *Engine) read(ctx context.Context, steps []*step, in scope, out []byte) 
 	out = append(out, `{"data":{`...)
 	var errs []wireError
 	var err error
+	places := make([][2]int, len(steps)) // of the answers in out
 	for i, s := range steps {
 		if i > 0 {
 			out = append(out, ',')
 		}
 		out = append(core.AppendString(out, s.key), ':')
 		start := len(out)
-		if out, err = s.run(ctx, in, out); err == nil {
+		run := s.run
+		if s.twin > 0 {
+			if p := places[s.twin-1]; p[1] > 0 {
+				out = append(out, out[p[0]:p[1]]...)
+				continue
+			}
+			run = steps[s.twin-1].run // which fails with the place of this one
+		}
+		if out, err = run(ctx, in, out); err == nil {
+			places[i] = [2]int{start, len(out)}
 			continue
 		}
 		errs = append(errs, e.executionError(ctx, s, err))
@@ -114,6 +127,9 @@ func (c *compiler) compileRead(store *tables.Store, f *selected) (*step, error) 
 	switch r.kind {
 	case readAsOf, readHistory, readDeleted, readChanges, readPreview:
 		s, err := c.compilePast(store, f, r, args)
+		return s, inField(f, err)
+	case readGroups:
+		s, err := c.readGroups(store, f, r, args)
 		return s, inField(f, err)
 	case readByPK:
 		id, _ := args.get("id")
@@ -171,6 +187,14 @@ func (c *compiler) list(q *tables.Query, r *rows, args object) (err error) {
 			if q.Offset < 0 {
 				err = wrong("an offset is not negative")
 			}
+		case "distinct_on":
+			for _, v := range a.value.([]any) {
+				q.Distinct = append(q.Distinct, v.(string))
+			}
+		case "after":
+			q.After, err = cursor(a.value)
+		case "before":
+			q.Before, err = cursor(a.value)
 		}
 		if err != nil {
 			return within("."+a.name, err)
@@ -178,6 +202,30 @@ func (c *compiler) list(q *tables.Query, r *rows, args object) (err error) {
 	}
 	if limit, _ := args.get("limit"); limit == int64(0) { // which tables takes for its default
 		q.Where = tables.Or{}
+	}
+	q.Last = q.Before != "" && q.After == ""
+	return distinctFirst(q)
+}
+
+// cursor reads a cursor. An empty one would be none.
+func cursor(v any) (string, error) {
+	if v == "" {
+		return "", wrong("an empty text is no cursor: leave it out for the first records")
+	}
+	return v.(string), nil
+}
+
+// distinctFirst refuses an order that does not begin with the columns by which the records differ: which of those that are equal
+// is the first would depend on another order than that of the list.
+func distinctFirst(q *tables.Query) error {
+	if len(q.Order) == 0 {
+		return nil
+	}
+	first := q.Order[:min(len(q.Order), len(q.Distinct))]
+	for _, name := range q.Distinct {
+		if !slices.ContainsFunc(first, func(o tables.Order) bool { return o.Column == name && len(o.Relation) == 0 && o.Children == "" }) {
+			return within(".distinct_on", wrong("\"distinct_on\" columns must match initial \"order_by\" columns"))
+		}
 	}
 	return nil
 }
@@ -207,8 +255,8 @@ func (c *compiler) selectRecord(q *tables.Query, r *rows, of *selected) error {
 			to.Column = f.column.Name
 			continue
 		}
-		if f.rank {
-			to.Rank = true
+		if f.rank || f.cursor {
+			to.Rank, to.Cursor = f.rank, f.cursor
 			continue
 		}
 		if f.union != nil {
@@ -312,8 +360,13 @@ func (c *compiler) count(to *tables.Field, r *rows, s *selected) error {
 	}
 	distinct, _ := args.get("distinct")
 	to.Distinct = distinct == true
-	if to.Distinct && len(to.Columns) != 1 {
-		return within(".args.distinct", wrong("count with distinct takes exactly one column"))
+	if to.Distinct && len(to.Columns) == 0 {
+		return within(".args.distinct", wrong("records differ by columns: name some"))
+	}
+	if n, _ := args.get("at_most"); n != nil {
+		if to.AtMost = int(n.(int64)); to.AtMost < 1 {
+			return within(".args.at_most", wrong("at_most is 1 or more"))
+		}
 	}
 	return nil
 }
@@ -330,7 +383,7 @@ func (c *compiler) selectValues(r *rows, of *selected) ([]tables.Field, error) {
 			out[i].Text = r.table.Name + "_" + of.name + "_fields"
 			continue
 		}
-		out[i].Func, out[i].Column = of.name, s.name
+		out[i].Func, out[i].Column = functionOf(of.name), s.name
 	}
 	return out, nil
 }

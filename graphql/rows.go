@@ -19,6 +19,14 @@ type rows struct {
 	orderBy      *gql.InputObject
 	selectColumn *gql.Enum
 	response     *gql.Object // of a write
+	functions    *gql.Object // of an aggregate
+
+	aggregateWhere *gql.InputObject // a condition on values over records
+	aggregateOrder *gql.InputObject
+	group          *gql.Object
+	groupKey       *gql.Object
+	groupBy        *gql.InputObject
+
 	conflict     *gql.InputObject
 	insert       *gql.InputObject
 	insertOne    *gql.InputObject // nested in a record that looks it up
@@ -26,18 +34,22 @@ type rows struct {
 	lookUp       *gql.InputObject // names a record that another is to look up from now on
 	alternates   []alternate
 	named        *gql.InputObject // a record that exists, by one of its keys
+	streamCursor *gql.InputObject
 
 	// what the types get, until they are complete
 	objectFields gql.Fields
 	whereFields  gql.InputObjectConfigFieldMap
 	orderFields  gql.InputObjectConfigFieldMap
 	insertFields gql.InputObjectConfigFieldMap
+	keyFields    gql.Fields
+	byFields     gql.InputObjectConfigFieldMap
 }
 
-// field is one field of a record: a column, the rank, or else the records that a relation leads to, or an aggregate of them.
+// field is one field of a record: a column, the rank, the cursor, or else the records that a relation leads to, or an aggregate of them.
 type field struct {
 	column    *core.Column
 	rank      bool
+	cursor    bool
 	relation  string
 	union     *union // of a relation that leads to one of several tables
 	many      bool
@@ -54,7 +66,29 @@ var functions = []struct {
 	{"avg", func(k core.KindInfo) bool { return k.Number }, averageType},
 	{"max", func(k core.KindInfo) bool { return k.Ordered }, func(c *core.Column) gql.Output { return columnType(c) }},
 	{"min", func(k core.KindInfo) bool { return k.Ordered }, func(c *core.Column) gql.Output { return columnType(c) }},
+	{"stddev", spreads, asFloat},
+	{"stddev_pop", spreads, asFloat},
+	{"stddev_samp", spreads, asFloat},
 	{"sum", func(k core.KindInfo) bool { return k.Number }, func(c *core.Column) gql.Output { return columnType(c) }},
+	{"var_pop", spreads, asFloat},
+	{"var_samp", spreads, asFloat},
+	{"variance", spreads, asFloat},
+}
+
+// spreads reports whether there is a measure of how far values of a kind lie apart.
+func spreads(k core.KindInfo) bool { return k.Number && k.GraphQL != "interval" }
+
+func asFloat(*core.Column) gql.Output { return gql.Float }
+
+// functionOf is what tables calls a function of an aggregate.
+func functionOf(name string) string {
+	switch name {
+	case "stddev":
+		return "stddev_samp"
+	case "variance":
+		return "var_samp"
+	}
+	return name
 }
 
 // averageType is the type of an average: that of a duration is one.
@@ -100,6 +134,8 @@ func (b *builder) declareRows(t *core.Table) error {
 		}
 		columns[c.Name] = &gql.EnumValueConfig{Value: c.Name, Description: columnDoc(c)}
 	}
+	r.fields["_cursor"] = field{cursor: true}
+	r.objectFields["_cursor"] = &gql.Field{Type: gql.String, Description: "The place of the record in its list, for after and before; null outside a list."}
 	r.selectColumn = gql.NewEnum(gql.EnumConfig{Name: n + "_select_column", Values: columns, Description: "The columns of " + n + "."})
 	r.object = gql.NewObject(gql.ObjectConfig{Name: n, Fields: objectFields(r.objectFields), Description: title(t.Label, t.Doc)})
 	r.where = gql.NewInputObject(gql.InputObjectConfig{
@@ -115,7 +151,13 @@ func (b *builder) declareRows(t *core.Table) error {
 	if len(t.Search) > 0 {
 		r.declareSearch(b.orderBy)
 	}
-	return b.declareAggregate(r)
+	if err := b.declareAggregate(r); err != nil {
+		return err
+	}
+	if err := b.declareComparisons(r); err != nil {
+		return err
+	}
+	return b.declareGroup(r)
 }
 
 // declareSearch adds full-text search to the types of a table. No column has such a name.
@@ -132,7 +174,8 @@ func (b *builder) declareAggregate(r *rows) error {
 		Type: required(gql.Int), Description: "How many records there are; with columns, how many where one of them is not null.",
 		Args: gql.FieldConfigArgument{
 			"columns":  {Type: listOf(r.selectColumn)},
-			"distinct": {Type: gql.Boolean, Description: "Count different values, of one column."},
+			"distinct": {Type: gql.Boolean, Description: "Count records that are equal in all columns once."},
+			"at_most":  {Type: gql.Int, Description: "Stop counting there: this number means that there are as many or more."},
 		},
 	}}
 	for _, f := range functions {
@@ -151,10 +194,10 @@ func (b *builder) declareAggregate(r *rows) error {
 		}
 		fields[f.name] = &gql.Field{Type: gql.NewObject(gql.ObjectConfig{Name: name, Fields: objectFields(values)})}
 	}
-	of := gql.NewObject(gql.ObjectConfig{Name: t.Name + "_aggregate_fields", Fields: objectFields(fields)})
+	r.functions = gql.NewObject(gql.ObjectConfig{Name: t.Name + "_aggregate_fields", Fields: objectFields(fields)})
 	r.aggregate = gql.NewObject(gql.ObjectConfig{
 		Name: t.Name + "_aggregate", Description: "Records of " + t.Name + ", and values computed over all of them.",
-		Fields: gql.Fields{"aggregate": {Type: of}, "nodes": {Type: required(listOf(r.object))}},
+		Fields: gql.Fields{"aggregate": {Type: r.functions}, "nodes": {Type: required(listOf(r.object))}},
 	})
 	return nil
 }
@@ -175,6 +218,8 @@ func (b *builder) relate(r *rows) error {
 		if !rel.Many {
 			r.objectFields[rel.Name] = &gql.Field{Type: to.object}
 			r.orderFields[rel.Name] = &gql.InputObjectFieldConfig{Type: to.orderBy}
+			r.keyFields[rel.Name] = &gql.Field{Type: to.groupKey}
+			r.byFields[rel.Name] = &gql.InputObjectFieldConfig{Type: to.groupBy}
 			continue
 		}
 		name := rel.Name + "_aggregate"
@@ -182,8 +227,10 @@ func (b *builder) relate(r *rows) error {
 			return err
 		}
 		r.fields[name] = field{relation: rel.Name, many: true, aggregate: true, to: to}
-		r.objectFields[rel.Name] = &gql.Field{Type: required(listOf(to.object)), Args: to.args()}
-		r.objectFields[name] = &gql.Field{Type: required(to.aggregate), Args: to.args()}
+		r.whereFields[name] = &gql.InputObjectFieldConfig{Type: to.aggregateWhere, Description: "A condition on values over the records of " + rel.Name + "."}
+		r.orderFields[name] = &gql.InputObjectFieldConfig{Type: to.aggregateOrder}
+		r.objectFields[rel.Name] = &gql.Field{Type: required(listOf(to.object)), Args: to.listArgs()}
+		r.objectFields[name] = &gql.Field{Type: required(to.aggregate), Args: to.aggregateArgs()}
 	}
 	return b.relateUnions(r, taken)
 }
@@ -198,14 +245,30 @@ func (r *rows) args() gql.FieldConfigArgument {
 	}
 }
 
+// aggregateArgs are the arguments of what is computed over records.
+func (r *rows) aggregateArgs() gql.FieldConfigArgument {
+	return together(r.args(), gql.FieldConfigArgument{
+		"distinct_on": {Type: listOf(r.selectColumn), Description: "Of records that are equal in all of these columns, only the first; order_by begins with them."},
+	})
+}
+
+// listArgs are the arguments of a list of records as they are.
+func (r *rows) listArgs() gql.FieldConfigArgument {
+	return together(r.aggregateArgs(), gql.FieldConfigArgument{
+		"after":  {Type: gql.String, Description: "Only records behind the _cursor of one."},
+		"before": {Type: gql.String, Description: "Only records in front of the _cursor of one; without after, limit and offset count back from there."},
+	})
+}
+
 func (b *builder) declareQueries(r *rows) {
 	n := r.table.Name
 	add := func(name string, kind rootKind, f *gql.Field) {
 		b.query[name] = f
 		b.queryRoots[name] = &root{kind: kind, rows: r}
 	}
-	add(n, readList, &gql.Field{Type: required(listOf(r.object)), Args: r.args(), Description: "Records of " + n + "."})
-	add(n+"_aggregate", readAggregate, &gql.Field{Type: required(r.aggregate), Args: r.args(), Description: "Values over records of " + n + "."})
+	add(n, readList, &gql.Field{Type: required(listOf(r.object)), Args: r.listArgs(), Description: "Records of " + n + "."})
+	add(n+"_aggregate", readAggregate, &gql.Field{Type: required(r.aggregate), Args: r.aggregateArgs(), Description: "Values over records of " + n + "."})
+	add(n+groupSuffix, readGroups, b.groupQuery(r))
 	add(n+"_by_pk", readByPK, &gql.Field{
 		Type: r.object, Description: "The record of " + n + " with that id, or null.",
 		Args: gql.FieldConfigArgument{"id": {Type: required(scalars["uuid"].Scalar)}},

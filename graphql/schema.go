@@ -15,14 +15,15 @@ import (
 // api is everything that follows from a schema: the types, what their fields mean, and the documents that are known to
 // be valid against them. But for its caches it never changes.
 type api struct {
-	schema   *core.Schema
-	types    gql.Schema
-	ast      *ast.Schema // the same types, for gqlparser
-	query    map[string]*root
-	mutation map[string]*root
-	needs    map[*gql.InputObject][]*gql.InputObjectField
-	tables   map[string]string // by type, of the types that are a table's own
-	through  map[string]string // by type and field, such as product.tags: the table of links behind the field
+	schema       *core.Schema
+	types        gql.Schema
+	ast          *ast.Schema // the same types, for gqlparser
+	query        map[string]*root
+	mutation     map[string]*root
+	subscription map[string]*root
+	needs        map[*gql.InputObject][]*gql.InputObjectField
+	tables       map[string]string // by type, of the types that are a table's own
+	through      map[string]string // by type and field, such as product.tags: the table of links behind the field
 
 	documents  *cache[string, *document]
 	operations atomic.Uint64 // how many were numbered
@@ -44,11 +45,14 @@ const (
 	readByPK
 	readByKey
 	readAggregate
+	readGroups
 	readAsOf
 	readHistory
 	readDeleted
 	readChanges
 	readPreview
+	readStream
+	followChanges
 	writeInsert
 	writeInsertOne
 	writeUpdate
@@ -71,14 +75,17 @@ type builder struct {
 	roots  map[string]string // who has a name of a root field
 
 	orderBy  *gql.Enum
+	period   *gql.InputObject // of a time
 	writes   commonWrites
 	compares map[string]*gql.InputObject // by scalar
 	rows     map[string]*rows            // by table
 	past     pasts
 	file     fileTypes
 
-	query, mutation           gql.Fields
-	queryRoots, mutationRoots map[string]*root
+	ordering *gql.Enum
+
+	query, mutation, subscription                gql.Fields
+	queryRoots, mutationRoots, subscriptionRoots map[string]*root
 }
 
 // build declares the API of a schema, or says why it cannot be one.
@@ -87,6 +94,7 @@ func build(s *core.Schema, actions []core.Action) (*api, error) {
 	b := &builder{
 		schema: s, names: map[string]string{}, roots: map[string]string{}, compares: map[string]*gql.InputObject{}, rows: map[string]*rows{},
 		query: gql.Fields{}, mutation: gql.Fields{}, queryRoots: map[string]*root{}, mutationRoots: map[string]*root{},
+		subscription: gql.Fields{}, subscriptionRoots: map[string]*root{},
 	}
 	if err := b.declare(actions); err != nil {
 		return nil, core.E(op, err)
@@ -104,12 +112,15 @@ func build(s *core.Schema, actions []core.Action) (*api, error) {
 			Description: "What can be changed. The fields of one operation are done in order in one transaction: all of them or none.",
 		})
 	}
+	if len(b.subscription) > 0 {
+		conf.Subscription = gql.NewObject(gql.ObjectConfig{Name: subscriptionRoot, Fields: objectFields(b.subscription)})
+	}
 	types, err := gql.NewSchema(conf) // which reaches every type, so that nothing is left to do on first use
 	if err != nil {
 		return nil, core.E(op, core.Invalid, "the schema cannot be an API: "+err.Error())
 	}
 	for _, r := range b.rows {
-		r.objectFields, r.whereFields, r.orderFields, r.insertFields = nil, nil, nil, nil
+		r.objectFields, r.whereFields, r.orderFields, r.insertFields, r.keyFields, r.byFields = nil, nil, nil, nil, nil, nil
 	}
 	for name, f := range types.QueryType().Fields() {
 		b.queryRoots[name].def = f
@@ -119,24 +130,31 @@ func build(s *core.Schema, actions []core.Action) (*api, error) {
 			b.mutationRoots[name].def = f
 		}
 	}
-	return &api{
+	a := &api{
 		schema: s, types: types, ast: astSchema(&types), needs: needs(&types), tables: b.typesOfTables(), through: b.through(), query: b.queryRoots, mutation: b.mutationRoots,
-		documents: newCache[string, *document](documentCacheBytes),
-	}, nil
+		subscription: b.subscriptionRoots, documents: newCache[string, *document](documentCacheBytes),
+	}
+	a.subscribe(&types)
+	return a, nil
 }
 
 func (b *builder) declare(actions []core.Action) error {
 	for name := range scalars {
 		b.names[name] = "a scalar"
 	}
-	for _, name := range []string{"query_root", "mutation_root", "subscription_root", "order_by", "ID", "mutation_result", "mutation_error", "mutation_duplicate", "conflict_mode", "on_error", "on_duplicate"} {
+	for _, name := range []string{"query_root", "mutation_root", subscriptionRoot, "cursor_ordering", "order_by", "time_group_by", "time_period", "ID", "mutation_result", "mutation_error", "mutation_duplicate", "conflict_mode", "on_error", "on_duplicate"} {
 		b.names[name] = "a type of every API"
 	}
 	for _, name := range comparedTypes {
 		b.names[name+comparisonSuffix] = "a type of every API"
 	}
+	for _, name := range castTypes {
+		b.names[name+"_cast_exp"] = "a type of every API"
+	}
 	b.declareCommon()
+	b.declareGroupCommon()
 	b.declareCommonWrites()
+	b.declareOrdering()
 	if err := b.declarePasts(); err != nil {
 		return err
 	}
@@ -168,6 +186,9 @@ func (b *builder) declare(actions []core.Action) error {
 				return err
 			}
 			if err := b.declarePast(b.rows[t.Name]); err != nil {
+				return err
+			}
+			if err := b.declareStreams(b.rows[t.Name]); err != nil {
 				return err
 			}
 		}

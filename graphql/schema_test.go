@@ -83,18 +83,19 @@ func TestRefusedBeforeTheDatabase(t *testing.T) {
 
 func TestSDL(t *testing.T) {
 	w := newShop(t, dbtest.SQLite(t), Options{}, testActions()...)
-	sdl := w.SDL(w.store.Snapshot())
+	all := core.System("test")
+	sdl := w.SDL(w.store.Snapshot(), all)
 	if os.Getenv("PRINT_SDL") != "" {
 		t.Log(sdl)
 	}
-	if again := w.SDL(w.store.Snapshot()); again != sdl {
+	if again := w.SDL(w.store.Snapshot(), all); again != sdl {
 		t.Error("two prints differ")
 	}
 	other, err := build(w.store.Snapshot().Schema, w.actions)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if other.sdl() != sdl {
+	if other.visibleTo(w.store.Snapshot(), all).sdl() != sdl {
 		t.Error("two builds differ")
 	}
 	s, err := gqlparser.LoadSchema(&ast.Source{Input: sdl})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
 
@@ -169,9 +170,13 @@ func inField(f *selected, err error) error {
 	if err == nil {
 		return nil
 	}
-	err = within("."+f.key+".args", err)
 	var e *inputError
-	if errors.As(err, &e) && e.pos == nil {
+	if errors.As(err, &e) && strings.HasPrefix(e.path, ".selectionSet.") { // of a field within
+		err = within("."+f.key, err)
+	} else {
+		err = within("."+f.key+".args", err)
+	}
+	if e != nil && e.pos == nil {
 		e.pos = f.field.Position
 	}
 	return err

@@ -1,7 +1,6 @@
 package graphql
 
 import (
-	"bytes"
 	"maps"
 	"slices"
 	"strconv"
@@ -10,7 +9,6 @@ import (
 
 	gql "github.com/graphql-go/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/formatter"
 	"github.com/vektah/gqlparser/v2/validator"
 )
 
@@ -244,17 +242,4 @@ func inputFields(f gql.InputObjectConfigFieldMap) gql.InputObjectConfigFieldMapT
 		f = nil
 		return out
 	}
-}
-
-// sdl prints the types in the schema definition language.
-func (a *api) sdl() string {
-	var out bytes.Buffer
-	s := *a.ast
-	query := *s.Query
-	query.Fields = slices.DeleteFunc(slices.Clone(query.Fields), func(f *ast.FieldDefinition) bool { return strings.HasPrefix(f.Name, "__") })
-	s.Query = &query
-	s.Types = maps.Clone(s.Types)
-	s.Types[query.Name] = &query
-	formatter.NewFormatter(&out, formatter.WithIndent("  ")).FormatSchema(&s)
-	return out.String()
 }

@@ -44,8 +44,11 @@ func (a *api) veil(doc *ast.QueryDocument, sees func(table string) bool) bool {
 }
 
 func (a *api) rootType(op ast.Operation) *ast.Definition {
-	if op == ast.Mutation {
+	switch op {
+	case ast.Mutation:
 		return a.ast.Mutation
+	case ast.Subscription:
+		return a.ast.Subscription
 	}
 	return a.ast.Query
 }
@@ -133,13 +136,15 @@ func (v *veiler) field(s *ast.Field, of *ast.Definition) *ast.Definition {
 	return v.api.ast.Types[f.Type.Name()]
 }
 
-// rootField returns the root field of that name when the type is that of queries or of mutations.
+// rootField returns the root field of that name when the type is one of root fields.
 func (a *api) rootField(of *ast.Definition, name string) *root {
 	switch of {
 	case a.ast.Query:
 		return a.query[name]
 	case a.ast.Mutation:
 		return a.mutation[name]
+	case a.ast.Subscription:
+		return a.subscription[name]
 	}
 	return nil
 }
@@ -193,6 +198,8 @@ func (b *builder) through() map[string]string {
 			out[r.object.Name()+"."+rel.Name] = rel.Through
 			out[r.object.Name()+"."+rel.Name+"_aggregate"] = rel.Through
 			out[r.where.Name()+"."+rel.Name] = rel.Through
+			out[r.where.Name()+"."+rel.Name+"_aggregate"] = rel.Through
+			out[r.orderBy.Name()+"."+rel.Name+"_aggregate"] = rel.Through
 		}
 	}
 	return out

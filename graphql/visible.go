@@ -41,8 +41,14 @@ func (a *api) visibleTo(snap *tables.Snapshot, who core.Caller) *visible {
 	if a.ast.Mutation != nil {
 		v.reach(a.ast.Mutation)
 	}
+	if v.subscribes() {
+		v.reach(a.ast.Subscription)
+	}
 	return v
 }
+
+// subscribes reports whether there is anything that the caller can subscribe to.
+func (v *visible) subscribes() bool { return len(v.fields(v.api.ast.Subscription)) > 0 }
 
 // reach notes a type and all that its visible fields lead to.
 func (v *visible) reach(d *ast.Definition) {

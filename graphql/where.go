@@ -54,6 +54,9 @@ func (c *compiler) term(r *rows, m member) (tables.Cond, error) {
 			return nil, err
 		}
 		defer func() { c.steps-- }()
+		if f.aggregate {
+			return c.aggregateCondition(f.to, f.relation, m.value.(object))
+		}
 		inner, err := c.condition(f.to, m.value.(object))
 		return tables.Related{Relation: f.relation, Where: inner}, err
 	}
@@ -83,7 +86,23 @@ func (c *compiler) conditions(r *rows, list []any) ([]tables.Cond, error) {
 }
 
 func (c *compiler) comparisons(column string, o object) (tables.Cond, error) {
-	all := make(tables.And, 0, len(o))
+	list, err := c.compares(column, o)
+	if err != nil {
+		return nil, err
+	}
+	all := make(tables.And, len(list))
+	for i, one := range list {
+		all[i] = one
+	}
+	if len(all) == 1 {
+		return all[0], nil
+	}
+	return all, nil
+}
+
+// compares is what a <type>_comparison_exp asks of a value.
+func (c *compiler) compares(column string, o object) ([]tables.Compare, error) {
+	all := make([]tables.Compare, 0, len(o))
 	for _, m := range o {
 		if m.value == nil {
 			return nil, within("."+m.name, wrong("null compares with nothing: use _is_null"))
@@ -91,10 +110,31 @@ func (c *compiler) comparisons(column string, o object) (tables.Cond, error) {
 		if err := c.countTerm(); err != nil {
 			return nil, err
 		}
+		if m.name == "_cast" {
+			texts, err := c.casts(column, m.value.(object))
+			if err != nil {
+				return nil, within("._cast", err)
+			}
+			all = append(all, texts...)
+			continue
+		}
 		all = append(all, tables.Compare{Column: column, Op: compareOps[m.name], Value: m.value})
 	}
-	if len(all) == 1 {
-		return all[0], nil
+	return all, nil
+}
+
+// casts is what a <type>_cast_exp asks of a value as another type.
+func (c *compiler) casts(column string, o object) (all []tables.Compare, err error) {
+	for _, m := range o {
+		if m.value == nil {
+			return nil, within("."+m.name, wrong("null is no condition: leave the field out"))
+		}
+		if all, err = c.compares(column, m.value.(object)); err != nil {
+			return nil, within("."+m.name, err)
+		}
+	}
+	for i := range all {
+		all[i].Text = true
 	}
 	return all, nil
 }
@@ -129,6 +169,12 @@ func (c *compiler) appendOrder(out []tables.Order, r *rows, path []string, o obj
 		}
 		if len(path) >= c.limits.Depth {
 			return nil, &inputError{kind: core.Limit, msg: "the sort order follows more than " + strconv.Itoa(c.limits.Depth) + " relations, one after the other"}
+		}
+		if f.aggregate {
+			if out, err = c.appendAggregateOrder(out, tables.Order{Relation: path, Children: f.relation}, m.value.(object)); err != nil {
+				return nil, within("."+m.name, err)
+			}
+			continue
 		}
 		inner := append(path[:len(path):len(path)], f.relation)
 		if out, err = c.appendOrder(out, f.to, inner, m.value.(object)); err != nil {

@@ -275,11 +275,13 @@ func (w *write) update(args object) (tables.Update, error) {
 			}
 		case "_inc":
 			u.Inc = record(v)
+		case "_mul":
+			u.Mul = record(v)
 		default:
 			u.Edit = appendEdits(u.Edit, o.edit, v)
 		}
 	}
-	if len(u.Set)+len(u.Named)+len(u.Inc)+len(u.Edit) == 0 {
+	if len(u.Set)+len(u.Named)+len(u.Inc)+len(u.Mul)+len(u.Edit) == 0 {
 		return u, wrong("there is nothing to change: give _set or another operator")
 	}
 	return u, nil

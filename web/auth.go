@@ -94,6 +94,9 @@ func (s *Server) token(c *fiber.Ctx) (token string, cookie bool) {
 		}
 		return strings.TrimSpace(token), false
 	}
+	if isUpgrade(c) && s.origins[c.Get(fiber.HeaderOrigin)] { // a browser sends the cookie whatever page asks
+		return "", false
+	}
 	if token := c.Cookies(cookieSecure); token != "" {
 		return token, true
 	}

@@ -30,7 +30,7 @@ func (s *Server) cors(c *fiber.Ctx) error {
 		return c.Next()
 	}
 	c.Set(fiber.HeaderAccessControlAllowMethods, "GET, HEAD, POST")
-	c.Set(fiber.HeaderAccessControlAllowHeaders, strings.Join([]string{fiber.HeaderAuthorization, fiber.HeaderContentType, headerKey}, ", "))
+	c.Set(fiber.HeaderAccessControlAllowHeaders, strings.Join([]string{fiber.HeaderAuthorization, fiber.HeaderContentType, headerKey, headerExplain}, ", "))
 	c.Set(fiber.HeaderAccessControlMaxAge, preflightAge)
 	return c.SendStatus(fiber.StatusNoContent)
 }

@@ -90,7 +90,7 @@ func (s *Server) tell(c *fiber.Ctx, err error) (status int, kind core.ErrKind, m
 		level = slog.LevelWarn
 	}
 	s.o.Log.Log(c.UserContext(), level, "web: the request was refused",
-		"method", c.Method(), "path", c.Path(), "err", err, "request_id", RequestID(c.UserContext()))
+		"method", c.Method(), "path", c.Path(), "err", s.o.Logged(err), "request_id", RequestID(c.UserContext()))
 	status = statuses[e.Kind]
 	if errors.Is(err, files.ErrTooLarge) {
 		status = fiber.StatusRequestEntityTooLarge

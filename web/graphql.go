@@ -2,6 +2,8 @@ package web
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -36,6 +38,7 @@ func (s *Server) postGraphQL(c *fiber.Ctx) error {
 }
 
 const (
+	headerExplain  = "X-Explain" // true for how a query is answered, beside the answer
 	headerKey      = "Idempotency-Key"
 	headerRepeated = "Idempotency-Replayed"
 )
@@ -55,16 +58,16 @@ func onceKey(c *fiber.Ctx) (string, error) {
 
 func (s *Server) getGraphQL(c *fiber.Ctx) error {
 	const op = "web.getGraphQL"
+	if isUpgrade(c) {
+		return s.socket(c)
+	}
 	m, err := form(c)
 	if err != nil {
 		return err
 	}
-	r := graphql.Request{Query: c.Query("query"), OperationName: c.Query("operationName")}
-	if r.Query == "" {
-		return core.E(op, core.Invalid, errNoQuery)
-	}
-	if !utf8.ValidString(r.Query) || !utf8.ValidString(r.OperationName) {
-		return core.E(op, core.Invalid, "query and operationName must be UTF-8")
+	r := graphql.Request{Query: c.Query("query"), OperationName: c.Query("operationName"), DocumentID: c.Query("documentId")}
+	if !utf8.ValidString(r.Query) || !utf8.ValidString(r.OperationName) || !utf8.ValidString(r.DocumentID) {
+		return core.E(op, core.Invalid, "query, operationName and documentId must be UTF-8")
 	}
 	for name, to := range map[string]*json.RawMessage{"variables": &r.Variables, "extensions": &r.Extensions} {
 		text := c.Query(name)
@@ -75,6 +78,9 @@ func (s *Server) getGraphQL(c *fiber.Ctx) error {
 			return core.E(op, core.Invalid, fmt.Sprintf("%s must be a JSON object: %v", name, err))
 		}
 		*to = json.RawMessage(text)
+	}
+	if r.Query == "" && r.DocumentID == "" && len(r.Extensions) == 0 {
+		return core.E(op, core.Invalid, errNoQuery)
 	}
 	return s.run(c, m, r, true)
 }
@@ -90,6 +96,10 @@ func form(c *fiber.Ctx) (media, error) {
 
 // run has the engine answer. The answer is sent as it is, without a copy.
 func (s *Server) run(c *fiber.Ctx, m media, r graphql.Request, readOnly bool) error {
+	if m == mediaEvents {
+		return s.events(c, r, readOnly)
+	}
+	r.Explain = c.Get(headerExplain) == "true"
 	out := s.do(c.UserContext(), r, readOnly)
 	switch {
 	case out.Kind == graphql.NotAllowed:
@@ -101,8 +111,29 @@ func (s *Server) run(c *fiber.Ctx, m media, r graphql.Request, readOnly bool) er
 	if out.Repeated {
 		c.Set(headerRepeated, "true")
 	}
+	if readOnly && out.Kind == graphql.OK && out.Named && cached(c, out) {
+		return nil
+	}
 	c.Set(fiber.HeaderContentType, m.contentType())
 	return c.Send(out.Body)
+}
+
+// cached lets the client keep an answer to what it asked for by GET and by the name of a document, which is a short address. Nobody
+// else may keep it. It reports whether the client has the answer already, and nothing more is to be sent.
+func cached(c *fiber.Ctx, out graphql.Response) bool {
+	hash := sha256.Sum256(out.Body)
+	tag := `"` + base64.RawURLEncoding.EncodeToString(hash[:]) + `"`
+	c.Set(fiber.HeaderETag, tag)
+	c.Vary(fiber.HeaderAuthorization, fiber.HeaderCookie, fiber.HeaderAccept, headerSimulate)
+	c.Set(fiber.HeaderCacheControl, "private, no-cache")
+	if out.MaxAge > 0 {
+		c.Set(fiber.HeaderCacheControl, fmt.Sprintf("private, max-age=%d", out.MaxAge))
+	}
+	if c.Get(fiber.HeaderIfNoneMatch) != tag {
+		return false
+	}
+	c.Status(fiber.StatusNotModified)
+	return true
 }
 
 const errNoQuery = "query is missing: send the GraphQL document as a string"
@@ -119,7 +150,7 @@ func parseRequest(body []byte) (r graphql.Request, err error) {
 	for _, m := range members {
 		null := string(m.value) == "null"
 		switch m.name {
-		case "query", "operationName":
+		case "query", "operationName", "documentId":
 			if !null && m.value[0] != '"' {
 				return r, core.E(op, core.Invalid, m.name+" must be a string")
 			}
@@ -130,10 +161,13 @@ func parseRequest(body []byte) (r graphql.Request, err error) {
 				}
 				text = unquote(m.value)
 			}
-			if m.name == "query" {
+			switch m.name {
+			case "query":
 				r.Query, query = text, !null
-			} else {
+			case "operationName":
 				r.OperationName = text
+			default:
+				r.DocumentID = text
 			}
 		case "variables", "extensions":
 			if !null && m.value[0] != '{' {
@@ -150,7 +184,7 @@ func parseRequest(body []byte) (r graphql.Request, err error) {
 			}
 		}
 	}
-	if !query {
+	if !query && r.DocumentID == "" && len(r.Extensions) == 0 {
 		return r, core.E(op, core.Invalid, errNoQuery)
 	}
 	return r, nil

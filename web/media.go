@@ -14,6 +14,7 @@ type media string
 const (
 	mediaJSON    media = "application/json"
 	mediaGraphQL media = "application/graphql-response+json"
+	mediaEvents  media = "text/event-stream" // every answer is an event, and a subscription has many
 )
 
 func (m media) contentType() string { return string(m) + "; charset=utf-8" }
@@ -48,7 +49,7 @@ func negotiate(accept string) (best media, ok bool) {
 		if kind == "*/*" || kind == "application/*" {
 			m = mediaJSON
 		}
-		if m != mediaJSON && m != mediaGraphQL {
+		if m != mediaJSON && m != mediaGraphQL && m != mediaEvents {
 			continue
 		}
 		q := 1.0

@@ -33,6 +33,7 @@ type Options struct {
 	Data     *transfer.Service               // imports and exports; none when nil
 	Files    *files.Service                  // files of records; none when nil
 	Log      *slog.Logger                    // slog.Default when nil
+	Logged   func(err error) error           // what the log may hold of an error; all of it when nil
 
 	Dev    bool // the access log at level info instead of debug
 	Public bool // may listen beyond the loopback address; set it only when somebody can sign in
@@ -44,6 +45,8 @@ type Options struct {
 
 	Users     Rate // of each user
 	Strangers Rate // of each address from which nobody has signed in
+
+	Live Live // how much may be subscribed to
 
 	Timeout      time.Duration // of one request, 30 s when 0; GraphQL has limits of its own
 	ReadTimeout  time.Duration // to receive one request, 15 s when 0
@@ -70,6 +73,10 @@ type Server struct {
 	users, strangers *gate
 	proxied          sync.Once // whether it was told that a proxy is not trusted
 
+	guests  *guests
+	sockets sync.WaitGroup
+	watched sync.WaitGroup
+
 	streams sync.WaitGroup // answers that are under way
 	closing chan struct{}  // closed when the server begins to stop
 	close   sync.Once
@@ -83,6 +90,7 @@ type Server struct {
 func New(o Options) *Server {
 	o = o.complete()
 	s := &Server{o: o, do: o.Engine.Do, site: newSite(), closing: make(chan struct{}), users: newGate(o.Users), strangers: newGate(o.Strangers)}
+	s.guests = newGuests()
 	s.origins = map[string]bool{}
 	for _, origin := range o.Origins {
 		s.origins[origin] = true
@@ -124,6 +132,9 @@ func (o Options) complete() Options {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
+	if o.Logged == nil {
+		o.Logged = func(err error) error { return err }
+	}
 	if o.Reload == nil {
 		o.Reload = func(context.Context) error { return nil }
 	}
@@ -164,6 +175,7 @@ func (s *Server) Start(addr string) error {
 		return core.E(op, core.Denied, fmt.Sprintf("%s can be reached by other machines: listen on 127.0.0.1, or allow it with --public", addr))
 	}
 	s.ln, s.served = ln, make(chan struct{})
+	s.watched.Go(func() { s.watchGuests(s.base) })
 	go func() {
 		defer close(s.served)
 		if err := s.app.Listener(ln); err != nil && s.base.Err() == nil && !isClosed(err) {
@@ -207,7 +219,10 @@ func (s *Server) Addr() string {
 func (s *Server) Stop(ctx context.Context) error {
 	const op = "web.Stop"
 	defer s.cancel()
-	s.close.Do(func() { close(s.closing) })
+	s.close.Do(func() {
+		close(s.closing)
+		s.dismiss()
+	})
 	s.mu.Lock()
 	ln, served := s.ln, s.served
 	s.mu.Unlock()
@@ -219,8 +234,27 @@ func (s *Server) Stop(ctx context.Context) error {
 	case <-served:
 	case <-ctx.Done():
 	}
-	if err := s.app.ShutdownWithContext(ctx); err != nil && !isClosed(err) {
+	err := s.app.ShutdownWithContext(ctx)
+	s.sendOff(ctx)
+	if err != nil && !isClosed(err) {
 		return core.E(op, core.Unavailable, "requests were still running", err)
 	}
 	return nil
+}
+
+// sendOff waits until those who were dismissed are gone, and cuts off who stays longer than ctx.
+func (s *Server) sendOff(ctx context.Context) {
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		s.sockets.Wait()
+	}()
+	select {
+	case <-gone:
+	case <-ctx.Done():
+		s.guests.cut()
+		<-gone
+	}
+	s.cancel()
+	s.watched.Wait()
 }

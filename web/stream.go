@@ -102,6 +102,11 @@ func (s *Server) long(c *fiber.Ctx) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(core.WithCaller(ctx, core.CallerFrom(c.UserContext())), maxStream)
 }
 
+// brief returns the context of work that takes no longer than a request, and is part of none.
+func (s *Server) brief(origin core.Origin) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(core.WithOrigin(s.base, origin), s.o.Timeout)
+}
+
 // incoming is the body of a request: each part of it has the time that a whole request has.
 type incoming struct {
 	r    io.Reader
@@ -131,15 +136,19 @@ func (in *incoming) Read(p []byte) (int, error) {
 // outgoing answers with what write writes, as it comes. An error cuts the connection off, so that the client does not take the
 // part for the whole.
 func (s *Server) outgoing(c *fiber.Ctx, write func(ctx context.Context, w io.Writer) error) {
+	s.flowing(c, 64<<10, stay(c), func(ctx context.Context, w *bufio.Writer) error { return write(ctx, w) })
+}
+
+// flowing is outgoing with a buffer of a size; end is called when everything was written, before the client can know.
+func (s *Server) flowing(c *fiber.Ctx, buffer int, end func(), write func(ctx context.Context, w *bufio.Writer) error) {
 	ctx, cancel := s.long(c)
 	from, to := io.Pipe()
 	conn := c.Context().Conn()
-	end := stay(c)
 	s.streams.Add(1)
 	go func() {
 		defer s.streams.Done()
 		defer cancel()
-		w := bufio.NewWriterSize(&paced{w: to, conn: conn, wait: s.o.WriteTimeout}, 64<<10)
+		w := bufio.NewWriterSize(&paced{w: to, conn: conn, wait: s.o.WriteTimeout}, buffer)
 		err := safely(func() error { return write(ctx, w) })
 		if err == nil {
 			err = w.Flush()
