@@ -42,6 +42,6 @@ func TestOracle(t *testing.T) {
 				t.Fatalf("repeat it with COLONNADE_SEED=%d COLONNADE_CASES=1", seed+i)
 			}
 		}
-		t.Logf("%d cases: %+v", count.Cases(), count)
+		t.Logf("%d cases\n%s", count.Cases(), count)
 	})
 }

@@ -21,10 +21,10 @@ type share struct {
 func (w *world) share(t testing.TB) {
 	t.Helper()
 	for _, table := range w.schema.Tables() {
-		if !table.Owned() || w.chance(0.4) {
+		if !table.Owned() || w.chance(0.6-w.theme.shared) {
 			continue
 		}
-		for _, r := range subset(w.maker, w.rows[table.Name], 0.3) {
+		for _, r := range subset(w.maker, w.rows[table.Name], w.theme.shared) {
 			w.shareOne(t, table.Name, r["id"].(string))
 		}
 	}
@@ -39,7 +39,7 @@ func (w *world) share(t testing.TB) {
 func (w *world) shareOne(t testing.TB, table, id string) {
 	t.Helper()
 	with := choose(w.maker, w.people[0].id, w.people[1].id, w.crew, w.here, "")
-	s := share{table, id, with, subset(w.maker, []string{"read", "update", "delete", "share", "assign"}, 0.6), w.chance(0.15)}
+	s := share{table, id, with, subset(w.maker, []string{"read", "update", "delete", "share", "assign"}, 0.6), w.chance(w.theme.ended)}
 	args := []any{"table String!", table, "id uuid!", id}
 	switch {
 	case w.chance(0.2):

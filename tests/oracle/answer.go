@@ -3,6 +3,7 @@ package oracle
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"math/big"
 	"slices"
 	"strconv"
@@ -151,32 +152,37 @@ func (p *person) pick(q *query, from []core.Record, limit int) []core.Record {
 			out = append(out, r)
 		}
 	}
-	slices.SortFunc(out, func(a, b core.Record) int {
-		for _, t := range q.order {
-			x, y := p.sortKey(q, a, t), p.sortKey(q, b, t)
-			first := t.desc
-			if t.nullsSet {
-				first = t.nullsFirst
-			}
-			switch {
-			case x == nil && y == nil:
-				continue
-			case x == nil:
-				return pick(first, -1, 1)
-			case y == nil:
-				return pick(first, 1, -1)
-			}
-			if d := collate(x, y); d != 0 {
-				return pick(t.desc, -d, d)
-			}
+	slices.SortFunc(out, func(a, b core.Record) int { return p.order(q, a, b) })
+	return p.bounded(q, p.firsts(q, out), limit)
+}
+
+// order compares the places of two records in the order of the query.
+func (p *person) order(q *query, a, b core.Record) int {
+	terms := q.order
+	if len(terms) == 0 {
+		for _, name := range q.distinct {
+			terms = append(terms, order{column: name})
 		}
-		return strings.Compare(a["id"].(string), b["id"].(string))
-	})
-	out = out[min(q.offset, len(out)):]
-	if limit != everything {
-		out = out[:min(limit, len(out))]
 	}
-	return out
+	for _, t := range terms {
+		x, y := p.sortKey(q, a, t), p.sortKey(q, b, t)
+		first := t.desc
+		if t.nullsSet {
+			first = t.nullsFirst
+		}
+		switch {
+		case x == nil && y == nil:
+			continue
+		case x == nil:
+			return pick(first, -1, 1)
+		case y == nil:
+			return pick(first, 1, -1)
+		}
+		if d := collate(x, y); d != 0 {
+			return pick(t.desc, -d, d)
+		}
+	}
+	return strings.Compare(a["id"].(string), b["id"].(string))
 }
 
 // answer returns the answer to q over the candidates.
@@ -304,18 +310,46 @@ func (p *person) function(table string, f field, rows []core.Record) any {
 	}
 	sum := new(big.Rat)
 	for _, v := range values {
-		x, ok := new(big.Rat).SetString(string(core.AppendValue(nil, v)))
-		if !ok {
-			panic(v)
-		}
-		sum.Add(sum, x)
+		sum.Add(sum, rational(v))
 	}
-	if f.function == "avg" {
-		sum.Quo(sum, new(big.Rat).SetInt64(int64(len(values))))
-		x, _ := sum.Float64()
-		return json.Number(core.AppendFloat(nil, x))
+	if f.function == "sum" {
+		return json.Number(sum.FloatString(6))
 	}
-	return json.Number(sum.FloatString(6))
+	mean := new(big.Rat).Quo(sum, new(big.Rat).SetInt64(int64(len(values))))
+	if f.function != "avg" {
+		return spread(f.function, mean, values)
+	}
+	x, _ := mean.Float64()
+	return json.Number(core.AppendFloat(nil, x))
+}
+
+func rational(v any) *big.Rat {
+	x, ok := new(big.Rat).SetString(string(core.AppendValue(nil, v)))
+	if !ok {
+		panic(v)
+	}
+	return x
+}
+
+// spread is how far values are from their mean: the variance, or its root; of a sample, unless the function says that they are all.
+func spread(function string, mean *big.Rat, values []any) any {
+	n := int64(len(values))
+	if !strings.HasSuffix(function, "_pop") {
+		n--
+	}
+	if n == 0 {
+		return nil
+	}
+	sum := new(big.Rat)
+	for _, v := range values {
+		d := new(big.Rat).Sub(rational(v), mean)
+		sum.Add(sum, d.Mul(d, d))
+	}
+	x, _ := sum.Quo(sum, new(big.Rat).SetInt64(n)).Float64()
+	if strings.HasPrefix(function, "stddev") {
+		x = math.Sqrt(x)
+	}
+	return json.Number(core.AppendFloat(nil, x))
 }
 
 // spanOf is the sum or the average of durations, which is rounded half away from zero.
@@ -338,19 +372,22 @@ func (p *person) count(table string, f field, rows []core.Record) int {
 	n := 0
 	seen := map[string]bool{}
 	for _, r := range rows {
-		some := len(f.columns) == 0
+		some, all := len(f.columns) == 0, ""
 		for _, name := range f.columns {
-			if v := p.value(table, r, name); v != nil {
-				some = true
-				seen[string(core.AppendValue(nil, v))] = true
-			}
+			v := p.value(table, r, name)
+			some = some || v != nil
+			all += string(core.AppendValue(nil, v)) + "\x00"
 		}
 		if some {
 			n++
+			seen[all] = true
 		}
 	}
 	if f.distinct {
-		return len(seen)
+		n = len(seen)
+	}
+	if f.atMost > 0 {
+		n = min(n, f.atMost)
 	}
 	return n
 }

@@ -238,8 +238,7 @@ func (a asker) query(table string, depth int) *query {
 	if a.chance(0.7) {
 		q.where = a.cond(table, 2)
 	}
-	q.order = a.orders(table)
-	if a.searches(table) && a.chance(0.4) {
+	if a.sorted(q); len(q.distinct) == 0 && a.searches(table) && a.chance(a.theme.asked) {
 		q.search = a.words()
 		q.where = and{search{q.search}, orAll(q.where)}
 		q.order = append([]order{{rank: true, desc: a.chance(0.7)}}, q.order...)
@@ -303,6 +302,9 @@ func (a asker) fields(table string, depth int) []field {
 
 func (a asker) functions(table string, depth int) []field {
 	out := []field{{as: "n", function: "count"}}
+	if a.chance(0.2) {
+		out = append(out, field{as: "some", function: "count", atMost: 1 + a.IntN(3)})
+	}
 	if a.chance(0.3) {
 		out = append(out, field{as: "nodes", query: &query{fields: a.fields(table, 0)}})
 	}
@@ -311,11 +313,15 @@ func (a asker) functions(table string, depth int) []field {
 		if c.Kind.Info().Number {
 			out = append(out, field{as: "sum_" + c.Name, function: "sum", column: c.Name}, field{as: "avg_" + c.Name, function: "avg", column: c.Name})
 		}
+		if c.Kind.Info().Number && c.Kind != core.Duration {
+			out = append(out, field{as: "of_" + c.Name, function: choose(a.maker, "stddev", "stddev_pop", "stddev_samp", "variance", "var_pop", "var_samp"), column: c.Name})
+		}
 		if c.Kind.Info().Ordered {
 			out = append(out, field{as: "min_" + c.Name, function: "min", column: c.Name}, field{as: "max_" + c.Name, function: "max", column: c.Name})
 		}
 		if a.chance(0.2) {
-			out = append(out, field{as: "both_" + c.Name, function: "count", columns: []string{c.Name, "id"}})
+			other := choose(a.maker, a.columns(table, func(c *core.Column) bool { return c.Kind != core.JSON })...)
+			out = append(out, field{as: "both_" + c.Name, function: "count", columns: []string{c.Name, other.Name}, distinct: c.Kind != core.JSON && a.chance(0.5)})
 		}
 	}
 	return out

@@ -10,8 +10,8 @@ import (
 
 // conflict is how an insert meets a record that exists.
 type conflict struct {
-	constraint string // "" for an insert that knows of none
-	key        string // the column of the constraint
+	constraint string   // "" for an insert that knows of none
+	keys       []string // the columns of the constraint
 	mode       string
 	meets      core.Record // nil for a key that is free
 }
@@ -19,14 +19,19 @@ type conflict struct {
 // conflicts are inserts of all forms.
 func (g *game) conflicts(table *core.Table) []conflict {
 	modes := []string{"upsert", "upsert", "create_only", "update_only"}
-	out := []conflict{{}, {table.Name + "_pkey", "id", choose(g.maker, modes...), nil}}
+	out := []conflict{{}, {table.Name + "_pkey", []string{"id"}, choose(g.maker, modes...), nil}}
 	rows := g.rows[table.Name]
 	if len(rows) == 0 {
 		return out
 	}
-	out = append(out, conflict{table.Name + "_pkey", "id", choose(g.maker, modes...), choose(g.maker, rows...)})
-	if met := choose(g.maker, rows...); met["code"] != nil {
-		out = append(out, conflict{table.Name + "_code_key", "code", choose(g.maker, modes...), met})
+	out = append(out, conflict{table.Name + "_pkey", []string{"id"}, choose(g.maker, modes...), choose(g.maker, rows...)})
+	met := choose(g.maker, rows...)
+	switch {
+	case met["code"] == nil:
+	case len(table.Keys) > 0 && met["n"] != nil && g.chance(0.5):
+		out = append(out, conflict{table.Keys[0].Name, table.Keys[0].Columns, choose(g.maker, modes...), met})
+	default:
+		out = append(out, conflict{table.Name + "_code_key", []string{"code"}, choose(g.maker, modes...), met})
 	}
 	return out
 }
@@ -36,11 +41,13 @@ func (g *game) inserting(t testing.TB, p *person, table *core.Table, c conflict)
 	t.Helper()
 	n := table.Name
 	r := g.creatable(p, table)
-	if c.meets != nil {
-		r[c.key] = c.meets[c.key]
+	for _, name := range c.keys {
+		if c.meets != nil {
+			r[name] = c.meets[name]
+		}
 	}
 	if c.mode == "update_only" { // which takes nothing else
-		maps.DeleteFunc(r, func(name string, _ any) bool { return name != c.key && name != "n" && name != "s" })
+		maps.DeleteFunc(r, func(name string, _ any) bool { return !slices.Contains(c.keys, name) && name != "n" && name != "s" })
 	}
 	arguments, variables := "object: $object, dry_run: true", map[string]any{"object": inputOf(table, r)}
 	if c.constraint != "" {
@@ -57,7 +64,7 @@ func (g *game) inserting(t testing.TB, p *person, table *core.Table, c conflict)
 			return "it was refused as " + kind
 		case kind != "":
 			return ""
-		case c.meets == nil && c.mode == "update_only", c.meets != nil && (c.mode == "create_only" || !p.able("update", n, c.meets) || !p.nameable(n, c.key)):
+		case c.meets == nil && c.mode == "update_only", c.meets != nil && (c.mode == "create_only" || !p.able("update", n, c.meets) || slices.ContainsFunc(c.keys, func(name string) bool { return !p.nameable(n, name) })):
 			return "it was not refused"
 		case c.meets == nil:
 			return p.returned(got, n, fields, p.owned(table, r))

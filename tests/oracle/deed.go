@@ -12,6 +12,7 @@ import (
 
 // deed is a change that a person makes, or is refused.
 type deed struct {
+	path      string
 	document  string // of one root field, called q
 	variables map[string]any
 	may       bool                     // whether he may; it can be refused for other reasons too
@@ -31,6 +32,10 @@ func (g *game) act(t testing.TB, p *person) {
 	kinds := []func(p *person, table *core.Table, r core.Record) deed{g.delete, g.merge}
 	if table.Owned() {
 		kinds = append(kinds, g.assign)
+	}
+	kinds = append(kinds, func(p *person, table *core.Table, r core.Record) deed { return g.restoring(t, p, table, r) })
+	if ends, _ := g.ends(); slices.ContainsFunc(ends, func(e end) bool { return e.table == table.Name }) && !slices.ContainsFunc(ends, func(e end) bool { return len(g.rows[e.table]) == 0 }) {
+		kinds = append(kinds, g.linking, g.linking)
 	}
 	d := choose(g.maker, kinds...)(p, table, choose(g.maker, rows...))
 	body := g.program.send(t, p.key, d.document, d.variables)
@@ -60,7 +65,7 @@ func (g *game) act(t testing.TB, p *person) {
 		g.rows = before
 		t.Fatalf("%s\n%s\n%s\ngot %s\n%s\n%s", wrong, d.document, literal(d.variables), body, g.describe(p), g.content())
 	}
-	g.count.Answers++
+	g.count.Answers.add(d.path, 1)
 }
 
 // difference names a record that is not as it should be; what the program itself keeps of a record is left out.
@@ -102,7 +107,7 @@ func plainly(table *core.Table, rows []core.Record) (out []string) {
 // delete deletes a record: what looks it up looks up nothing, and its links go.
 func (g *game) delete(p *person, table *core.Table, r core.Record) deed {
 	return deed{
-		document:  "mutation($id: uuid!) { q: delete_" + table.Name + "_by_pk(id: $id) { id } }",
+		path: "delete", document: "mutation($id: uuid!) { q: delete_" + table.Name + "_by_pk(id: $id) { id } }",
 		variables: map[string]any{"id": r["id"]}, may: p.able("delete", table.Name, r), want: g.without(g.rows, table.Name, r, nil),
 		told: wantsOnly(map[string]any{"id": r["id"]}),
 	}
@@ -113,7 +118,7 @@ func (g *game) merge(p *person, table *core.Table, winner core.Record) deed {
 	rows := g.rows[table.Name]
 	loser := choose(g.maker, rows...)
 	d := deed{
-		document:  "mutation($winner: uuid!, $losers: [uuid!]!) { q: merge_" + table.Name + "(winner: $winner, losers: $losers) { moved } }",
+		path: "merge", document: "mutation($winner: uuid!, $losers: [uuid!]!) { q: merge_" + table.Name + "(winner: $winner, losers: $losers) { moved } }",
 		variables: map[string]any{"winner": winner["id"], "losers": []any{loser["id"]}},
 		may:       winner["id"] != loser["id"] && p.able("update", table.Name, winner) && p.able("delete", table.Name, loser),
 	}
@@ -127,8 +132,11 @@ func (g *game) merge(p *person, table *core.Table, winner core.Record) deed {
 	i := slices.IndexFunc(rows, func(r core.Record) bool { return r["id"] == winner["id"] })
 	next := winner.Clone()
 	for c := range table.Stored {
-		if c.Kind == core.Lookup && c.Target == table.Name && next[c.Name] == loser["id"] { // it would look up itself
+		if (c.Kind == core.Lookup && c.Target == table.Name || c.Kind == core.AnyLookup) && next[c.Name] == loser["id"] { // it would look up itself
 			next[c.Name] = nil
+			if of, ok := table.TargetColumn(c); ok {
+				next[of.Name] = nil
+			}
 		}
 	}
 	changed[table.Name] = slices.Concat(rows[:i], []core.Record{next}, rows[i+1:])
@@ -189,7 +197,7 @@ func (g *game) assign(p *person, table *core.Table, r core.Record) deed {
 	at, _ := g.placeOf(owner)
 	next["owner_id"], next["unit_id"] = string(owner), string(at)
 	d := deed{
-		document:  "mutation($id: uuid!, $owner: uuid!) { q: update_" + table.Name + "_by_pk(pk_columns: {id: $id}, _set: {owner_id: $owner}) { id } }",
+		path: "assign", document: "mutation($id: uuid!, $owner: uuid!) { q: update_" + table.Name + "_by_pk(pk_columns: {id: $id}, _set: {owner_id: $owner}) { id } }",
 		variables: map[string]any{"id": r["id"], "owner": next["owner_id"]},
 		may:       p.ableColumn("update", table.Name, r, "owner_id", true) && (r["owner_id"] == next["owner_id"] || p.able("assign", table.Name, r)),
 		want:      maps.Clone(g.rows), told: func(any) string { return "" },

@@ -74,7 +74,7 @@ func (g *game) explanations(t testing.TB, p *person, table *core.Table) (out []p
 		if data["q"].(map[string]any)["allowed"] != allowed(true) {
 			t.Fatalf("want %t\n%v\n%v\n%s\n%s", allowed(true), arguments, data, g.describe(p), g.content())
 		}
-		g.count.Answers++
+		g.count.Answers.add("explain", 1)
 	}
 	return append(out, g.whoCan(t, p, table, r, choose(g.maker, privileges...)))
 }
@@ -99,7 +99,7 @@ func (g *game) whoCan(t testing.TB, p *person, table *core.Table, r core.Record,
 	if data := g.program.must(t, document, arguments); wrong(data["q"]) != "" {
 		t.Fatalf("%s\n%v\n%v\n%s\n%s", wrong(data["q"]), arguments, data, g.describe(p), g.content())
 	}
-	g.count.Answers++
+	g.count.Answers.add("who can", 1)
 	out := g.query(t, p, document, arguments, func(got any, kind string) string {
 		switch {
 		case len(p.may("read", table.Name)) == 0:
@@ -113,6 +113,7 @@ func (g *game) whoCan(t testing.TB, p *person, table *core.Table, r core.Record,
 		}
 		return wrong(got)
 	})
+	out.path = "who can"
 	out.turns = func() (powers []bool) { // who may share a record may learn who can do what with it
 		for _, other := range g.people {
 			powers = append(append(powers, other.able(privilege, table.Name, g.find(table.Name, r["id"]))), other.powers()...)

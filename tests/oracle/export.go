@@ -76,7 +76,7 @@ func (g *game) searches(t testing.TB, p *person) []probe {
 			}
 		}
 	}
-	return []probe{g.query(t, p, "mutation($text: String!) { q: search(text: $text, limit: 100) { hits { table id title rank } } }", map[string]any{"text": text}, func(got any, kind string) string {
+	one := g.query(t, p, "mutation($text: String!) { q: search(text: $text, limit: 100) { hits { table id title rank } } }", map[string]any{"text": text}, func(got any, kind string) string {
 		o, _ := got.(map[string]any)
 		hits, _ := o["hits"].([]any)
 		gotRanks, gotTitles := map[string]any{}, map[string]any{}
@@ -89,5 +89,7 @@ func (g *game) searches(t testing.TB, p *person) []probe {
 			return wrong
 		}
 		return wants(titles)(gotTitles, kind)
-	})}
+	})
+	one.path = "search"
+	return []probe{one}
 }

@@ -13,25 +13,6 @@ import (
 	"colonnade/core"
 )
 
-// Count is what games have compared.
-type Count struct {
-	Answers  int // with what the evaluator says
-	Refusals int // of what cannot be named, with the words for what is not there
-	Twins    int // bodies before and after a change of what is out of sight
-	TooMuch  int // questions that the program found too large
-}
-
-// Cases is the number of comparisons.
-func (c Count) Cases() int { return c.Answers + c.Refusals + c.Twins }
-
-// Add adds what another game has compared.
-func (c *Count) Add(other Count) {
-	c.Answers += other.Answers
-	c.Refusals += other.Refusals
-	c.Twins += other.Twins
-	c.TooMuch += other.TooMuch
-}
-
 // game is a world that is asked about.
 type game struct {
 	*world
@@ -48,7 +29,7 @@ const deeds = 3 // of each person in a round
 // It fails with the seed, the question, what came and what should have come.
 func Play(t testing.TB, program *Program, seed uint64, questions int) Count {
 	t.Helper()
-	g := &game{world: newWorld(t, maker{rand.New(rand.NewPCG(seed, 1))}, program), pasts: map[string]past{}}
+	g := &game{world: newWorld(t, maker{Rand: rand.New(rand.NewPCG(seed, 1))}.themed(), program), pasts: map[string]past{}}
 	for i := range rounds {
 		if i > 0 {
 			g.entitle(t)
@@ -89,7 +70,9 @@ func (g *game) visit(t testing.TB, p *person, questions int) {
 		if !bytes.Equal(again, s.body) {
 			t.Fatalf("the answer shows what %s does not see\nbefore %s\nafter  %s\n%s\n%s", p.name, firstDifference(s.body, again), firstDifference(again, s.body), g.describe(p), show(s.document))
 		}
-		g.count.Twins += len(s.asked)
+		for _, q := range s.asked {
+			g.count.Twins.add(q.path(), 1)
+		}
 	}
 }
 
@@ -114,7 +97,7 @@ func (g *game) others(t testing.TB, p *person, all []sent) {
 			if kind := answer.kind(); kind != "" && kind != string(core.Invalid) && kind != string(core.Denied) && kind != string(core.Limit) {
 				t.Fatalf("%s\n%s", body, show(s.document))
 			}
-			g.count.Answers += len(s.asked)
+			g.count.Answers.add("what others ask", len(s.asked))
 		}
 	}
 }
@@ -144,10 +127,10 @@ func (g *game) ask(t testing.TB, p *person) (all []sent) {
 		}
 		all = append(all, s)
 		for i := range asked {
-			if asked[i].id == "" {
+			if asked[i].id == nil {
 				asked[i].query = a.vary(asked[i].query)
 			} else {
-				asked[i].query = asked[i].of(g.anyKey(asked[i].query.table, asked[i].key))
+				asked[i].query = asked[i].of(g.anyKey(asked[i].query.table, asked[i].keys))
 			}
 		}
 	}
@@ -164,7 +147,9 @@ func (g *game) put(t testing.TB, p *person, asked []question, inline bool) (s se
 	body := g.program.send(t, p.key, d.String(), d.variables)
 	answer := understood(t, body)
 	if answer.kind() == string(core.Limit) {
-		g.count.TooMuch += len(asked)
+		for _, q := range asked {
+			g.count.TooMuch.add(q.path(), 1)
+		}
 		return s, false
 	}
 	if len(answer.Errors) > 0 {
@@ -174,7 +159,7 @@ func (g *game) put(t testing.TB, p *person, asked []question, inline bool) (s se
 		if want := p.answer(q.query, g.rows[q.table]); !agree(want, answer.Data[q.as]) {
 			t.Fatalf("%s\n%s\n%s\n%s", disagreement(q.as, want, answer.Data[q.as]), g.describe(p), show(d), g.content())
 		}
-		g.count.Answers++
+		g.count.Answers.add(q.path(), 1)
 	}
 	return sent{d, body, slices.Clone(asked)}, true
 }
@@ -183,8 +168,8 @@ func (g *game) put(t testing.TB, p *person, asked []question, inline bool) (s se
 type question struct {
 	*query
 	as   string
-	key  string     // by which one record is asked for
-	id   string     // what the key of that is
+	keys []string   // the columns by which one record is asked for
+	id   []any      // what it has in them
 	past *time.Time // of a list as it was
 }
 
@@ -198,11 +183,14 @@ func (g *game) question(as string, a asker, table string) question {
 		return q
 	}
 	if g.chance(0.15) {
-		q := question{query: &query{table: table, form: one, fields: a.fields(table, g.depth())}, as: as, key: "id"}
+		q := question{query: &query{table: table, form: one, fields: a.fields(table, g.depth())}, as: as, keys: []string{"id"}}
 		if c, ok := a.p.table(table).Column("code"); ok && a.p.nameable(table, c.Name) && g.chance(0.5) {
-			q.key = c.Name
+			q.keys = []string{c.Name}
+			if keys := a.p.table(table).Keys; len(keys) > 0 && a.p.nameable(table, "n") && g.chance(0.5) {
+				q.keys = keys[0].Columns
+			}
 		}
-		q.query = q.of(g.anyKey(table, q.key))
+		q.query = q.of(g.anyKey(table, q.keys))
 		return q
 	}
 	return question{query: a.query(table, g.depth()), as: as}
@@ -212,20 +200,43 @@ func (g *game) question(as string, a asker, table string) question {
 func (g *game) depth() int { return choose(g.maker, 0, 0, 1, 1, 1, 2) }
 
 // anyKey is the key of a record, or of none.
-func (g *game) anyKey(table, key string) string {
+func (g *game) anyKey(table string, columns []string) []any {
+	out := []any{string(core.NewID()), int64(1)}[:len(columns)]
 	if rows := g.rows[table]; len(rows) > 0 && g.chance(0.9) {
-		if v, ok := choose(g.maker, rows...)[key].(string); ok {
-			return v
+		r := choose(g.maker, rows...)
+		for i, name := range columns {
+			if r[name] != nil && (i == 0 || g.chance(0.8)) {
+				out[i] = r[name]
+			}
 		}
 	}
-	return string(core.NewID())
+	return out
 }
 
 // of is the question about a record by its key, about another record.
-func (q *question) of(id string) *query {
+func (q *question) of(id []any) *query {
 	out := *q.query
-	q.id, out.where = id, compare{q.key, "_eq", id}
+	all := and{}
+	for i, name := range q.keys {
+		all = append(all, compare{name, "_eq", id[i]})
+	}
+	q.id, out.where = id, all
 	return &out
+}
+
+// path is how the question asks.
+func (q *question) path() string {
+	switch {
+	case q.form == aggregate:
+		return "aggregate"
+	case q.past != nil:
+		return "as of"
+	case len(q.keys) == 1 && q.keys[0] == "id":
+		return "record by id"
+	case len(q.keys) > 0:
+		return "record by key"
+	}
+	return "list"
 }
 
 // write writes the question into a document.
@@ -235,13 +246,16 @@ func (q *question) write(d *document) {
 		d.add(q.as, q.table+"_aggregate", q.query)
 	case q.past != nil:
 		d.add(q.as, q.table+"_as_of", q.query, d.put("at", "timestamptz!", q.past.Format(core.TimeLayout)))
-	case q.id != "":
+	case q.id != nil:
 		plain := *q.query
 		plain.where = nil
-		if q.key == "id" {
-			d.add(q.as, q.table+"_by_pk", &plain, d.put("id", "uuid!", q.id))
-		} else {
-			d.add(q.as, q.table+"_by_"+q.key, &plain, d.put(q.key, "String!", q.id))
+		switch {
+		case len(q.keys) == 2:
+			d.add(q.as, q.table+"_by_twin", &plain, d.put(q.keys[0], "String!", q.id[0]), d.put(q.keys[1], "bigint!", q.id[1]))
+		case q.keys[0] == "id":
+			d.add(q.as, q.table+"_by_pk", &plain, d.put("id", "uuid!", q.id[0]))
+		default:
+			d.add(q.as, q.table+"_by_"+q.keys[0], &plain, d.put(q.keys[0], "String!", q.id[0]))
 		}
 	default:
 		d.add(q.as, q.table, q.query)
@@ -256,7 +270,7 @@ func (g *game) refused(t testing.TB, p *person, table string) {
 	if answer := understood(t, body); answer.kind() != want {
 		t.Fatalf("%s\nwant %s\n%s", body, want, g.describe(p))
 	}
-	g.count.Refusals++
+	g.count.Refusals.add("table", 1)
 }
 
 // unnameable asks for a column that the person cannot name: it must be like one that is not there.
@@ -274,7 +288,7 @@ func (g *game) unnameable(t testing.TB, a asker, table string) {
 			ways = append(ways, `_by_%[1]s(%[1]s: "k1") { id }`)
 		}
 		if ordered(&c) {
-			ways = append(ways, "(order_by: {%s: asc}) { id }")
+			ways = append(ways, "(order_by: {%s: asc}) { id }", "(distinct_on: [%s]) { id }")
 		}
 		if c.Kind.Info().Ordered {
 			ways = append(ways, "_aggregate { aggregate { min { %s } } }")
@@ -285,7 +299,7 @@ func (g *game) unnameable(t testing.TB, a asker, table string) {
 			if len(answer.Errors) != 1 || answer.kind() != string(core.Invalid) || !strings.Contains(answer.Errors[0].Message, "there is no such column") {
 				t.Fatalf("%s.%s: %s: %s\n%s", table, c.Name, way, body, g.describe(a.p))
 			}
-			g.count.Refusals++
+			g.count.Refusals.add("column", 1)
 		}
 	}
 }

@@ -31,12 +31,12 @@ func (w *world) put(t testing.TB, role string) []grant {
 	t.Helper()
 	var out []grant
 	for _, table := range w.schema.Tables() {
-		if w.chance(0.2) {
+		if w.chance(w.theme.skipped) {
 			continue
 		}
 		reads := w.grantOf(role, table, "read")
 		out = append(out, reads)
-		if more := w.grantOf(role, table, "read"); w.chance(0.3) && (more.level != reads.level || more.condition != reads.condition) { // else it would take the place of the first
+		if more := w.grantOf(role, table, "read"); w.chance(w.theme.another) && (more.level != reads.level || more.condition != reads.condition) { // else it would take the place of the first
 			out = append(out, more)
 		}
 		more := []string{"update", "delete"}
@@ -83,10 +83,13 @@ func (w *world) grantOf(role string, table *core.Table, privileges ...string) gr
 	g := grant{role: role, table: table.Name, privileges: privileges, level: organization, condition: w.rowCondition(table)}
 	if table.Owned() {
 		g.level = choose(w.maker, own, unit, unitBelow, organization, organization)
+		if w.chance(w.theme.narrow) {
+			g.level = own
+		}
 	}
 	for _, c := range table.Columns {
 		searched := slices.ContainsFunc(table.Search, func(of core.SearchColumn) bool { return of.Column == c.Name })
-		if c.Name != "id" && w.chance(pick(searched, 0.35, 0.15)) {
+		if c.Name != "id" && w.chance(pick(searched, w.theme.unfound, w.theme.hidden)) {
 			g.hidden = append(g.hidden, c.Name)
 			if of, ok := table.TargetColumn(&c); ok && c.Kind == core.AnyLookup {
 				g.hidden = append(g.hidden, of.Name)
@@ -98,7 +101,7 @@ func (w *world) grantOf(role string, table *core.Table, privileges ...string) gr
 
 // rowCondition is a condition on the records of the table: none, one over a record, or one that reads others.
 func (w *world) rowCondition(table *core.Table) string {
-	if w.chance(0.35) {
+	if !w.chance(w.theme.condition) {
 		return ""
 	}
 	var m meant

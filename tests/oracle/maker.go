@@ -13,7 +13,10 @@ import (
 )
 
 // A maker makes random cases.
-type maker struct{ *rand.Rand }
+type maker struct {
+	*rand.Rand
+	theme *theme
+}
 
 func (m maker) chance(p float64) bool { return m.Float64() < p }
 
@@ -27,7 +30,7 @@ func subset[T any](m maker, of []T, p float64) []T {
 func (m maker) any(c *core.Column) any {
 	switch c.Kind {
 	case core.Text, core.LongText:
-		return choose[any](m, "a", "A", "b", "ab", "a_b", "b%", "", "z!", `back\slash`)
+		return choose(m, m.theme.words...)
 	case core.Integer:
 		return int64(m.IntN(6) - 1)
 	case core.Decimal:

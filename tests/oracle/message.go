@@ -64,8 +64,10 @@ func (g *game) refusals(t testing.TB, p *person, table *core.Table) []probe {
 	}
 	document := "mutation($id: uuid!) { q: update_" + table.Name + `_by_pk(pk_columns: {id: $id}, _set: {s: "` + stop + `"}, dry_run: true) { id } }`
 	one := g.query(t, p, document, map[string]any{"id": id}, nil)
+	barred := false // for other reasons than the rule, which is not asked then
 	one.check = func(body []byte) string {
 		answer := understood(t, body)
+		barred = answer.kind() != string(core.Failed)
 		switch answer.kind() {
 		case string(core.Denied), string(core.Invalid): // the column is hidden from the update, or the record would be out of reach
 			return ""
@@ -81,5 +83,24 @@ func (g *game) refusals(t testing.TB, p *person, table *core.Table) []probe {
 		q, next := after()
 		return append(p.powers(), q.powersOver(table.Name, []core.Record{next})...)
 	}
-	return []probe{one}
+	document = "mutation($id: uuid!) { q: evaluate_rules(table: \"" + table.Name + `", op: "update", id: $id, record: {s: "` + stop + `"}) { ok refused { rule message } } }`
+	asked := g.query(t, p, document, map[string]any{"id": id}, func(got any, kind string) string {
+		if kind != "" {
+			return pick(kind == string(core.Denied) || kind == string(core.Invalid), "", "it was refused as "+kind)
+		}
+		q, next := after()
+		want := q.hint(table.Name, next)
+		o := got.(map[string]any)
+		refused, _ := o["refused"].([]any)
+		if barred && len(refused) == 0 {
+			return ""
+		}
+		if o["ok"] != false || len(refused) != 1 {
+			return "the rule does not refuse it"
+		}
+		said, _ := refused[0].(map[string]any)["message"].(string)
+		return pick(slices.Contains(want, said), "", "the message was to be: "+strings.Join(want, " or "))
+	})
+	asked.path, asked.turns = "rules asked", one.turns
+	return []probe{one, asked}
 }

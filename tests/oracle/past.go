@@ -161,7 +161,9 @@ func (g *game) pastOf(t testing.TB, p *person, table *core.Table) (out []probe) 
 		}
 		return wants(want)(got, kind)
 	}))
+	out[len(out)-1].path = "deleted"
 	out = append(out, g.feed(t, p, table, past))
+	out[len(out)-1].path = "feed"
 	for i := range out {
 		out[i].counts = table.Name
 	}

@@ -64,6 +64,15 @@ func (d *document) arguments(q *query, args ...string) string {
 		}
 		args = append(args, d.put("order_by", "["+q.table+"_order_by!]", list))
 	}
+	if len(q.distinct) > 0 {
+		args = append(args, "distinct_on: ["+strings.Join(q.distinct, ", ")+"]")
+	}
+	if q.after != nil {
+		args = append(args, d.put("after", "String", q.after.cursor))
+	}
+	if q.before != nil {
+		args = append(args, d.put("before", "String", q.before.cursor))
+	}
 	if q.limit > 0 {
 		args = append(args, fmt.Sprint("limit: ", q.limit))
 	}
@@ -185,6 +194,8 @@ func (d *document) selection(q *query) string {
 		switch {
 		case f.text != "":
 			out = append(out, f.as+": __typename")
+		case f.cursor:
+			out = append(out, f.as+": _cursor")
 		case f.rank:
 			out = append(out, f.as+": _rank")
 		case f.union != nil:
@@ -218,6 +229,8 @@ func (d *document) functions(q *query) string {
 			out = append(out, f.as+": nodes "+d.selection(f.query))
 		case f.function != "count":
 			out = append(out, f.as+": aggregate { "+f.function+" { "+f.column+" } }")
+		case f.atMost > 0:
+			out = append(out, fmt.Sprintf("%s: aggregate { count(at_most: %d) }", f.as, f.atMost))
 		case len(f.columns) == 0:
 			out = append(out, f.as+": aggregate { count }")
 		default:

@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 
 // probe is a request beyond a query of records, which a person sends before and after a change that he must not see.
 type probe struct {
+	path string
 	what string
 	send func() []byte
 	// check returns what is wrong with the answer; "" for nothing.
@@ -27,14 +29,20 @@ type probe struct {
 func (g *game) probes(t testing.TB, p *person) []probe {
 	t.Helper()
 	g.pasts = map[string]past{}
-	kinds := []func(t testing.TB, p *person, table *core.Table) []probe{g.pastOf, g.exports, g.writes, g.unmaskings, g.explanations, g.refusals}
+	kinds := []struct {
+		path string
+		make func(t testing.TB, p *person, table *core.Table) []probe
+	}{{"history", g.pastOf}, {"page", g.pages}, {"export", g.exports}, {"write", g.writes}, {"unmask", g.unmaskings}, {"explain", g.explanations}, {"rule message", g.refusals}}
 	var all []probe
 	for _, table := range g.schema.Tables() {
 		if !p.readable(table.Name) {
 			continue
 		}
 		for _, kind := range subset(g.maker, kinds, 0.5) {
-			all = append(all, kind(t, p, table)...)
+			for _, one := range kind.make(t, p, table) {
+				one.path = cmp.Or(one.path, kind.path)
+				all = append(all, one)
+			}
 		}
 	}
 	all = append(all, g.searches(t, p)...)
@@ -42,13 +50,13 @@ func (g *game) probes(t testing.TB, p *person) []probe {
 	for _, one := range all {
 		one.body = one.send()
 		if bytes.HasPrefix(one.body, []byte("{")) && bytes.Contains(one.body, []byte(`"kind":"LIMIT"`)) {
-			g.count.TooMuch++
+			g.count.TooMuch.add(one.path, 1)
 			continue
 		}
 		if wrong := one.check(one.body); wrong != "" {
 			t.Fatalf("%s\n%s\ngot %s\n%s\n%s", wrong, one.what, one.body, g.describe(p), g.content())
 		}
-		g.count.Answers++
+		g.count.Answers.add(pick(bytes.Contains(one.body, []byte(`"errors":`)), one.path+", refused", one.path), 1)
 		if one.turns != nil {
 			one.told = one.turns()
 		}
@@ -75,7 +83,7 @@ func (g *game) again(t testing.TB, p *person, all []probe) {
 		if body := one.send(); !bytes.Equal(body, one.body) {
 			t.Fatalf("the answer shows what %s does not see\n%s\nbefore %s\nafter  %s\n%s", p.name, one.what, one.body, body, g.describe(p))
 		}
-		g.count.Twins++
+		g.count.Twins.add(one.path, 1)
 	}
 }
 

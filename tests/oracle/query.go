@@ -2,14 +2,16 @@ package oracle
 
 // query is a question about the records of a table, and those that are related with them.
 type query struct {
-	table  string
-	form   form
-	where  cond // nil for every record
-	order  []order
-	limit  int // 0 for the default
-	offset int
-	fields []field
-	search string // what ranks are about
+	table         string
+	form          form
+	where         cond // nil for every record
+	order         []order
+	distinct      []string // columns in which the records differ
+	after, before *place
+	limit         int // 0 for the default
+	offset        int
+	fields        []field
+	search        string // what ranks are about
 }
 
 type form int
@@ -28,12 +30,14 @@ type field struct {
 	column   string
 	text     string // the name of a type
 	rank     bool
+	cursor   bool // of which nobody knows what it is
 	relation string
 	union    []query // with relation
 	query    *query  // with relation; without one, in an aggregate, the records themselves
 	function string
 	columns  []string // of count
 	distinct bool
+	atMost   int // of count; 0 for no limit
 }
 
 type order struct {

@@ -43,8 +43,8 @@ const alwaysThere = 5
 // tables makes up the tables of a world, without the columns that read other records.
 func (m maker) tables() (out []core.Table) {
 	names := []string{"alpha", "beta", "gamma", "delta"}[:2+m.IntN(3)]
-	for _, name := range names {
-		t := core.Table{Name: name, Ownership: choose(m, core.UserOwned, core.UserOwned, core.OrgOwned)}
+	for at, name := range names {
+		t := core.Table{Name: name, Ownership: pick(m.chance(m.theme.owned), core.UserOwned, core.OrgOwned)}
 		t.Hierarchy = t.Ownership == core.UserOwned && m.chance(0.6)
 		if t.Owned() {
 			t.ShareTemplates = []core.ShareTemplate{{Name: "reviewer", Rights: []string{"read", "update"}}}
@@ -58,10 +58,17 @@ func (m maker) tables() (out []core.Table) {
 		}
 		if m.chance(0.6) {
 			t.Columns = append(t.Columns, core.Column{Name: "code", Kind: core.Text, Unique: true})
+			if m.chance(0.5) {
+				t.Keys = append(t.Keys, core.Key{Name: "by_twin", Columns: []string{"code", "n"}})
+			}
 		}
 		for i := range 1 + m.IntN(2) {
+			target := choose(m, names...)
+			if i == 0 && m.chance(m.theme.chained) {
+				target = names[(at+1)%len(names)]
+			}
 			t.Columns = append(t.Columns, core.Column{
-				Name: fmt.Sprintf("to%d_id", i), Kind: core.Lookup, Target: choose(m, names...),
+				Name: fmt.Sprintf("to%d_id", i), Kind: core.Lookup, Target: target,
 				Inverse: fmt.Sprintf("from_%s%d", name, i), OnDelete: core.SetNull,
 			})
 		}
@@ -98,7 +105,7 @@ func (m maker) inheritShares(tables []core.Table) {
 	for _, t := range tables {
 		for i := range t.Columns {
 			if c := &t.Columns[i]; c.Name == "to0_id" && t.Owned() && owned(c.Target) {
-				c.InheritShares = m.chance(0.5)
+				c.InheritShares = m.chance(m.theme.inherits)
 			}
 		}
 	}
@@ -111,7 +118,7 @@ func hasColumn(t core.Table, name string) bool {
 // searched are the columns that full-text search of a table looks at.
 func (m maker) searched(t core.Table) (out []core.SearchColumn) {
 	for _, name := range []string{"s", "l", "c"} {
-		if hasColumn(t, name) && (name == "s" || m.chance(0.5)) {
+		if hasColumn(t, name) && (name == "s" || m.chance(m.theme.searched)) {
 			out = append(out, core.SearchColumn{Column: name, Weight: 1 + m.IntN(3)})
 		}
 	}

@@ -35,6 +35,7 @@ func (g *game) writes(t testing.TB, p *person, table *core.Table) (out []probe) 
 			}
 			return p.wrote(got, kind, n, fields, updates, changedBy(updates, set))
 		}))
+	out[0].path, out[1].path = "delete tried", "update tried"
 	out[1].turns = func() []bool {
 		next := changedBy(p.reachable("update", table, where), set)
 		return append(p.powers(), p.after(n, next).powersOver(n, next)...)
@@ -42,6 +43,7 @@ func (g *game) writes(t testing.TB, p *person, table *core.Table) (out []probe) 
 
 	for _, c := range g.conflicts(table) {
 		out = append(out, g.inserting(t, p, table, c))
+		out[len(out)-1].path = pick(c.constraint == "", "insert tried", "insert with on_conflict tried")
 	}
 	for i := range out {
 		out[i].moves = true
