@@ -1,6 +1,6 @@
 # Short recipes; the work lives in scripts/. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run demo build test test-fast lint fuzz oracle bench generate clean
+.PHONY: help run demo build test test-fast lint fuzz oracle sabotage bench generate clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,7 +14,7 @@ demo: ## Show everything on the data of a coffee shop
 build: ## Build bin/colonnade: one static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/colonnade .
 
-test: ## All checks: vet, lint, race tests on SQLite and PostgreSQL, audit over HTTP
+test: ## All checks: vet, lint, race tests on SQLite and PostgreSQL, audit over HTTP, clients from npm
 	@scripts/test.sh
 
 test-fast: ## Tests on SQLite only, without the race detector
@@ -29,6 +29,9 @@ fuzz: ## A million comparisons of expressions on each database, and every fuzz t
 oracle: ## A million answers compared with those of a naive evaluator, on both databases
 	@scripts/oracle.sh
 
+sabotage: ## Whether the oracle finds known mistakes, one at a time
+	@scripts/sabotage.sh
+
 bench: ## Benchmarks on SQLite and PostgreSQL
 	@scripts/bench.sh
 
@@ -36,4 +39,4 @@ generate: ## Write generated files anew
 	go generate ./...
 
 clean: ## Remove what was built; the linter in .cache stays
-	rm -rf bin tests/audit/node_modules
+	rm -rf bin tests/*/node_modules

@@ -40,11 +40,24 @@ provider() { # of identities, that log-ins are tested with
 }
 
 # Without a database the tests would pass by leaving PostgreSQL out, and without COLONNADE_TEST_ALL what needs a browser or
-# a provider.
-tests() {
+# a provider. Those of the root package run the whole program and wait for disks much of the time: its scenarios, and then all
+# other packages, run beside the rest of it.
+tests() (
   [ -n "${COLONNADE_TEST_POSTGRES:-}" ] || { echo "no PostgreSQL: not run"; return 1; }
-  COLONNADE_TEST_ALL=1 CGO_ENABLED=1 go test -race -p 2 -timeout 35m -skip '^TestMoveScenarios$' ./...
-}
+  export COLONNADE_TEST_ALL=1 CGO_ENABLED=1
+  verdict=0 beside=$(mktemp)
+  {
+    bad=0
+    go test -race -timeout 35m -run '^TestScenarios$' . || bad=1
+    go list ./... | grep -v "^$(go list .)\$" | xargs go test -race -p 1 -timeout 35m || bad=1
+    exit "$bad"
+  } >"$beside" 2>&1 &
+  go test -race -timeout 35m -skip '^Test(Move)?Scenarios$' . || verdict=1
+  wait "$!" || verdict=1
+  cat "$beside"
+  rm "$beside"
+  return "$verdict"
+)
 
 # The scenarios once more, with a move to the other database in the middle: the race detector has seen them without it.
 moves() {
@@ -70,6 +83,7 @@ step "benchmarks" benchmarks
 step "oracle" env COLONNADE_SEED=1000 COLONNADE_CASES=50000 scripts/oracle.sh
 step "demo" scripts/demo.sh
 step "audit over HTTP" scripts/audit.sh
+step "clients" env COLONNADE_TEST_ALL=1 scripts/clients.sh
 
 echo
 echo "$summary"
