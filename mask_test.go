@@ -22,6 +22,8 @@ func TestMask(t *testing.T) {
 		s := newScenario(t, c)
 		s.must(t, "admin", `mutation {
   put_data_class(name: "personal") { version }
+  put_exchange_rates(rates: [{currency: "USD", base: "EUR", valid_from: "2020-01-01", rate: "0.5"}]) { __typename }
+  set_base_currency(currency: "EUR") { __typename }
   put_options(name: "sexes", options: [{value: "f"}, {value: "m"}, {value: "x"}]) { version }
   town: create_table(name: "town", columns: [{name: "name", kind: "text"}]) { version }
   person: create_table(name: "person", columns: [
@@ -34,6 +36,7 @@ func TestMask(t *testing.T) {
     {name: "calls_at", kind: "datetime", classes: ["personal"]}
     {name: "took", kind: "duration", classes: ["personal"]}
     {name: "salary", kind: "decimal", precision: 12, scale: 2, classes: ["personal"]}
+    {name: "debt", kind: "currency", classes: ["personal"]}
     {name: "size", kind: "integer", min: 100, max: 250, classes: ["personal"]}
     {name: "weight", kind: "float", classes: ["personal"]}
     {name: "member", kind: "boolean", classes: ["personal"]}
@@ -58,7 +61,7 @@ func TestMask(t *testing.T) {
   insert_gone_one(object: {text: "quennell in a dropped table"}) { id }
   insert_person(objects: [
     {id: "01900000-0000-7000-8000-000000000011", name: "Ann Quennell", mail: "ann@quennell.test", page: "https://quennell.test/ann", phone: "+4715471547", born: "1971-02-28", met: "2024-03-01T10:20:30Z", calls_at: "2024-03-01T08:15:00",
-     took: "PT1H17M", salary: "47154.71", size: 171, weight: 47.154715, member: true, token: "47154715-4715-4715-8715-471547154715", sex: "f", likes: ["tea"], more: {name: "Quennell", list: [4715471.5, true, null, "quennell"]}, note: "Quennell met us, of the Quennells", colour: "red", former: "Quennell in a dropped column", town_id: "01900000-0000-7000-8000-000000000001"}
+     took: "PT1H17M", salary: "47154.71", debt: "47154.20", debt_currency: "USD", size: 171, weight: 47.154715, member: true, token: "47154715-4715-4715-8715-471547154715", sex: "f", likes: ["tea"], more: {name: "Quennell", list: [4715471.5, true, null, "quennell"]}, note: "Quennell met us, of the Quennells", colour: "red", former: "Quennell in a dropped column", town_id: "01900000-0000-7000-8000-000000000001"}
     {id: "01900000-0000-7000-8000-000000000012", name: "Bob Quennell", mail: "bob@quennell.test", salary: "-4715.00", size: 100, colour: "blue", town_id: "01900000-0000-7000-8000-000000000001"}
     {id: "01900000-0000-7000-8000-000000000013", name: "Cleo Quennell", mail: "cleo@quennell.test", salary: "0.00", colour: "green"}
   ]) { affected_rows }
@@ -109,7 +112,7 @@ func nothingPersonal(t *testing.T, at string) {
 	err := place{at: at}.using(t.Context(), db.Options{ReadOnly: true}, func(ctx context.Context, c *copying) error {
 		seen := &values{look: func(where string, text []byte) {
 			text = bytes.ToLower(text)
-			for _, word := range []string{"quennell", "quentin", "4715", "1971-02-28", "2024-03-01t", "pt1h17m", "4620000000"} {
+			for _, word := range []string{"quennell", "quentin", "4715", "1971-02-28", "2024-03-01t", "pt1h17m", "4620000000", "23577.1"} {
 				if bytes.Contains(text, []byte(word)) {
 					t.Errorf("%s: %s", where, text)
 				}
@@ -155,7 +158,7 @@ func (s *scenario) useMasked(t *testing.T, c *config) {
 		query string
 		words []string
 	}{
-		{`{ person(order_by: {id: asc}) { colour salary size sex town { name } } person_history(id: "01900000-0000-7000-8000-000000000012") { version } }`, []string{`"colour":"red"`, `"name":"Ulm"`, `{"version":2},{"version":1}]`}},
+		{`{ person(order_by: {id: asc}) { colour salary debt_rate size sex town { name } } person_history(id: "01900000-0000-7000-8000-000000000012") { version } }`, []string{`"colour":"red"`, `"debt_rate":0.5`, `"name":"Ulm"`, `{"version":2},{"version":1}]`}},
 		{`{ find: person(where: {_search: "Quennell"}) { id } }`, []string{`"find":[]`}},
 		{`{ _user(where: {email: {_like: "%.example"}}) { id } }`, []string{`"id"`}},
 		{`{ _flow { name enabled } }`, []string{`"enabled":false`}},

@@ -41,8 +41,8 @@ type Masker struct {
 	logins map[string]bool // to keep: the addresses, in small letters
 
 	part    tables.Part
-	columns map[string]int                    // of the part, by name
-	row     func(values [][]byte) (pass bool) // what becomes of a row; nil when it stays as it is
+	columns map[string]int                               // of the part, by name
+	row     func(m *Masker, values [][]byte) (pass bool) // what becomes of a row; nil when it stays as it is
 	by      map[string]map[string]*core.Column
 	err     error
 }
@@ -138,10 +138,12 @@ func (s *Service) MaskedCopy(ctx context.Context, m *Masker, watch Watch) (*Mask
 var (
 	// definitions, rights, and what says when something happened, are copied.
 	maskedKept = []string{"_table", "_option_set", "_data_class", "_meta", "_counter", "_change", "_cursor", "_deletion", "_rule_version", "_duplicate_index", "_exchange_rate",
-		"_unit", "_team", "_team_member", "_role", "_policy", "_position", "_hierarchy", "_query_limit", "_column_profile", "_column_profile_holder", "_flow", "_flow_version", "_file_use", "_operation"}
+		"_unit", "_team", "_team_member", "_role", "_policy", "_position", "_hierarchy", "_query_limit", "_column_profile", "_column_profile_holder", "_flow_version", "_file_use", "_operation"}
 
-	// Of these, rows or values are left out or replaced.
-	maskedChanged = []string{"_user", "_share", "_file", "_blob", "_history", "_event"}
+	// Of these, rows are left out, or values replaced.
+	maskedChanged = map[string]func(m *Masker, values [][]byte) (pass bool){
+		"_user": (*Masker).user, "_share": (*Masker).share, "_file": (*Masker).file, "_blob": (*Masker).blob, "_history": (*Masker).version, "_event": (*Masker).event, "_flow": (*Masker).flow,
+	}
 
 	// What lets somebody in, what somebody did, and what can be made again, is left out: sessions, keys, secrets, logs, recordings,
 	// seals and the audit, which begin anew, and models, which know the values that they learned from.
@@ -170,20 +172,17 @@ func (m *Masker) find(t *core.Table) {
 
 // base reports whether c is what an amount that is replaced is worth.
 func (m *Masker) base(t *core.Table, c *core.Column) bool {
-	if c.Part == "" || c.Kind != core.Decimal && c.Kind != core.Currency {
-		return false
-	}
-	return len(m.snap.Rules.Classes(t.Name, c.Part)) > 0 || m.named[t.Name+"."+c.Part]
+	return c.Of != "" && (len(m.snap.Rules.Classes(t.Name, c.Of)) > 0 || m.named[t.Name+"."+c.Of])
 }
 
 // replaceable reports whether values of the column have pseudonyms. What leads to another record goes on leading there; that one has
-// its own.
+// its own. Of what stands beside an amount, the rate says nothing of it.
 func replaceable(c *core.Column) bool {
 	switch {
 	case c.Kind == core.Lookup, c.Kind == core.AnyLookup, c.Kind.Info().File, c.Format == core.CurrencyCode:
 		return false
 	}
-	return c.Part == "" || c.Kind == core.Decimal || c.Kind == core.Currency
+	return c.Of == "" || c.Kind == core.Currency
 }
 
 // Part implements [tables.Dumping].
@@ -193,49 +192,41 @@ func (m *Masker) Part(p tables.Part) error {
 		m.columns[c.Name] = i
 	}
 	m.out.Tables++
-	left := func([][]byte) bool { return false }
-	switch {
-	case p.Name == "_user":
-		m.row = m.user
-	case p.Name == "_share":
-		m.row = m.clear("reason")
-	case p.Name == "_file":
-		m.row = m.file
-	case p.Name == "_blob":
-		m.row = m.blob
-	case p.Name == "_history":
-		m.row = m.version
-	case p.Name == "_event":
-		m.row = m.event
-	case p.Name == "_flow":
-		m.row = func(values [][]byte) bool { values[m.columns["enabled"]] = []byte("0"); return true }
+	switch change := maskedChanged[p.Name]; {
+	case change != nil:
+		m.row = change
 	case strings.HasPrefix(p.Name, "_"):
 		if !slices.Contains(maskedKept, p.Name) {
-			m.row = left
+			m.row = (*Masker).leave
 		}
 	case m.by[p.Name] == nil: // it was dropped
-		m.row = left
+		m.row = (*Masker).leave
 	case len(m.by[p.Name]) > 0:
-		m.row = m.record
+		m.row = (*Masker).record
 	}
 	return m.next.Part(p)
 }
 
 // Row implements [tables.Dumping].
 func (m *Masker) Row(values [][]byte) error {
-	if m.row != nil && !m.row(values) {
+	if m.row != nil && !m.row(m, values) {
 		return m.err
 	}
 	m.out.Rows++
 	return m.next.Row(values)
 }
 
-// clear returns what empties a column.
-func (m *Masker) clear(column string) func([][]byte) bool {
-	return func(values [][]byte) bool {
-		values[m.columns[column]] = nil
-		return true
-	}
+func (m *Masker) leave([][]byte) bool { return false }
+
+func (m *Masker) share(values [][]byte) bool {
+	values[m.columns["reason"]] = nil
+	return true
+}
+
+// flow switches a flow off.
+func (m *Masker) flow(values [][]byte) bool {
+	values[m.columns["enabled"]] = []byte("0")
+	return true
 }
 
 func (m *Masker) user(values [][]byte) bool {

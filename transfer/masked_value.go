@@ -28,7 +28,7 @@ func (m *Masker) value(c *core.Column, record string, v any) any {
 		out := m.key.Number(decimal.NewFromInt(v), or(c.Min, math.MinInt64), or(c.Max, math.MaxInt64))
 		return out.IntPart()
 	case decimal.Decimal:
-		if c.Kind == core.Currency || c.Part != "" { // an amount, or what it is worth: both change alike
+		if c.Kind == core.Currency { // an amount, or what it is worth: both change alike
 			return v.Mul(m.factor(record)).Round(max(0, -v.Exponent()))
 		}
 		return m.key.Number(v.Truncate(int32(c.Scale)), c.Min, c.Max)
