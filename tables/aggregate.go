@@ -90,7 +90,7 @@ func (a *aggregates) source(b *db.Builder, limit int) {
 		w(b)
 		b.Write(" AS v", strconv.Itoa(i))
 	}
-	if limit == NoLimit && !a.rows.skips() { // over all rows, in any order
+	if a.rows.unbounded(limit) { // over all rows, in any order
 		a.rows.matching(b)
 	} else {
 		a.rows.from(b, limit)
@@ -308,7 +308,7 @@ func (a *aggregates) countUpTo(f *Field, of Function, s *selection) error {
 		} else {
 			b.Write("1")
 		}
-		if limit == NoLimit && !a.rows.skips() {
+		if a.rows.unbounded(limit) {
 			a.rows.matching(b)
 		} else {
 			b.Write(" FROM (SELECT ", a.rows.alias, ".*")

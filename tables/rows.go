@@ -169,6 +169,9 @@ func (r *rows) cut(b *db.Builder, limit int) {
 // skips reports whether there is an offset.
 func (r *rows) skips() bool { return r.query.Offset > 0 || r.query.Skip != 0 }
 
+// unbounded reports whether all rows are looked at, of which the order then says nothing.
+func (r *rows) unbounded(limit int) bool { return limit == NoLimit && !r.skips() }
+
 // sort writes ORDER BY, which ends with the primary key, or the reverse of it.
 func (r *rows) sort(b *db.Builder, reverse bool) {
 	if r.query.Form == One && len(r.terms) == 1 { // one row by its key needs no order

@@ -32,6 +32,23 @@ type ShapeField struct {
 	Text string    // when not empty the field is this constant, and no value is written
 }
 
+// Values writes the values of the shape as columns with names, constants left out, and reports whether there are any.
+func (s *Shape) Values(b *Builder, value func(i int), as func(i int) string) bool {
+	some := false
+	for i := range s.Fields {
+		if s.Fields[i].Text != "" {
+			continue
+		}
+		if some {
+			b.Write(", ")
+		}
+		some = true
+		value(i)
+		b.Write(" AS ").Name(as(i))
+	}
+	return some
+}
+
 // Frame is what an answer has beside its values: keys, constants and punctuation. It is for the dialects whose answers travel
 // as rows.
 type Frame struct {

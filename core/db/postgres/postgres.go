@@ -124,7 +124,7 @@ func (Dialect) BrokenIndexes(b *db.Builder) {
 // Answer implements db.Dialect: the answer travels as rows, and session.Answer writes the JSON.
 func (d Dialect) Answer(b *db.Builder, s *db.Shape, value func(i int), from func()) {
 	b.Write("SELECT ")
-	columns(b, s, value, func(i int) string { return "c" + strconv.Itoa(i) })
+	s.Values(b, value, func(i int) string { return "c" + strconv.Itoa(i) })
 	from()
 }
 
@@ -185,21 +185,6 @@ func spelled(b *db.Builder, s *db.Shape, value func(i int)) {
 		b.Write(")::text, 'null')")
 	}
 	b.Write(" || '}')::json AS c0")
-}
-
-func columns(b *db.Builder, s *db.Shape, value func(i int), name func(i int) string) {
-	comma := false
-	for i, f := range s.Fields {
-		if f.Text != "" {
-			continue
-		}
-		if comma {
-			b.Write(", ")
-		}
-		comma = true
-		value(i)
-		b.Write(" AS ").Name(name(i))
-	}
 }
 
 // nested writes the columns of a nested object, whose names are the keys; a constant is a column too.

@@ -33,28 +33,11 @@ func (Dialect) json(b *db.Builder, s *db.Shape, value func(i int), from func()) 
 	b.Write("concat('[', group_concat(")
 	object(b, s, func(i int) { b.Write("x.c", strconv.Itoa(i)) })
 	b.Write("), ']') AS a FROM (SELECT ")
-	columns(b, s, value)
-	from()
-	b.Write(") AS x")
-}
-
-// columns writes the values as c0, c1, ...; there is always one.
-func columns(b *db.Builder, s *db.Shape, value func(i int)) {
-	comma := false
-	for i, f := range s.Fields {
-		if f.Text != "" {
-			continue
-		}
-		if comma {
-			b.Write(", ")
-		}
-		comma = true
-		value(i)
-		b.Write(" AS c", strconv.Itoa(i))
-	}
-	if !comma {
+	if !s.Values(b, value, func(i int) string { return "c" + strconv.Itoa(i) }) {
 		b.Write("1")
 	}
+	from()
+	b.Write(") AS x")
 }
 
 // maxParts is how many parts one concat joins: SQLite passes at most 127 arguments to a function.
