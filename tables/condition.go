@@ -142,7 +142,7 @@ func (q *condition) read(list []asked, columns []*core.Column, into []reading) e
 	record.reader, old.reader = true, true
 	s := &selection{shape: &db.Shape{Many: true}}
 	s.add(db.ShapeField{Key: "n", Kind: core.Integer}, func(b *db.Builder) { b.Write("k.column1") })
-	seen, err := p.seen(snap.Rules.ReadsOf(q.e), record, old)
+	seen, err := p.seen(snap.Rules.ReadsOf(q.e), record, old, false)
 	if err != nil {
 		return err
 	}
@@ -193,20 +193,20 @@ func (q *condition) dependsOn(columns []*core.Column) (own, old []string) {
 }
 
 // seen returns the condition that the caller may read every record to which lookups lead from a record, and from the record
-// before the change, with the columns that are read there.
-func (p *planner) seen(reads []rules.Read, record, old *formulaRow) (writeFunc, error) {
+// before the change, with the columns that are read there; with every, each record of the lists that are read, too.
+func (p *planner) seen(reads []rules.Read, record, old *formulaRow, every bool) (writeFunc, error) {
 	var parts []writeFunc
 	for _, from := range []struct {
 		row *formulaRow
 		old bool
 	}{{record, false}, {old, true}} {
-		root := &passed{}
+		root := &passed{every: every}
 		for _, r := range reads {
 			if r.Old == from.old {
 				root.add(r.Path, r.Column)
 			}
 		}
-		more, err := root.restrict(&node{p: p, table: from.row.table}, from.row)
+		more, err := root.restrict(p, from.row)
 		if err != nil {
 			return nil, err
 		}

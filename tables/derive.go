@@ -98,15 +98,9 @@ func (r *formulaRow) Open(s rules.Step) rules.Row {
 	out := to.row(r.reader)
 	out.among = among
 	strict := r.reader && among
-	switch {
-	case s.Down:
-		out.link, out.err = r.below(to, rel, strict)
-	case rel.Through != "":
-		out.link, out.err = r.across(to, rel, strict)
-	case rel.Many:
-		lookup, which := to.lookup(rel, strict)
-		out.link = func(b *db.Builder) { lookup(b); b.Write(" = "); r.id(b); which(b) }
-	default:
+	if rel.Many {
+		out.link, out.err = r.many(to, s, strict)
+	} else {
 		out.link = func(b *db.Builder) { b.Name(to.alias, "id").Write(" = "); r.lookup(b, rel) }
 	}
 	if out.err != nil {
@@ -179,6 +173,18 @@ func (n *node) lookup(rel core.Relation, strict bool) (lookup, which writeFunc) 
 	return write(rel.Column), func(b *db.Builder) { b.Write(" AND "); of(b); b.Write(" = ").Arg(rel.Target) }
 }
 
+// many returns the link of a step to several records; with strict, as far as the caller may read what ties them to the record.
+func (r *formulaRow) many(to *node, s rules.Step, strict bool) (writeFunc, error) {
+	switch {
+	case s.Down:
+		return r.below(to, s.Relation, strict)
+	case s.Relation.Through != "":
+		return r.across(to, s.Relation, strict)
+	}
+	lookup, which := to.lookup(s.Relation, strict)
+	return func(b *db.Builder) { lookup(b); b.Write(" = "); r.id(b); which(b) }, nil
+}
+
 // across returns the link of a relation of many to many.
 func (r *formulaRow) across(to *node, rel core.Relation, strict bool) (writeFunc, error) {
 	links, err := r.open(rel.Through, strict)
@@ -247,7 +253,7 @@ func (n *node) within(c *core.Column) (writeFunc, error) {
 	for _, r := range n.p.snap.Rules.Reads(n.table.Name, c.Name) {
 		root.add(r.Path, r.Column)
 	}
-	parts, err := root.restrict(n, n.row(false))
+	parts, err := root.restrict(n.p, n.row(false))
 	if err != nil || len(parts) == 0 {
 		return nil, err
 	}
@@ -266,6 +272,7 @@ type passed struct {
 	columns []string
 	on      []*passed
 	step    rules.Step // by which it was reached
+	every   bool       // each record of a list is passed, too; else what an aggregate is over is no part of it
 }
 
 func (s *passed) add(path []rules.Step, column string) {
@@ -276,13 +283,13 @@ func (s *passed) add(path []rules.Step, column string) {
 	for _, name := range path[0].Own() {
 		s.reads(name)
 	}
-	if path[0].Relation.Many {
+	if path[0].Relation.Many && !s.every {
 		return
 	}
-	i := slices.IndexFunc(s.on, func(o *passed) bool { return o.step.Relation == path[0].Relation })
+	i := slices.IndexFunc(s.on, func(o *passed) bool { return o.step == path[0] })
 	if i < 0 {
 		i = len(s.on)
-		s.on = append(s.on, &passed{step: path[0]})
+		s.on = append(s.on, &passed{step: path[0], every: s.every})
 	}
 	s.on[i].add(path[1:], column)
 }
@@ -294,35 +301,67 @@ func (s *passed) reads(column string) {
 }
 
 // restrict returns the conditions on what is reached from the record at.
-func (s *passed) restrict(n *node, at *formulaRow) (parts []writeFunc, err error) {
+func (s *passed) restrict(p *planner, at *formulaRow) (parts []writeFunc, err error) {
 	for _, next := range s.on {
-		to, err := n.p.node(next.step.Relation.Table, core.Read)
+		to, err := p.node(next.step.Relation.Table, core.Read)
 		if err != nil {
 			return nil, err
 		}
-		var inner []writeFunc
-		if to.may.Rows != nil {
-			inner = append(inner, func(b *db.Builder) { to.holds(b, to.may.Rows) })
-		}
-		for _, name := range next.columns {
-			visible, guard := to.may.Column(name)
-			if !visible {
-				return nil, to.unknown(name)
-			}
-			if guard != nil {
-				inner = append(inner, func(b *db.Builder) { to.holds(b, guard) })
-			}
-		}
-		on, err := next.restrict(to, to.row(false))
+		conditions, err := next.conditions(to)
 		if err != nil {
 			return nil, err
 		}
-		if inner = append(inner, on...); len(inner) == 0 {
+		part := at.reached(to, next.step.Relation, conditions)
+		if next.step.Relation.Many {
+			if part, err = at.reachedEach(to, next.step, conditions); err != nil {
+				return nil, err
+			}
+		} else if len(conditions) == 0 {
 			continue
 		}
-		parts = append(parts, at.reached(to, next.step.Relation, inner))
+		parts = append(parts, part)
 	}
 	return parts, nil
+}
+
+// conditions are those under which the caller may read the record of the node, the columns of s there, and what it leads on to.
+func (s *passed) conditions(to *node) (out []writeFunc, err error) {
+	if to.may.Rows != nil {
+		out = append(out, func(b *db.Builder) { to.holds(b, to.may.Rows) })
+	}
+	for _, name := range s.columns {
+		visible, guard := to.may.Column(name)
+		if !visible {
+			return nil, to.unknown(name)
+		}
+		if guard != nil {
+			out = append(out, func(b *db.Builder) { to.holds(b, guard) })
+		}
+	}
+	on, err := s.restrict(to.p, to.row(false))
+	return append(out, on...), err
+}
+
+// reachedEach writes that the conditions hold for every record to which the step leads from r, and that the caller gets there.
+func (r *formulaRow) reachedEach(to *node, s rules.Step, conditions []writeFunc) (writeFunc, error) {
+	all, err := r.many(to, s, false)
+	if err != nil {
+		return nil, err
+	}
+	his, err := r.many(to, s, true)
+	if err != nil {
+		return nil, err
+	}
+	met := joined(append([]writeFunc{his}, conditions...), " AND ", "")
+	return func(b *db.Builder) {
+		b.Write("NOT EXISTS (SELECT 1 FROM ")
+		to.from(b)
+		b.Write(" WHERE ")
+		all(b)
+		b.Write(" AND (")
+		met(b)
+		b.Write(") IS NOT TRUE)")
+	}, nil
 }
 
 // reached writes that the relation leads nowhere from r, or to a record for which the conditions hold.

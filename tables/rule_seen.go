@@ -3,7 +3,11 @@ package tables
 import (
 	"slices"
 
+	"github.com/tidwall/gjson"
+
 	"colonnade/authz"
+	"colonnade/core"
+	"colonnade/core/db"
 	"colonnade/rules"
 )
 
@@ -11,7 +15,7 @@ import (
 // each what is read there.
 func (v *viewer) Reaches(e *rules.Expr) (bool, error) {
 	shut := func(r rules.Read) bool { return len(r.Path) > 0 && !v.open(r) }
-	if !slices.ContainsFunc(e.Reads, shut) {
+	if !slices.ContainsFunc(v.w.tx.snap.Rules.ReadsOf(e), shut) {
 		return true, nil
 	}
 	return v.reachesEach(e)
@@ -46,38 +50,45 @@ func (v *viewer) open(r rules.Read) bool {
 		if !open(s.From) || !open(s.Relation.Table, r.At(i)...) || !s.Relation.Many && !open(s.From, s.Own()...) {
 			return false
 		}
-		if s.Relation.Through != "" && !open(s.Relation.Through) {
+		if s.Relation.Through != "" && !open(s.Relation.Through, s.Relation.Near, s.Relation.Column) {
 			return false
 		}
 	}
 	return true
 }
 
-// reachesEach asks about the records that e reads: those to which lookups lead, and those of lists, of which the caller must see as many
-// as there are.
+// reachesEach asks about the records that e reads: those to which lookups lead, and each of the lists, whatever there is in it. What
+// the columns hold plays no part, so that a secret that is empty is told as little as another.
 func (v *viewer) reachesEach(e *rules.Expr) (bool, error) {
 	tx := v.w.tx
 	if tx.snap.MayRead(v.w.caller, e) != "" {
 		return false, nil
 	}
-	counts, err := tx.snap.Rules.Counts(e)
+	reads := tx.snap.Rules.ReadsOf(e)
+	p, given := &planner{snap: tx.snap, caller: v.w.caller}, values{table: v.w.table}
+	own, was := beginnings(reads, false), beginnings(reads, true)
+	seen, err := p.seen(reads, given.row(p, own), given.row(p, was), true)
+	if kind := core.KindOf(err); kind == core.Denied || kind == core.Invalid { // he cannot name something of it
+		return false, nil
+	}
 	if err != nil {
-		return false, nil //nolint:nilerr // what cannot be counted, because formulas read each other over too many relations, is not shown
+		return false, err
 	}
-	for _, x := range append([]*rules.Expr{e}, counts...) {
-		q, seen := condition{tx: tx, caller: v.w.caller, e: x}, make([]reading, 1)
-		if err := q.read([]asked{{record: v.next, old: v.old}}, nil, seen); err != nil || !seen[0].seen {
-			return false, err
-		}
-		if x == e {
-			continue
-		}
-		for _, n := range x.Needs {
-			all, err := v.w.ask(n, v.next, v.old)
-			if err != nil || !equal(all, seen[0].needs[n]) {
-				return false, err
-			}
+	s := &selection{shape: &db.Shape{Many: true}, from: func(b *db.Builder) { given.from(b, []asked{{record: v.next, old: v.old}}, own, was) }}
+	s.add(db.ShapeField{Key: "seen", Kind: core.Boolean}, seen)
+	b := db.New(tx.store.db.Dialect)
+	s.answer(b)
+	raw, err := tx.query(b, s.shape)
+	return gjson.GetBytes(raw, "0.seen").Bool(), err
+}
+
+// beginnings are the columns of the record, or with old of the one before, at which the ways to other records begin.
+func beginnings(reads []rules.Read, old bool) (out []string) {
+	for _, r := range reads {
+		if r.Old == old && len(r.Path) > 0 {
+			out = append(out, r.From()...)
 		}
 	}
-	return true, nil
+	slices.Sort(out)
+	return slices.Compact(out)
 }
