@@ -49,8 +49,6 @@ func (s *Service) attempt(ctx context.Context, id core.ID, force bool) (worked b
 	ctx, drop := context.WithCancelCause(ctx)
 	defer drop(nil)
 	s.hold(id, drop)
-	ctx, stop := context.WithTimeoutCause(ctx, r.deadline.Sub(s.now()), errTimeout)
-	defer stop()
 	return true, s.conclude(ctx, r, s.interpret(ctx, r))
 }
 

@@ -87,8 +87,11 @@ func (d *definition) checkSteps(list []*step, s *scope, actions map[string]*core
 		if err := d.checkStep(st, s, actions); err != nil {
 			return err
 		}
-		if st.id != "" && (st.kind == "action" || st.kind == "for_each") {
+		if st.id != "" && st.returns() {
 			s.steps = append(s.steps, st.id)
+		}
+		if err := d.checkErrors(st, s, actions); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -114,14 +117,22 @@ func (d *definition) checkStep(st *step, s *scope, actions map[string]*core.Acti
 				s.vars = append(s.vars, f.name)
 			}
 		}
-	case "if":
-		for _, branch := range [][]*step{st.then, st.els} {
-			if err := d.checkSteps(branch, s, actions); err != nil {
+	case "if", "switch", "try":
+		for _, list := range [][]*step{st.then, st.body} {
+			if err := d.checkSteps(list, s, actions); err != nil {
 				return err
 			}
 		}
+		for _, c := range st.cases {
+			if err := d.checkSteps(c.steps, s, actions); err != nil {
+				return err
+			}
+		}
+		if err := d.checkSteps(st.els, s, actions); err != nil {
+			return err
+		}
 	case "for_each":
-		if contains(s.names(), st.as) || st.as == "caller" {
+		if contains(s.names(), st.as) || st.as == "caller" || st.as == "error" {
 			return st.at.problem(st.path, "the name %s is taken here: choose another with as", st.as)
 		}
 		before := len(s.steps)
@@ -132,6 +143,41 @@ func (d *definition) checkStep(st *step, s *scope, actions map[string]*core.Acti
 		return err
 	}
 	return nil
+}
+
+// checkErrors checks the steps that undo the step, those that are run when it fails, which see error, and those that are run in any case.
+func (d *definition) checkErrors(st *step, s *scope, actions map[string]*core.Action) error {
+	if err := d.checkUndo(st, s, actions); err != nil {
+		return err
+	}
+	before := s.items
+	if !contains(s.items, "error") {
+		s.items = append(s.items[:len(s.items):len(s.items)], "error")
+	}
+	for _, list := range [][]*step{st.catch, st.onError} {
+		if err := d.checkSteps(list, s, actions); err != nil {
+			return err
+		}
+	}
+	s.items = before
+	return d.checkSteps(st.finally, s, actions)
+}
+
+// checkUndo checks the steps that undo the step: what they set and return is nothing to the steps that follow in the text.
+func (d *definition) checkUndo(st *step, s *scope, actions map[string]*core.Action) error {
+	var bad *step
+	eachOf(st.undo, func(inner *step) {
+		if inner.kind == "terminate" || inner.undo != nil {
+			bad = inner
+		}
+	})
+	if bad != nil {
+		return bad.at.problem(bad.path, "steps that undo another neither end the run nor are undone themselves: leave terminate and undo out here")
+	}
+	steps, vars := len(s.steps), len(s.vars)
+	err := d.checkSteps(st.undo, s, actions)
+	s.steps, s.vars = s.steps[:steps], s.vars[:vars]
+	return err
 }
 
 func (d *definition) checkAction(st *step, actions map[string]*core.Action) error {

@@ -62,22 +62,45 @@ type event struct {
 
 type manual struct{ input []core.Column }
 
-// step is one of the four kinds.
+// step is one of the kinds that stepKeys names.
 type step struct {
-	kind string // action, if, for_each, set
-	id   string
-	path string // unique in the flow
-	at   place
+	kind   string
+	id     string
+	path   string // unique in the flow
+	at     place
+	number int   // among all steps of the flow, in the order of the text
+	up     *step // that it stands in; nil for none
 
 	action string // action
 	values []field
 
-	cond       *value // if; for_each: the list
+	cond       *value // if; switch: what is compared; for_each: the list; terminate: the message, nil for none
 	then, els  []*step
-	as         string // for_each
-	body       []*step
+	cases      []oneOf // switch; els is what is done when none holds
+	as         string  // for_each
+	body       []*step // for_each, try
 	keepGoing  bool
+	status     string // terminate
+	catch      []*step
+	finally    []*step
+	onError    []*step      // what is done in place of ending the run
+	undo       []*step      // what is done when the run fails after the step was done
 	actionSpec *core.Action // set by check
+}
+
+// oneOf is a case of a switch: the values that it stands for, and what is done then.
+type oneOf struct {
+	when  []*value
+	steps []*step
+}
+
+// lists are the steps that stand in s, in the order of the text.
+func (s *step) lists() [][]*step {
+	out := [][]*step{s.then}
+	for _, c := range s.cases {
+		out = append(out, c.steps)
+	}
+	return append(out, s.els, s.body, s.catch, s.finally, s.onError, s.undo)
 }
 
 // name is what people call the step.
@@ -376,88 +399,4 @@ func (r *reader) steps(n *yaml.Node, path, what string, depth int) []*step {
 		out = append(out, r.step(item, path, i+1, depth))
 	}
 	return out
-}
-
-// stepKeys are the keys of each kind of step; the first names the kind.
-var stepKeys = [][]string{
-	{"action", "id", "with"},
-	{"if", "id", "then", "else"},
-	{"for_each", "id", "steps"},
-	{"set", "id"},
-}
-
-func (r *reader) step(n *yaml.Node, parent string, number, depth int) *step {
-	s := &step{at: at(n)}
-	keys := keysOf(n)
-	s.path = strconv.Itoa(number)
-	if id := keys["id"]; id != nil {
-		s.id = r.text(id, "", "id")
-		if err := core.CheckName("step", s.id); err != nil && r.err == nil {
-			r.fail(id, "", "%s", core.AsError(err).Msg)
-		}
-		if slices.Contains(r.ids, s.id) {
-			r.fail(id, "", "two steps have the id %s: choose another", s.id)
-		}
-		r.ids = append(r.ids, s.id)
-		s.path = s.id
-	}
-	if parent != "" {
-		s.path = parent + "." + s.path
-	}
-	for _, k := range stepKeys {
-		if keys[k[0]] == nil {
-			continue
-		}
-		if s.kind = k[0]; r.members(n, s.path, "a step with "+s.kind, k, func(key string, v *yaml.Node) { r.member(s, key, v, depth) }) {
-			r.complete(s, n)
-		}
-		return s
-	}
-	r.fail(n, s.path, "a step is one of action, if, for_each, set: add one of these keys")
-	return s
-}
-
-func (r *reader) member(s *step, key string, v *yaml.Node, depth int) {
-	switch key {
-	case "action":
-		s.action = r.text(v, s.path, key)
-	case "with", "set":
-		s.values = r.fields(v, s.path, key)
-	case "if":
-		s.cond = &value{source: r.text(v, s.path, key), isExpr: true, at: inside(v)}
-	case "then":
-		s.then = r.steps(v, s.path+".then", "then", depth+1)
-	case "else":
-		s.els = r.steps(v, s.path+".else", "else", depth+1)
-	case "steps":
-		s.body = r.steps(v, s.path+".steps", "steps", depth+1)
-	case "for_each":
-		s.as = "item"
-		r.members(v, s.path, "for_each", []string{"in", "as", "on_error"}, func(key string, v *yaml.Node) {
-			switch key {
-			case "in":
-				s.cond = &value{source: r.text(v, s.path, key), isExpr: true, at: inside(v)}
-			case "as":
-				s.as = r.text(v, s.path, key)
-				if err := core.CheckName("item", s.as); err != nil && r.err == nil {
-					r.fail(v, s.path, "%s", core.AsError(err).Msg)
-				}
-			case "on_error":
-				s.keepGoing = r.choice(v, s.path, key, "stop", "continue") == "continue"
-			}
-		})
-	}
-}
-
-func (r *reader) complete(s *step, n *yaml.Node) {
-	switch {
-	case s.kind == "if" && s.then == nil && s.els == nil:
-		r.fail(n, s.path, "the step does nothing: add then: or else:")
-	case s.kind == "for_each" && s.cond == nil:
-		r.fail(n, s.path, "for_each names no list: add in: trigger.records")
-	case s.kind == "for_each" && s.body == nil:
-		r.fail(n, s.path, "for_each does nothing: add steps:")
-	case s.kind == "set" && len(s.values) == 0:
-		r.fail(n, s.path, "set sets nothing: add name: value")
-	}
 }

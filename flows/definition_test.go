@@ -76,6 +76,28 @@ func checkDefinition(t testing.TB, source string) error {
 	return nil
 }
 
+// TestDocumented reads the flows of the guide.
+func TestDocumented(t *testing.T) {
+	text, err := os.ReadFile("../docs/flows.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, block := range strings.Split(string(text), "```yaml\n")[1:] {
+		source, _, _ := strings.Cut(block, "```")
+		if !strings.HasPrefix(source, "name: ") {
+			continue
+		}
+		n++
+		if _, err := parse(source); err != nil {
+			t.Errorf("%v in\n%s", err, source)
+		}
+	}
+	if n < 2 {
+		t.Errorf("the guide holds %d flows", n)
+	}
+}
+
 func FuzzDefinition(f *testing.F) {
 	a, err := txtar.ParseFile("testdata/definitions.txtar")
 	if err != nil {

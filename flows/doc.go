@@ -31,6 +31,18 @@
 //	  - for_each: {in: trigger.records, as: item, on_error: continue}
 //	    steps: [...]
 //	  - set: {total: =vars.total + 1}
+//	  - switch: trigger.record.state
+//	    cases:
+//	      - {when: [new, open], steps: [...]}
+//	      - {when: closed, steps: [{terminate: {status: succeeded, message: nothing to do}}]}
+//	    default: [...]
+//	  - try: [...]
+//	    catch: [{set: {why: =error.message + " in " + error.step}}]
+//	    finally: [...]
+//	  - action: reserve
+//	    with: {seat: =vars.seat}
+//	    on_error: [...]                    # instead of ending the run
+//	    undo: [...]                        # when the run fails after this step was done
 //
 // A value in with and set stands for itself, unless it is a text that begins with "=": the rest is an expression, the
 // whole value of which is taken, whatever its type. This holds inside lists and objects too; a text that really begins with "=" is written
@@ -40,9 +52,21 @@
 // Expressions see:
 //
 //	trigger   kind; of an event: table, op, at, actor, record, old, or with batch: records; of cron: at; of manual: input
-//	steps     what the actions before returned, by the id of the step; of for_each: count and failed
+//	steps     what the actions before returned, by the id of the step; of for_each: count and failed; of try: caught
 //	vars      what set steps set; this is also the output of the run
 //
-// and inside for_each the item under its name. Moments and dates are texts in them, as in JSON: compare them with
+// and inside for_each the item under its name, inside catch and on_error what went wrong as error: message, kind and step. Moments and dates are texts in them, as in JSON: compare them with
 // timestamp(x).
+//
+// # Errors
+//
+// A step fails when its tries are used up, or at once for what would not pass. Then the steps of on_error are run, or those of catch of the
+// innermost try around it, and the run goes on behind them; otherwise the run fails. Those of finally are run however the steps of try were
+// left, but not when the run was cancelled or has no more time.
+//
+// terminate ends the run as succeeded, failed or cancelled, with a message; nothing catches that. A run that fails, by terminate too, undoes
+// what it has done: the steps of undo of each step that was done are run, the last one first, items of for_each too. They see what they
+// would have seen right behind the step, and the variables as they are in the end. What was undone is remembered like any
+// step, and tried again like any; one that fails for good is named in the error of the run, and the others are undone all the same. A run that is cancelled, or
+// during which the server has died too often, undoes nothing.
 package flows

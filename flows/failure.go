@@ -11,8 +11,10 @@ import (
 // failure ends the run, or the item of a for_each.
 type failure struct {
 	err   *core.Error
+	step  string  // that failed
+	said  string  // what may be read of it, without the step
 	dirty []*mark // still to be written
-	final bool    // it ends the run in any case
+	final bool    // nothing catches it
 }
 
 func (f *failure) Error() string { return f.err.Error() }
@@ -35,13 +37,18 @@ func (in *interpreter) stop(ctx context.Context, st *step, m *mark, cause error)
 	if err != nil {
 		return err
 	}
-	msg := e.Public()
-	if e.Kind == core.Internal {
-		msg = "" // as everywhere, strangers read nothing of it
-	} else {
-		msg = "step " + where(m) + ": " + msg
+	f := m.failure(e)
+	f.err.Err = errors.New(cause.Error())
+	return f
+}
+
+// failure is what the step, which has failed for good, means to the steps around it. A run that resumes makes the same of its mark.
+func (m *mark) failure(e *core.Error) *failure {
+	f := &failure{err: &core.Error{Op: "flows.step", Kind: e.Kind}, step: where(m), said: e.Public()}
+	if e.Kind != core.Internal { // of which strangers read nothing, as everywhere
+		f.err.Msg = "step " + where(m) + ": " + f.said
 	}
-	return &failure{err: &core.Error{Op: "flows.step", Kind: e.Kind, Msg: msg, Err: errors.New(cause.Error())}}
+	return f
 }
 
 func where(m *mark) string {

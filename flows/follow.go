@@ -239,6 +239,9 @@ func (r *renamer) node(n *yaml.Node) {
 		if c := keys["if"]; c != nil && (keys["then"] != nil || keys["else"] != nil) {
 			r.expression(c, "")
 		}
+		if c := keys["switch"]; c != nil && keys["cases"] != nil {
+			r.expression(c, "")
+		}
 		if each := keys["for_each"]; each != nil {
 			if list := keysOf(each)["in"]; list != nil {
 				r.expression(list, "")

@@ -25,24 +25,30 @@ func (in *interpreter) forEach(ctx context.Context, st *step, m *mark, it iterat
 		return err
 	}
 	count := len(saved.Items)
-	first, bad := in.resume(st, it)
+	first, begun := in.resume(st, it)
+	if m.status == failed && !begun { // before the first item
+		return m.failure(m.err)
+	}
+	bad, counted, err := in.failures(ctx, m)
+	if err != nil {
+		return err
+	}
 	before, hadItem := in.scope[st.as]
 	for i := first; i < count; i++ {
 		in.scope[st.as] = saved.Items[i]
 		err := in.list(ctx, st.body, append(it[:len(it):len(it)], i), false)
-		var f *failure
-		if errors.As(err, &f) && !f.final {
-			if st.keepGoing {
-				bad++
-				err = nil
-			} else {
-				m.status, m.err, m.finished = failed, f.err, in.s.now()
-				m.input, _ = toJSON(saved)
-				in.wait(m)
-			}
-		}
-		if err != nil {
+		f := catchable(err)
+		switch {
+		case f != nil && !st.keepGoing:
+			m.input, _ = toJSON(saved)
+			return in.passOn(m, f)
+		case f == nil && err != nil:
 			return err
+		case f != nil && i >= counted:
+			bad, counted = bad+1, i+1
+			m.input, _ = toJSON(saved)
+			m.output, _ = toJSON(failures{bad, counted})
+			in.wait(m)
 		}
 		in.forget(st, it, i)
 	}
@@ -50,7 +56,7 @@ func (in *interpreter) forEach(ctx context.Context, st *step, m *mark, it iterat
 	if hadItem {
 		in.scope[st.as] = before
 	}
-	for _, id := range idsOf(st.body, nil) {
+	for _, id := range idsOf(st.body) {
 		delete(in.steps, id)
 	}
 	out := map[string]any{"count": int64(count), "failed": int64(bad)}
@@ -66,28 +72,36 @@ type itemList struct {
 	Items []any `json:"items"`
 }
 
-// resume returns the item with which a for_each goes on, and how many before it failed: items before the last that was begun
-// are done.
-func (in *interpreter) resume(st *step, it iteration) (first, bad int) {
+// failures is what the mark of a for_each that is at work keeps of the items that failed.
+type failures struct {
+	Failed  int `json:"failed"`
+	Counted int `json:"counted"` // the items before this one are counted
+}
+
+func (in *interpreter) failures(ctx context.Context, m *mark) (bad, counted int, err error) {
+	var was failures
+	switch {
+	case m.output != nil:
+		err = unmarshal(m.output, &was)
+	case m.stored:
+		err = in.s.column(ctx, m, "output", &was)
+	}
+	return was.Failed, was.Counted, err
+}
+
+// resume returns the item with which a for_each goes on, the last that was begun: items before it are done.
+func (in *interpreter) resume(st *step, it iteration) (first int, begun bool) {
 	for k, m := range in.marks {
 		if n, ok := m.item(k, st, it); ok {
-			first = max(first, n)
+			first, begun = max(first, n), true
 		}
 	}
-	failures := map[int]bool{}
 	for k, m := range in.marks {
-		n, ok := m.item(k, st, it)
-		if !ok || n >= first {
-			continue
-		}
-		if m.status == failed && strings.Count(k.iter, ".") == len(it) { // and not of an item of a for_each inside
-			failures[n] = true
-		}
-		if m.stored {
+		if n, ok := m.item(k, st, it); ok && n < first && m.stored {
 			delete(in.marks, k)
 		}
 	}
-	return first, len(failures)
+	return first, begun
 }
 
 // begin evaluates the list, which the mark keeps: what a run that resumes goes through is what it began with.
@@ -127,7 +141,7 @@ func (in *interpreter) begin(ctx context.Context, st *step, m *mark, items *[]an
 
 // item reports the item of the for_each step, in the iteration around it, that the mark belongs to.
 func (m *mark) item(k key, st *step, it iteration) (n int, ok bool) {
-	if !strings.HasPrefix(k.path, st.path+".steps.") {
+	if !strings.HasPrefix(k.path, st.path+".steps.") || strings.Contains(k.path, undoing) {
 		return 0, false
 	}
 	rest := k.iter
@@ -144,20 +158,17 @@ func (m *mark) item(k key, st *step, it iteration) (n int, ok bool) {
 func (in *interpreter) forget(st *step, it iteration, i int) {
 	iter := append(it[:len(it):len(it)], i).String()
 	for k, m := range in.marks {
-		if m.stored && (k.iter == iter || strings.HasPrefix(k.iter, iter+".")) && strings.HasPrefix(k.path, st.path+".") {
+		if m.stored && (k.iter == iter || strings.HasPrefix(k.iter, iter+".")) && strings.HasPrefix(k.path, st.path+".") && !strings.Contains(k.path, undoing) {
 			delete(in.marks, k)
 		}
 	}
 }
 
-func idsOf(steps []*step, out []string) []string {
-	for _, st := range steps {
+func idsOf(steps []*step) (out []string) {
+	eachOf(steps, func(st *step) {
 		if st.id != "" {
 			out = append(out, st.id)
 		}
-		for _, list := range [][]*step{st.then, st.els, st.body} {
-			out = idsOf(list, out)
-		}
-	}
+	})
 	return out
 }

@@ -41,15 +41,27 @@ func (s *Service) interpret(ctx context.Context, r *run) error {
 		}
 	}
 	in.scope = map[string]any{"trigger": r.input, "steps": in.steps, "vars": in.vars}
-	err = in.list(ctx, d.steps, nil, true)
+	err = in.walk(ctx)
+	var end *ending
+	if errors.As(err, &end) {
+		in.ended = end.status != failed
+		err = in.terminated(ctx, end)
+	}
 	var f *failure
 	if errors.As(err, &f) {
-		f.dirty = in.dirty
+		err = in.compensate(ctx, f)
 	}
 	if err != nil || in.ended {
 		return err
 	}
 	return in.tx(ctx, func(tx *db.Tx) error { return in.end(ctx, tx) })
+}
+
+// walk runs the steps, as long as the run has time.
+func (in *interpreter) walk(ctx context.Context) error {
+	ctx, stop := context.WithTimeoutCause(ctx, in.r.deadline.Sub(in.s.now()), errTimeout)
+	defer stop()
+	return in.list(ctx, in.flow.steps, nil, true)
 }
 
 // end ends the run well.
@@ -125,8 +137,17 @@ func (in *interpreter) step(ctx context.Context, st *step, it iteration, last bo
 		in.marks[key{m.path, m.iter}] = m
 	}
 	m.name, m.kind, m.step = st.name(), st.kind, st
-	if m.status == failed { // in an item whose for_each goes on
-		return &failure{err: &core.Error{Op: "flows.step", Kind: core.Failed, Msg: "step " + where(m) + " failed"}}
+	err := in.do(ctx, st, m, it, last)
+	if f := catchable(err); f != nil && st.onError != nil {
+		return in.caught(ctx, f, st.onError, it)
+	}
+	return err
+}
+
+// do runs one step, or remembers how it ended.
+func (in *interpreter) do(ctx context.Context, st *step, m *mark, it iteration, last bool) error {
+	if m.status == failed && !st.holds() {
+		return m.failure(m.err)
 	}
 	switch st.kind {
 	case "action":
@@ -135,9 +156,18 @@ func (in *interpreter) step(ctx context.Context, st *step, it iteration, last bo
 		return in.set(ctx, st, m)
 	case "if":
 		return in.branch(ctx, st, m, it, last)
+	case "switch":
+		return in.choose(ctx, st, m, it, last)
+	case "try":
+		return in.try(ctx, st, m, it)
+	case "terminate":
+		return in.terminate(ctx, st, m)
 	}
 	return in.forEach(ctx, st, m, it)
 }
+
+// holds reports whether the step fails by a step inside: that one says how.
+func (s *step) holds() bool { return s.kind == "for_each" || s.kind == "try" }
 
 // caller is the identity of the run, with the rights that it has now, and without a context's for nobody else's are of use.
 func (in *interpreter) caller(snap *tables.Snapshot) (core.Caller, error) {

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,24 +65,15 @@ func (w *world) addRuns(cycle int) {
 	}
 }
 
-// TestKill kills workers at random moments: no run is lost, and nothing that a step does in our database is doubled.
-func TestKill(t *testing.T) {
-	cycles := 10
-	if testing.Short() {
-		cycles = 3
-	}
-	t.Run("sqlite", func(t *testing.T) { testKill(t, sqlite.Dialect{}, dbtest.SQLitePath(t), 1, cycles) })
-	if dbtest.HasPostgres() {
-		t.Run("postgres", func(t *testing.T) { testKill(t, postgres.Dialect{}, dbtest.PostgresDSN(t), 2, cycles) })
-	}
+// shape is a flow whose workers are killed: the definition behind its name, how its runs end, and the notes that each leaves, without who.
+type shape struct {
+	steps  string
+	status string
+	notes  func() []string
 }
 
-func testKill(t *testing.T, dialect db.Dialect, source string, children, cycles int) {
-	inWorld(t, dialect, source, func(w *world) {
-		if err := w.furnish(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		w.put("author", "name: work\nretry: {attempts: 100, backoff: 10ms}\n"+manual+`
+// linear is a flow of steps, one behind the other, and of items.
+var linear = shape{manual + `
 steps:
   - {id: first, action: note, with: {text: '=trigger.input.who + " first"'}}
   - set: {sum: 0}
@@ -93,7 +85,56 @@ steps:
         then: [{action: alone}]
   - if: has(steps.first.id)
     then: [{action: note, with: {text: '=trigger.input.who + " sum " + string(vars.sum)'}}]
-`)
+`, "succeeded", func() []string {
+	out, sum := []string{"first"}, 0
+	for i := range killItems {
+		out, sum = append(out, fmt.Sprint(i)), sum+i
+	}
+	return append(out, fmt.Sprint("sum ", sum))
+}}
+
+// saga is a flow that fails in the end, and undoes what it has done.
+var saga = shape{manual + `
+steps:
+  - for_each: {in: trigger.input.list, as: x, on_error: continue}
+    steps:
+      - id: made
+        action: note
+        with: {text: '=trigger.input.who + " " + string(x)'}
+        undo: [{action: note, with: {text: '=trigger.input.who + " not " + string(x) + " " + steps.made.text'}}]
+      - try: [{action: fail, with: {kind: INVALID}}]
+        catch: [{action: note, with: {text: '=trigger.input.who + " caught " + string(x) + " " + error.kind'}}]
+        finally: [{action: note, with: {text: '=trigger.input.who + " finally " + string(x)'}}]
+  - {action: fail, with: {kind: INVALID}}
+`, "failed", func() (out []string) {
+	for i := range killItems {
+		out = append(out, fmt.Sprint(i), fmt.Sprint("caught ", i, " INVALID"), fmt.Sprint("finally ", i), fmt.Sprint("not ", i, " WHO ", i))
+	}
+	return out
+}}
+
+// TestKill kills workers at random moments: no run is lost, and nothing that a step does in our database is doubled.
+func TestKill(t *testing.T) {
+	cycles := 10
+	if testing.Short() {
+		cycles = 3
+	}
+	for name, of := range map[string]shape{"linear": linear, "saga": saga} {
+		t.Run(name, func(t *testing.T) {
+			t.Run("sqlite", func(t *testing.T) { testKill(t, sqlite.Dialect{}, dbtest.SQLitePath(t), 1, cycles, of) })
+			if dbtest.HasPostgres() {
+				t.Run("postgres", func(t *testing.T) { testKill(t, postgres.Dialect{}, dbtest.PostgresDSN(t), 2, cycles, of) })
+			}
+		})
+	}
+}
+
+func testKill(t *testing.T, dialect db.Dialect, source string, children, cycles int, of shape) {
+	inWorld(t, dialect, source, func(w *world) {
+		if err := w.furnish(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.put("author", "name: work\nretry: {attempts: 100, backoff: 10ms}\n"+of.steps)
 	})
 	killed := 0
 	procs := make([]*proc, children)
@@ -108,11 +149,11 @@ steps:
 			}
 		}
 	}
-	inWorld(t, dialect, source, func(w *world) { checkKill(t, w, cycles*killRuns) })
+	inWorld(t, dialect, source, func(w *world) { checkKill(t, w, cycles*killRuns, of) })
 	t.Logf("%d of %d were killed at work", killed, cycles*children)
 }
 
-func checkKill(t *testing.T, w *world, runs int) {
+func checkKill(t *testing.T, w *world, runs int, of shape) {
 	if err := w.flows.Start(t.Context()); err != nil { // takes up what is left
 		t.Fatal(err)
 	}
@@ -120,7 +161,7 @@ func checkKill(t *testing.T, w *world, runs int) {
 	defer stop()
 	for _, r := range w.runs() {
 		end, err := w.flows.Wait(ctx, core.ID(r["id"].(string)))
-		if err != nil || end.Status != "succeeded" {
+		if err != nil || end.Status != of.status {
 			t.Errorf("run %s: %v %v", r["id"], end, err)
 		}
 	}
@@ -128,15 +169,12 @@ func checkKill(t *testing.T, w *world, runs int) {
 	for _, text := range w.texts() {
 		got[text]++
 	}
-	sum := 0
-	for i := range killItems {
-		sum += i
-	}
 	lost, doubled := 0, 0
 	for i := range runs {
-		want := []string{fmt.Sprintf("run %02d first", i), fmt.Sprintf("run %02d sum %d", i, sum)}
-		for x := range killItems {
-			want = append(want, fmt.Sprintf("run %02d %d", i, x))
+		who := fmt.Sprintf("run %02d", i)
+		var want []string
+		for _, note := range of.notes() {
+			want = append(want, who+" "+strings.ReplaceAll(note, "WHO", who))
 		}
 		for _, text := range want {
 			switch n := got[text]; {

@@ -90,6 +90,12 @@ func (m *mark) shown(t *trace) (err error) {
 		m.shownOutput = show(m.output, func(v map[string]any) { t.withhold(m.step.values, v) })
 	case "for_each":
 		m.shownInput = show(m.input, all)
+	case "terminate":
+		m.shownOutput = show(m.output, func(v map[string]any) {
+			if v["message"] != nil {
+				v["message"] = withheld
+			}
+		})
 	}
 	return err
 }

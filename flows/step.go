@@ -47,13 +47,17 @@ func (i iteration) String() string {
 // marks reads what a run remembers, without the inputs and outputs; those of set steps go into vars.
 func (s *Service) marks(ctx context.Context, r *run, vars map[string]any) (map[key]*mark, error) {
 	out := map[key]*mark{}
-	b := db.New(s.db.Dialect).Write(`SELECT CAST(id AS text), path, iteration, kind, status, attempt, CASE kind WHEN 'set' THEN CAST(coalesce(kept_output, output) AS text) END FROM "_flow_step" WHERE run_id = `).
+	b := db.New(s.db.Dialect).Write(`SELECT CAST(id AS text), path, iteration, kind, status, attempt, coalesce(error, ''), coalesce(error_kind, ''), CASE kind WHEN 'set' THEN CAST(coalesce(kept_output, output) AS text) END FROM "_flow_step" WHERE run_id = `).
 		Arg(r.id).Write(" ORDER BY id")
 	err := s.db.Query(context.WithoutCancel(ctx), b, func(scan func(...any) error) error {
 		m := &mark{stored: true}
 		var set []byte
-		if err := scan(&m.id, &m.path, &m.iter, &m.kind, &m.status, &m.attempt, &set); err != nil {
+		var msg, kind string
+		if err := scan(&m.id, &m.path, &m.iter, &m.kind, &m.status, &m.attempt, &msg, &kind, &set); err != nil {
 			return err
+		}
+		if m.status == failed {
+			m.err = &core.Error{Op: "flows.marks", Kind: core.ErrKind(kind), Msg: msg}
 		}
 		out[key{m.path, m.iter}] = m
 		return unmarshal(set, &vars)

@@ -94,7 +94,7 @@ func (t *trace) refused(steps []*step) error {
 		if of := t.of(st); of != nil && of.refused != nil {
 			return st.at.problem(st.path, "%s", core.AsError(of.refused).Public())
 		}
-		for _, inner := range [][]*step{st.then, st.els, st.body} {
+		for _, inner := range st.lists() {
 			if err := t.refused(inner); err != nil {
 				return err
 			}
@@ -114,12 +114,16 @@ func (w *tracing) list(steps []*step) {
 				w.vars[f.name] = join(w.vars[f.name], o.direct, o.kept)
 			}
 			w.secret(st, w.values(st.values).all())
-		case "if":
-			w.secret(st, w.value(st.cond).all())
-			w.list(st.then)
-			w.list(st.els)
 		case "for_each":
 			w.each(st)
+			continue
+		default:
+			if st.cond != nil {
+				w.secret(st, w.value(st.cond).all())
+			}
+		}
+		for _, inner := range st.lists() {
+			w.list(inner)
 		}
 	}
 }

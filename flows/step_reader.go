@@ -1,0 +1,192 @@
+package flows
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"colonnade/core"
+)
+
+// stepKeys are the keys of each kind of step; the first names the kind.
+var stepKeys = [][]string{
+	{"action", "id", "with", "on_error", "undo"},
+	{"if", "id", "then", "else"},
+	{"switch", "id", "cases", "default"},
+	{"for_each", "id", "steps"},
+	{"try", "id", "catch", "finally"},
+	{"set", "id"},
+	{"terminate", "id"},
+}
+
+// undoing is in the path of a step that undoes another; no name holds it.
+const undoing = ":undo"
+
+func (r *reader) step(n *yaml.Node, parent string, number, depth int) *step {
+	s := &step{at: at(n), number: r.count}
+	keys := keysOf(n)
+	s.path = strconv.Itoa(number)
+	if id := keys["id"]; id != nil {
+		s.id = r.text(id, "", "id")
+		if err := core.CheckName("step", s.id); err != nil && r.err == nil {
+			r.fail(id, "", "%s", core.AsError(err).Msg)
+		}
+		if slices.Contains(r.ids, s.id) {
+			r.fail(id, "", "two steps have the id %s: choose another", s.id)
+		}
+		r.ids = append(r.ids, s.id)
+		s.path = s.id
+	}
+	if parent != "" {
+		s.path = parent + "." + s.path
+	}
+	for _, k := range stepKeys {
+		if keys[k[0]] == nil {
+			continue
+		}
+		if s.kind = k[0]; r.members(n, s.path, "a step with "+s.kind, k, func(key string, v *yaml.Node) { r.member(s, key, v, depth) }) {
+			r.complete(s, n)
+		}
+		for _, list := range s.lists() {
+			for _, inner := range list {
+				inner.up = s
+			}
+		}
+		return s
+	}
+	r.fail(n, s.path, "a step is one of %s: add one of these keys", strings.Join(stepKinds(), ", "))
+	return s
+}
+
+func stepKinds() []string {
+	out := make([]string, len(stepKeys))
+	for i, k := range stepKeys {
+		out[i] = k[0]
+	}
+	return out
+}
+
+func (r *reader) member(s *step, key string, v *yaml.Node, depth int) {
+	inner := func() []*step { return r.steps(v, s.path+"."+key, key, depth+1) }
+	switch key {
+	case "action":
+		s.action = r.text(v, s.path, key)
+	case "with", "set":
+		s.values = r.fields(v, s.path, key)
+	case "if", "switch":
+		s.cond = r.expression(v, s.path, key)
+	case "then":
+		s.then = inner()
+	case "else", "default":
+		s.els = inner()
+	case "steps", "try":
+		s.body = inner()
+	case "catch":
+		s.catch = inner()
+	case "finally":
+		s.finally = inner()
+	case "on_error":
+		s.onError = inner()
+	case "undo":
+		s.undo = r.steps(v, s.path+undoing, key, depth+1)
+	case "cases":
+		r.cases(s, v, depth)
+	case "for_each":
+		r.forEach(s, v)
+	case "terminate":
+		r.terminate(s, v)
+	}
+}
+
+// expression reads what is always an expression.
+func (r *reader) expression(n *yaml.Node, path, what string) *value {
+	return &value{source: r.text(n, path, what), isExpr: true, at: inside(n)}
+}
+
+func (r *reader) forEach(s *step, n *yaml.Node) {
+	s.as = "item"
+	r.members(n, s.path, "for_each", []string{"in", "as", "on_error"}, func(key string, v *yaml.Node) {
+		switch key {
+		case "in":
+			s.cond = r.expression(v, s.path, key)
+		case "as":
+			s.as = r.text(v, s.path, key)
+			if err := core.CheckName("item", s.as); err != nil && r.err == nil {
+				r.fail(v, s.path, "%s", core.AsError(err).Msg)
+			}
+		case "on_error":
+			s.keepGoing = r.choice(v, s.path, key, "stop", "continue") == "continue"
+		}
+	})
+}
+
+// cases reads the cases of a switch, whose values are known before it runs.
+func (r *reader) cases(s *step, n *yaml.Node, depth int) {
+	for i, item := range r.list(n, s.path, "cases") {
+		c := oneOf{}
+		ok := r.members(item, s.path, "a case", []string{"when", "steps"}, func(key string, v *yaml.Node) {
+			if key == "steps" {
+				c.steps = r.steps(v, s.path+".cases."+strconv.Itoa(i+1), key, depth+1)
+				return
+			}
+			one := r.value(v, s.path)
+			if c.when = one.list; one.list == nil {
+				c.when = []*value{one}
+			}
+			for _, w := range c.when {
+				if !w.fixed() || w.list != nil || w.object != nil {
+					r.fail(v, s.path, "when is a value, or a list of values, which no expression makes: use if for conditions")
+				}
+			}
+		})
+		switch {
+		case !ok:
+			return
+		case len(c.when) == 0:
+			r.fail(item, s.path, "the case stands for no value: add when: ...")
+		case c.steps == nil:
+			r.fail(item, s.path, "the case does nothing: add steps:")
+		}
+		for _, w := range c.when {
+			if slices.ContainsFunc(s.cases, func(other oneOf) bool { return other.holds(w.literal) }) {
+				r.fail(item, s.path, "an earlier case stands for %v too", w.literal)
+			}
+		}
+		s.cases = append(s.cases, c)
+	}
+}
+
+func (r *reader) terminate(s *step, n *yaml.Node) {
+	s.status = succeeded
+	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
+		return
+	}
+	r.members(n, s.path, "terminate", []string{"status", "message"}, func(key string, v *yaml.Node) {
+		if key == "status" {
+			s.status = r.choice(v, s.path, key, succeeded, failed, cancelled)
+			return
+		}
+		if s.cond = r.value(v, s.path); s.cond.list != nil || s.cond.object != nil {
+			r.fail(v, s.path, "message is a text, and not %s", form(v))
+		}
+	})
+}
+
+func (r *reader) complete(s *step, n *yaml.Node) {
+	switch {
+	case s.kind == "if" && s.then == nil && s.els == nil:
+		r.fail(n, s.path, "the step does nothing: add then: or else:")
+	case s.kind == "switch" && s.cases == nil:
+		r.fail(n, s.path, "the step knows no case: add cases: [{when: ..., steps: [...]}]")
+	case s.kind == "for_each" && s.cond == nil:
+		r.fail(n, s.path, "for_each names no list: add in: trigger.records")
+	case s.kind == "for_each" && s.body == nil:
+		r.fail(n, s.path, "for_each does nothing: add steps:")
+	case s.kind == "try" && s.catch == nil && s.finally == nil:
+		r.fail(n, s.path, "the step does not say what is done about errors: add catch: or finally:")
+	case s.kind == "set" && len(s.values) == 0:
+		r.fail(n, s.path, "set sets nothing: add name: value")
+	}
+}
