@@ -96,7 +96,7 @@ func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error)
 	}
 	a.data = transfer.New(a.store, transfer.Options{Log: log, Version: version(), Contents: a.disk})
 	actions = append(actions, a.data.Actions()...)
-	if a.flows, err = flows.New(ctx, a.store, actions, flows.Options{Log: log}); err != nil {
+	if a.flows, err = flows.New(ctx, a.store, actions, flows.Options{Log: log, Keys: keys}); err != nil {
 		return err
 	}
 	actions = append(actions, a.flows.Actions()...)
@@ -129,7 +129,7 @@ func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error)
 		Live:      web.Live{PerUser: int(c.Subscribe), PerConnection: maxOperations, Total: maxSockets},
 		Policy:    func() *authz.Policy { return a.store.Snapshot().Policy },
 		Logged:    func(err error) error { return a.store.Snapshot().Logged(err) },
-		Reload:    a.store.Load, Ping: a.db.Ping, Data: a.data, Files: a.files,
+		Reload:    a.store.Load, Ping: a.db.Ping, Data: a.data, Files: a.files, Flows: a.flows,
 	})
 	return nil
 }

@@ -182,7 +182,7 @@ func TestMoveScenarios(t *testing.T) {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			eachDatabase(t, func(t *testing.T, c *config) {
 				t.Parallel()
-				s := newScenario(t, c)
+				s := newScenario(t, withKeys(t, c, file))
 				s.half = func() { s.move(t, c) }
 				s.run(t, file)
 			})
@@ -194,7 +194,7 @@ func TestMoveScenarios(t *testing.T) {
 func (s *scenario) move(t *testing.T, from *config) {
 	t.Helper()
 	s.stop(t)
-	to := &config{Dev: true, Data: t.TempDir()}
+	to := &config{Dev: true, Data: t.TempDir(), SecretsKey: from.SecretsKey}
 	if from.Database == "" && dbtest.HasPostgres() {
 		to.Database = dbtest.EmptyPostgresDSN(t)
 	}

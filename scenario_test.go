@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -24,6 +26,7 @@ import (
 
 	"colonnade/core"
 	"colonnade/core/db/dbtest"
+	"colonnade/core/secret"
 )
 
 // TestScenarios runs testdata/*.txtar against the whole program, over HTTP, on every database. A scenario is a list of
@@ -37,6 +40,8 @@ import (
 //	drain             waits until no flow has anything to do
 //	upload NAME FILE  uploads what follows as a file of that name; upload64 takes base64
 //	get NAME PATH     asks for an address of the server, with the headers that follow; the answer is status, headers and body
+//	deliver FLOW ID SECONDS [forged]  delivers what follows to the webhook of the flow, signed so many seconds ago with scenarioSecret, or another;
+//	                  the answer is status and body
 //
 // A document may name <id 1> and <cursor 1> too. -update writes the answers of this run into the files.
 func TestScenarios(t *testing.T) {
@@ -46,7 +51,7 @@ func TestScenarios(t *testing.T) {
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			eachDatabase(t, func(t *testing.T, c *config) { newScenario(t, c).run(t, file) })
+			eachDatabase(t, func(t *testing.T, c *config) { newScenario(t, withKeys(t, c, file)).run(t, file) })
 		})
 	}
 }
@@ -161,6 +166,9 @@ func (s *scenario) run(t *testing.T, file string) {
 			send()
 			s.sure(t, words[1], nil)
 			answer = s.mask(s.call(t, words[1], http.MethodGet, s.unmask(strings.Join(words[2:], " ")), nil, f.Data))
+		case "deliver":
+			send()
+			answer = s.deliver(t, words[1:], f.Data)
 		case "drain":
 			send()
 			if err := s.app.flows.Drain(t.Context()); err != nil {
@@ -176,6 +184,48 @@ func (s *scenario) run(t *testing.T, file string) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// scenarioSecret is with what scenarios sign deliveries. A flow gets it by put_webhook_secret.
+const scenarioSecret = "whsec_c2NlbmFyaW9zIHNpZ24gd2l0aCB0aGlzIHNlY3JldA=="
+
+// deliver sends a delivery as a sender with a library for Standard Webhooks does.
+func (s *scenario) deliver(t *testing.T, words []string, body []byte) []byte {
+	t.Helper()
+	ago, err := strconv.Atoi(words[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(scenarioSecret, "whsec_"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if slices.Contains(words[3:], "forged") {
+		key[0]++
+	}
+	body = bytes.TrimSuffix(body, []byte("\n"))
+	at := strconv.FormatInt(time.Now().Add(-time.Duration(ago)*time.Second).Unix(), 10)
+	mac := hmac.New(sha256.New, key)
+	fmt.Fprintf(mac, "%s.%s.%s", words[1], at, body)
+	headers := fmt.Appendf(nil, "Webhook-Id: %s\nWebhook-Timestamp: %s\nWebhook-Signature: v1,%s\nContent-Type: application/json\n", words[1], at, base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+	res, out := s.request(t, "nobody", http.MethodPost, "/hooks/"+words[0], body, headers)
+	return append([]byte(res.Status+"\n"), s.mask(out)...)
+}
+
+// withKeys gives the configuration a key for secrets, which webhooks need.
+func withKeys(t *testing.T, c *config, file string) *config {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(text, []byte("put_webhook_secret")) {
+		c.SecretsKey = filepath.Join(t.TempDir(), "keys")
+		if _, err := secret.AddKey(c.SecretsKey); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c
 }
 
 // sure makes the user, with the roles, when it is not there yet.

@@ -73,13 +73,22 @@ func (d *definition) scope() *scope {
 		s.trigger = append(s.trigger, "table", "op", "at", "actor", "record", "old", "records")
 	case t.cron != nil:
 		s.trigger = append(s.trigger, "at")
-	default:
-		s.trigger = append(s.trigger, "at", "input")
-		for _, c := range t.manual.input {
-			s.inputs = append(s.inputs, c.Name)
+	case t.webhook != nil:
+		s.trigger = append(s.trigger, "at", "id", "body")
+		if t.webhook.typed {
+			s.trigger, s.inputs = append(s.trigger, "input"), named(t.webhook.input)
 		}
+	default:
+		s.trigger, s.inputs = append(s.trigger, "at", "input"), named(t.manual.input)
 	}
 	return s
+}
+
+func named(columns []core.Column) (out []string) {
+	for _, c := range columns {
+		out = append(out, c.Name)
+	}
+	return out
 }
 
 func (d *definition) checkSteps(list []*step, s *scope, actions map[string]*core.Action) error {

@@ -1,8 +1,11 @@
 package flows
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,8 +22,11 @@ import (
 // A schedule for every hour goes by the time that passes: it has a run whenever the clock shows one of its minutes.
 type schedule struct {
 	spec, zone string
-	queue      bool // a tick that finds a run at work waits for it, instead of being left out
-	catchUp    bool // ticks that were missed give one run
+	queue      bool          // a tick that finds a run at work waits for it, instead of being left out
+	replace    bool          // it cancels that run
+	catchUp    bool          // ticks that were missed give one run
+	all        bool          // each of them gives one
+	jitter     time.Duration // how long after its tick a run begins at most
 
 	cron      *cron.SpecSchedule
 	every     time.Duration // of @every
@@ -90,6 +96,15 @@ func (s *schedule) next(t time.Time) time.Time {
 			return at
 		}
 	}
+}
+
+// delay is how long after the tick its run begins: the same wherever it is asked, and spread evenly over the jitter.
+func (s *schedule) delay(flow core.ID, slot int64) time.Duration {
+	if s.jitter <= 0 {
+		return 0
+	}
+	h := sha256.Sum256([]byte(string(flow) + "/" + strconv.FormatInt(slot, 10)))
+	return time.Duration(binary.BigEndian.Uint64(h[:]) % uint64(s.jitter))
 }
 
 // nextPassing looks for the tick between two changes of the clock, where it simply runs.

@@ -42,11 +42,12 @@ type retry struct {
 	backoff  time.Duration
 }
 
-// trigger is what starts a flow: exactly one of the three.
+// trigger is what starts a flow: exactly one of them.
 type trigger struct {
-	event  *event
-	cron   *schedule
-	manual *manual
+	event   *event
+	cron    *schedule
+	manual  *manual
+	webhook *webhook
 }
 
 type event struct {
@@ -212,7 +213,7 @@ func (r *reader) flow(n *yaml.Node) {
 	case d.name == "":
 		r.fail(n, "", "the flow has no name: add name: my_flow")
 	case !hasTrigger:
-		r.fail(n, "", "the flow has no trigger: add trigger: {manual: {}}, or event or cron")
+		r.fail(n, "", "the flow has no trigger: add trigger: {manual: {}}, or event, cron or webhook")
 	case !hasSteps:
 		r.fail(n, "", "the flow has no steps: add steps: with at least one")
 	}
@@ -220,7 +221,7 @@ func (r *reader) flow(n *yaml.Node) {
 
 func (r *reader) trigger(n *yaml.Node) {
 	t := &r.d.trigger
-	kinds := []string{"event", "cron", "manual"}
+	kinds := []string{"event", "cron", "manual", "webhook"}
 	ok := r.members(n, "", "trigger", kinds, func(key string, v *yaml.Node) {
 		switch key {
 		case "event":
@@ -229,6 +230,8 @@ func (r *reader) trigger(n *yaml.Node) {
 			t.cron = r.cron(v)
 		case "manual":
 			t.manual = r.manual(v)
+		case "webhook":
+			t.webhook = r.webhook(v)
 		}
 	})
 	if ok && len(n.Content) != 2 {
@@ -276,9 +279,9 @@ func (r *reader) event(n *yaml.Node) *event {
 }
 
 func (r *reader) cron(n *yaml.Node) *schedule {
-	var spec, zone *yaml.Node
+	var spec, zone, overlap *yaml.Node
 	s := &schedule{}
-	ok := r.members(n, "", "cron", []string{"spec", "zone", "overlap", "catch_up"}, func(key string, v *yaml.Node) {
+	ok := r.members(n, "", "cron", []string{"spec", "zone", "overlap", "catch_up", "jitter"}, func(key string, v *yaml.Node) {
 		switch key {
 		case "spec":
 			spec = v
@@ -287,13 +290,24 @@ func (r *reader) cron(n *yaml.Node) *schedule {
 			zone = v
 			r.text(v, "", key)
 		case "overlap":
-			s.queue = r.choice(v, "", key, "skip", "queue") == "queue"
+			overlap = v
+			policy := r.choice(v, "", key, "skip", "queue", "cancel")
+			s.queue, s.replace = policy == "queue", policy == "cancel"
 		case "catch_up":
-			s.catchUp = r.choice(v, "", key, "skip", "once") == "once"
+			policy := r.choice(v, "", key, "skip", "once", "all")
+			s.catchUp, s.all = policy == "once", policy == "all"
+		case "jitter":
+			s.jitter = r.duration(v, "", key, time.Second, 24*time.Hour)
 		}
 	})
 	if !ok {
 		return nil
+	}
+	if s.all && overlap == nil {
+		s.queue = true
+	}
+	if s.all && !s.queue {
+		r.fail(overlap, "", "catch_up: all has every tick run, which overlap: %s would not: leave overlap out, or write queue", overlap.Value)
 	}
 	if spec == nil {
 		r.fail(n, "", "cron has no spec: add spec: \"30 2 * * *\"")
@@ -320,25 +334,29 @@ func (r *reader) manual(n *yaml.Node) *manual {
 	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
 		return m
 	}
-	r.members(n, "", "manual", []string{"input"}, func(_ string, v *yaml.Node) {
-		for _, item := range r.list(v, "", "input") {
-			c := core.Column{}
-			ok := r.members(item, "", "an input", inputKeys, func(key string, v *yaml.Node) { r.input(&c, key, v) })
-			switch {
-			case !ok:
-			case c.Name == "":
-				r.fail(item, "", "the input has no name")
-			case c.Kind == "":
-				r.fail(item, "", "input %s has no kind: add kind: text", c.Name)
-			case (c.Kind == core.Choice || c.Kind == core.Choices) && len(c.Options) == 0:
-				r.fail(item, "", "input %s is a choice without options: add options: [a, b]", c.Name)
-			case slices.ContainsFunc(m.input, func(x core.Column) bool { return x.Name == c.Name }):
-				r.fail(item, "", "input %s is there twice", c.Name)
-			}
-			m.input = append(m.input, c)
-		}
-	})
+	r.members(n, "", "manual", []string{"input"}, func(_ string, v *yaml.Node) { m.input = r.inputs(v) })
 	return m
+}
+
+// inputs reads the inputs that a trigger declares.
+func (r *reader) inputs(n *yaml.Node) (out []core.Column) {
+	for _, item := range r.list(n, "", "input") {
+		c := core.Column{}
+		ok := r.members(item, "", "an input", inputKeys, func(key string, v *yaml.Node) { r.input(&c, key, v) })
+		switch {
+		case !ok:
+		case c.Name == "":
+			r.fail(item, "", "the input has no name")
+		case c.Kind == "":
+			r.fail(item, "", "input %s has no kind: add kind: text", c.Name)
+		case (c.Kind == core.Choice || c.Kind == core.Choices) && len(c.Options) == 0:
+			r.fail(item, "", "input %s is a choice without options: add options: [a, b]", c.Name)
+		case slices.ContainsFunc(out, func(x core.Column) bool { return x.Name == c.Name }):
+			r.fail(item, "", "input %s is there twice", c.Name)
+		}
+		out = append(out, c)
+	}
+	return out
 }
 
 func (r *reader) input(c *core.Column, key string, v *yaml.Node) {

@@ -17,8 +17,9 @@
 //	enabled: true
 //	trigger:
 //	  event: {table: review, on: [create], when: "rating >= 4 && old.rating < 4", batch: {max: 500, wait: 200ms}}
-//	  # or cron: {spec: "30 2 * * *", zone: Europe/Berlin, overlap: skip, catch_up: once}
+//	  # or cron: {spec: "30 2 * * *", zone: Europe/Berlin, overlap: skip, catch_up: once, jitter: 5m}
 //	  # or manual: {input: [{name: since, kind: date, required: true}]}
+//	  # or webhook: {input: [{name: number, kind: text}], tolerance: 5m, rate: 600, max_body: 65536, answer: sync, timeout: 10s}
 //	retry: {attempts: 5, backoff: 1s}
 //	timeout: 10m
 //	steps:
@@ -49,9 +50,17 @@
 // as an expression: '="=x"'. The keys if and in are always expressions, and when is a condition over the columns of the
 // table and of the records that its relations lead to, with old for the record before the change.
 //
+// A tick of cron that finds a run of the flow at work is left out (overlap: skip, which is so when it is left out), waits for it (queue),
+// or cancels it (cancel). Ticks that were missed by more than a minute have no run (catch_up: skip), one for all of them (once), or one each,
+// in their order (all, with which overlap is queue). With jitter a run begins up to so much later than its tick, each tick by another time.
+//
+// A webhook starts a run for each delivery to POST /hooks/<name> that is signed with its secret: see [Service.Receive]. Without
+// input the body is any JSON. With answer: sync the sender is told the output of the run, when it ends within timeout.
+//
 // Expressions see:
 //
-//	trigger   kind; of an event: table, op, at, actor, record, old, or with batch: records; of cron: at; of manual: input
+//	trigger   kind; of an event: table, op, at, actor, record, old, or with batch: records; of cron: at; of manual: input;
+//	          of a webhook: at, id of the delivery, body, and input where inputs are declared
 //	steps     what the actions before returned, by the id of the step; of for_each: count and failed; of try: caught
 //	vars      what set steps set; this is also the output of the run
 //

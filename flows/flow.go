@@ -314,21 +314,13 @@ func (s *Service) byHand(ctx context.Context, tx *tables.Tx, f *flow, input map[
 	switch t := f.def.trigger; {
 	case t.event != nil:
 		return newRun{}, core.E(op, core.Invalid, fmt.Sprintf("the flow %s is started by changes of %s, and not by hand", f.name, t.event.table))
+	case t.webhook != nil:
+		return newRun{}, core.E(op, core.Invalid, fmt.Sprintf("the flow %s is started by deliveries to %s%s, and not by hand", f.name, HookPath, f.name))
 	case t.cron != nil && len(input) > 0:
 		return newRun{}, core.E(op, core.Invalid, fmt.Sprintf("the flow %s takes no input", f.name))
 	case t.manual != nil:
-		in, err := core.ParseInput(t.manual.input, input)
+		plain, err := plainInput(t.manual.input, input)
 		if err != nil {
-			return newRun{}, err
-		}
-		for _, c := range t.manual.input {
-			if _, ok := in[c.Name]; !ok {
-				in[c.Name] = nil // so that expressions can name it
-			}
-		}
-		typed := core.Table{Columns: t.manual.input}
-		var plain map[string]any
-		if err := unmarshal(typed.AppendJSON(nil, in), &plain); err != nil {
 			return newRun{}, err
 		}
 		trigger["input"] = plain
@@ -350,6 +342,22 @@ func (s *Service) byHand(ctx context.Context, tx *tables.Tx, f *flow, input map[
 	}
 	n.unit = as.Unit
 	return n, nil
+}
+
+// plainInput returns the inputs as expressions see them, each of the columns among them.
+func plainInput(columns []core.Column, input map[string]any) (map[string]any, error) {
+	in, err := core.ParseInput(columns, input)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range columns {
+		if _, ok := in[c.Name]; !ok {
+			in[c.Name] = nil // so that expressions can name it
+		}
+	}
+	typed := core.Table{Columns: columns}
+	var plain map[string]any
+	return plain, unmarshal(typed.AppendJSON(nil, in), &plain)
 }
 
 // Cancel ends a run. What its steps have done stays. The caller owns the run, or has the right to manage flows.
@@ -402,7 +410,7 @@ func (s *Service) Actions() []core.Action {
 		return core.Column{Name: name, Kind: core.Text, Required: true, Doc: doc}
 	}
 	run := core.Column{Name: "run_id", Kind: core.UUID, Required: true, Doc: "The run."}
-	return []core.Action{{
+	return append(append(s.webhookActions(), s.nextFires()), []core.Action{{
 		Name: "put_flow", Doc: "Saves the definition of a flow. It acts with the rights of the user that it names, or of yourself.",
 		Privilege: "manage_flows",
 		Input:     []core.Column{{Name: "definition", Kind: core.LongText, Required: true, Doc: "YAML or JSON: name, trigger, steps."}},
@@ -443,7 +451,7 @@ func (s *Service) Actions() []core.Action {
 		Run: func(ctx context.Context, c core.Call) (core.Record, error) {
 			return core.Record{"run_id": c.In["run_id"]}, s.Cancel(ctx, core.ID(c.Text("run_id")))
 		},
-	}}
+	}}...)
 }
 
 func (s *Service) waitRun(ctx context.Context, c core.Call) (core.Record, error) {

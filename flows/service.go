@@ -12,15 +12,17 @@ import (
 
 	"colonnade/core"
 	"colonnade/core/db"
+	sealed "colonnade/core/secret"
 	"colonnade/tables"
 )
 
 // Options of a [Service]; the zero value works.
 type Options struct {
-	Workers int           // runs at a time in this process; 16 when 0
-	Lease   time.Duration // how long a worker may be silent before others take over its runs; 5 s when 0
-	Grace   time.Duration // how long Stop lets a step go on; 5 s when 0
-	Log     *slog.Logger  // slog.Default when nil
+	Workers int             // runs at a time in this process; 16 when 0
+	Lease   time.Duration   // how long a worker may be silent before others take over its runs; 5 s when 0
+	Grace   time.Duration   // how long Stop lets a step go on; 5 s when 0
+	Log     *slog.Logger    // slog.Default when nil
+	Keys    *sealed.Keyring // with which the secrets of webhooks are sealed; nil for none, so that no webhook can have one
 	Clock   func() time.Time
 }
 
@@ -29,6 +31,7 @@ type Service struct {
 	store   *tables.Store
 	db      *db.DB
 	queue   db.Queue
+	secrets *sealed.Store
 	actions map[string]*core.Action
 	o       Options
 	log     *slog.Logger
@@ -66,7 +69,7 @@ func New(ctx context.Context, store *tables.Store, actions []core.Action, o Opti
 		o.Clock = time.Now
 	}
 	s := &Service{
-		store: store, db: store.DB(), actions: map[string]*core.Action{}, o: o, log: o.Log, me: string(core.NewID()),
+		store: store, db: store.DB(), secrets: sealed.New(store.DB(), o.Keys), actions: map[string]*core.Action{}, o: o, log: o.Log, me: string(core.NewID()),
 		wake: make(chan struct{}, 1), stopping: make(chan struct{}), active: map[core.ID]context.CancelCauseFunc{}, ended: make(chan struct{}),
 	}
 	for _, a := range append(s.Actions(), actions...) {
@@ -148,7 +151,7 @@ const tick = time.Second
 // clock fires schedules and takes over what other processes left, every second.
 func (s *Service) clock(ctx context.Context) {
 	s.every(ctx, tick, func() {
-		if err := s.fire(ctx); err != nil {
+		if err := s.fireAll(ctx); err != nil {
 			s.complain(ctx, "flows: schedules", err)
 		}
 		if err := s.reap(ctx, false); err != nil {
@@ -269,7 +272,7 @@ func (s *Service) Drain(ctx context.Context) error {
 		if err != nil {
 			return core.E(op, err)
 		}
-		if err := s.fire(ctx); err != nil {
+		if err := s.fireAll(ctx); err != nil {
 			return core.E(op, err)
 		}
 		open, err := s.open(ctx)

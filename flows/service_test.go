@@ -303,3 +303,71 @@ func TestOverlap(t *testing.T) {
 		}
 	})
 }
+
+// Ticks that were missed have a run each where the schedule says so, in their order; a run that is still at work ends for the next tick
+// where it says that; and jitter puts the begin off, the same for whoever asks.
+func TestSchedulePolicies(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		now := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+		w.clock.set(now)
+		for name, policy := range map[string]string{"all": "catch_up: all", "cancel": "overlap: cancel", "jitter": "overlap: queue, jitter: 30m"} {
+			w.put("author", "name: on_"+name+"\ntrigger: {cron: {spec: '0 * * * *', "+policy+"}}\nsteps: [{action: note, with: {text: '=\""+name+" \" + trigger.at'}}]\n")
+		}
+		for _, hours := range []int{1, 1, 5} {
+			now = now.Add(time.Duration(hours) * time.Hour)
+			w.clock.set(now)
+			for range 2 * hours {
+				if err := w.flows.Fire(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		var statuses []string
+		due := map[string]time.Time{}
+		b := db.New(w.store.DB().Dialect).Write(`SELECT flow_name, status, key, due FROM "_flow_run" ORDER BY flow_name, key`)
+		err := w.store.DB().Query(t.Context(), b, func(scan func(...any) error) error {
+			var name, status, key string
+			var at int64
+			err := scan(&name, &status, &key, &at)
+			statuses = append(statuses, name+" "+status+" "+key[11:16])
+			if name == "on_jitter" {
+				due[key] = time.UnixMicro(at).UTC()
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := "on_all waiting 01:00, on_all waiting 02:00, on_all waiting 03:00, on_all waiting 04:00, on_all waiting 05:00, on_all waiting 06:00, on_all waiting 07:00, " +
+			"on_cancel cancelled 01:00, on_cancel waiting 02:00, on_jitter waiting 01:00, on_jitter waiting 02:00"
+		if got := strings.Join(statuses, ", "); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+		for key, at := range due {
+			tick, err := time.Parse(time.RFC3339, key)
+			if off := at.Sub(tick); err != nil || off < 0 || off >= 30*time.Minute {
+				t.Errorf("the run of %s begins at %s, %v", key, at, err)
+			}
+		}
+		if due["2024-01-01T01:00:00Z"].Add(time.Hour).Equal(due["2024-01-01T02:00:00Z"]) {
+			t.Errorf("two ticks have the same jitter: %v", due)
+		}
+		w.drain()
+		var all []string
+		for _, text := range w.texts() {
+			if strings.HasPrefix(text, "all ") {
+				all = append(all, text[15:20])
+			}
+		}
+		if got := strings.Join(all, " "); got != "01:00 02:00 03:00 04:00 05:00 06:00 07:00" {
+			t.Errorf("the ticks ran as %s", got)
+		}
+		next, err := w.flows.NextFires(w.as("admin"), "", 4)
+		if err != nil || len(next) != 4 || !next[3].At.Equal(now.Add(2*time.Hour)) || next[0].Flow != "on_all" {
+			t.Errorf("%v %v", next, err)
+		}
+		if next, err := w.flows.NextFires(w.as("author"), "", 4); err == nil {
+			t.Errorf("the author, who may not read schedules, is told %v", next)
+		}
+	})
+}

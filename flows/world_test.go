@@ -20,6 +20,7 @@ import (
 	"colonnade/core"
 	"colonnade/core/db"
 	"colonnade/core/db/dbtest"
+	"colonnade/core/secret"
 	"colonnade/flows"
 	"colonnade/tables"
 )
@@ -87,12 +88,18 @@ func newWorld(t testing.TB, d *db.DB) *world {
 	return w
 }
 
+// worldKey seals the secrets of all worlds.
+var worldKey = secret.NewKey()
+
 func openWorld(ctx context.Context, d *db.DB, log *slog.Logger, lease time.Duration) (*world, error) {
 	w := &world{logins: authz.NewLogins(d, authz.LoginOptions{}), said: io.Discard, users: map[string]core.ID{}, clock: &clock{}, calls: calls{tell: make(chan string, 100), let: make(chan struct{})}}
 	var wake func()
 	w.store = tables.New(d, tables.Options{Builtin: flows.Tables(), Wake: func() { wake() }, Log: log})
-	var err error
-	w.flows, err = flows.New(ctx, w.store, w.actions(), flows.Options{Log: log, Clock: w.clock.Now, Lease: lease, Grace: 200 * time.Millisecond})
+	keys, err := secret.ParseKeyring(worldKey)
+	if err != nil {
+		return nil, err
+	}
+	w.flows, err = flows.New(ctx, w.store, w.actions(), flows.Options{Log: log, Keys: keys, Clock: w.clock.Now, Lease: lease, Grace: 200 * time.Millisecond})
 	if err != nil {
 		return nil, err
 	}

@@ -23,8 +23,7 @@ const maxMeters = 50_000
 // gate counts requests by key. How many come is counted by the generic cell rate algorithm (ITU-T I.371): each request
 // moves the time when the meter is empty again, and one that would move it further than a minute ahead is refused.
 type gate struct {
-	rate  Rate
-	every time.Duration // between two requests that may go on for ever
+	rate Rate
 
 	mu     sync.Mutex
 	meters map[string]*meter
@@ -36,37 +35,63 @@ type meter struct {
 	running int
 }
 
-func newGate(r Rate) *gate {
-	g := &gate{rate: r, meters: map[string]*meter{}}
-	if r.PerMinute > 0 {
-		g.every = time.Minute / time.Duration(r.PerMinute)
+func newGate(r Rate) *gate { return &gate{rate: r, meters: map[string]*meter{}} }
+
+// every is the time between two requests that may go on for ever.
+func (r Rate) every() time.Duration {
+	if r.PerMinute <= 0 {
+		return 0
 	}
-	return g
+	return time.Minute / time.Duration(r.PerMinute)
 }
 
 // enter counts a request. When it returns an error, the request must not be served; otherwise leave is called with the
 // key that it returns when the request ends.
-func (g *gate) enter(key string, now time.Time) (string, error) {
+func (g *gate) enter(key string, now time.Time) (string, error) { return g.admit(key, g.rate, now) }
+
+// admit is enter for a key that has a rate of its own.
+func (g *gate) admit(key string, r Rate, now time.Time) (string, error) {
 	const op = "web.enter"
-	if g.rate == (Rate{}) {
+	if r == (Rate{}) {
 		return key, nil
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	key, m := g.meter(key, now)
-	if g.rate.Together > 0 && m.running >= g.rate.Together {
+	if r.Together > 0 && m.running >= r.Together {
 		return "", core.E(op, core.Limit, fmt.Sprintf("%d requests of yours run already: wait until one has ended", m.running), core.Wait(time.Second))
 	}
-	if g.every > 0 {
-		next := later(m.empty, now).Add(g.every)
-		if ahead := next.Sub(now); ahead > time.Minute {
-			wait := core.Wait(ahead - time.Minute)
-			return "", core.E(op, core.Limit, fmt.Sprintf("more than %d requests a minute: wait %s", g.rate.PerMinute, core.Count(wait.Seconds(), "second")), wait)
+	if r.PerMinute > 0 {
+		next, err := m.next(r, now)
+		if err != nil {
+			return "", err
 		}
 		m.empty = next
 	}
 	m.running++
 	return key, nil
+}
+
+// next returns when the meter is empty after one more request, or how long that has to wait.
+func (m *meter) next(r Rate, now time.Time) (time.Time, error) {
+	next := later(m.empty, now).Add(r.every())
+	if ahead := next.Sub(now); ahead > time.Minute {
+		wait := core.Wait(ahead - time.Minute)
+		return next, core.E("web.enter", core.Limit, fmt.Sprintf("more than %d requests a minute: wait %s", r.PerMinute, core.Count(wait.Seconds(), "second")), wait)
+	}
+	return next, nil
+}
+
+// full returns why a request of the key would not be let in now. It counts none.
+func (g *gate) full(key string, now time.Time) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	m := g.meters[key]
+	if m == nil || g.rate.PerMinute <= 0 {
+		return nil
+	}
+	_, err := m.next(g.rate, now)
+	return err
 }
 
 func later(a, b time.Time) time.Time {

@@ -15,6 +15,7 @@ const (
 	anyone  access = iota + 1 // the caller is not even looked at
 	caller                    // anonymous too, but who sends a token must send a good one; the engine decides on rights
 	session                   // who is signed in
+	signed                    // who has signed the body with a secret; the handler looks, and counts
 )
 
 // route is one way in. Every route is in the list of [Server.routes] and says whom it lets in.
@@ -52,6 +53,7 @@ func (s *Server) routes() []route {
 	}
 	routes = append(routes, s.dataRoutes()...)
 	routes = append(routes, s.fileRoutes()...)
+	routes = append(routes, s.hookRoutes()...)
 	if s.o.Dev {
 		routes = append(routes, route{"GET", profilesPath + "/*", session, s.profile})
 	}
@@ -71,7 +73,7 @@ func (s *Server) admit(r route) fiber.Handler {
 				return err
 			}
 		}
-		if r.access == anyone && free(r) {
+		if r.access == anyone && free(r) || r.access == signed {
 			return r.handler(c)
 		}
 		who, err := s.who(c, r)

@@ -17,6 +17,7 @@ import (
 	"colonnade/authz"
 	"colonnade/core"
 	"colonnade/files"
+	"colonnade/flows"
 	"colonnade/graphql"
 	"colonnade/identity"
 	"colonnade/transfer"
@@ -32,6 +33,7 @@ type Options struct {
 	Ping     func(ctx context.Context) error // whether requests can be served
 	Data     *transfer.Service               // imports and exports; none when nil
 	Files    *files.Service                  // files of records; none when nil
+	Flows    *flows.Service                  // which deliveries start; none when nil
 	Log      *slog.Logger                    // slog.Default when nil
 	Logged   func(err error) error           // what the log may hold of an error; all of it when nil
 
@@ -70,15 +72,17 @@ type Server struct {
 	base    context.Context // of every request; ends when a stop can wait no longer
 	cancel  context.CancelFunc
 
-	users, strangers *gate
-	proxied          sync.Once // whether it was told that a proxy is not trusted
+	users, strangers, hooks *gate
+	proxied                 sync.Once // whether it was told that a proxy is not trusted
 
 	guests  *guests
 	sockets sync.WaitGroup
 	watched sync.WaitGroup
 
-	streams sync.WaitGroup // answers that are under way
-	closing chan struct{}  // closed when the server begins to stop
+	streams sync.WaitGroup  // answers that are under way
+	closing chan struct{}   // closed when the server begins to stop
+	leaving context.Context // ends then too
+	depart  context.CancelFunc
 	close   sync.Once
 
 	mu     sync.Mutex
@@ -89,13 +93,14 @@ type Server struct {
 // New returns a server that does not listen yet.
 func New(o Options) *Server {
 	o = o.complete()
-	s := &Server{o: o, do: o.Engine.Do, site: newSite(), closing: make(chan struct{}), users: newGate(o.Users), strangers: newGate(o.Strangers)}
+	s := &Server{o: o, do: o.Engine.Do, site: newSite(), closing: make(chan struct{}), users: newGate(o.Users), strangers: newGate(o.Strangers), hooks: newGate(Rate{})}
 	s.guests = newGuests()
 	s.origins = map[string]bool{}
 	for _, origin := range o.Origins {
 		s.origins[origin] = true
 	}
 	s.base, s.cancel = context.WithCancel(context.Background())
+	s.leaving, s.depart = context.WithCancel(s.base)
 	if !o.Public || len(o.Hosts) > 0 {
 		s.hosts = map[string]bool{"localhost": true, "127.0.0.1": true, "::1": true}
 		for _, h := range o.Hosts {
@@ -221,6 +226,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	defer s.cancel()
 	s.close.Do(func() {
 		close(s.closing)
+		s.depart()
 		s.dismiss()
 	})
 	s.mu.Lock()
