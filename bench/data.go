@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -14,7 +15,14 @@ import (
 )
 
 // data is the set of rows: every value follows from the number of its row.
-type data struct{ accounts, contacts, orders int }
+type data struct {
+	accounts, contacts, orders int
+
+	seller person
+}
+
+// person is a user with a key of the API.
+type person struct{ id, key string }
 
 func dataOf(scale int) data {
 	return data{accounts: 4000 * scale, contacts: 20_000 * scale, orders: 60_000 * scale}
@@ -45,10 +53,10 @@ func decimal(name string, precision, scale int) core.Column {
 	return core.Column{Name: name, Kind: core.Decimal, Precision: precision, Scale: scale}
 }
 
-// tables are all owned by the organization.
+// tables are owned by the organization, but for accounts: each twentieth is the seller's, who sees his own that are active.
 var tables = []core.Table{
 	{
-		Name: "account",
+		Name: "account", Ownership: core.UserOwned,
 		Columns: []core.Column{
 			text("name"), text("industry"), text("country"), column("employees", core.Integer), decimal("revenue", 14, 2), column("is_active", core.Boolean), text("website"),
 		},
@@ -67,11 +75,20 @@ var tables = []core.Table{
 		},
 		Indexes: []core.Index{{Name: "status_placed", Columns: []core.IndexColumn{{Column: "status"}, {Column: "placed_at", Desc: true}}}},
 	},
-	{
-		Name:    "bench_row",
-		Columns: []core.Column{lookup("account"), text("first_name"), text("last_name"), text("email"), column("score", core.Integer)},
-	},
+	{Name: "bench_row", Columns: personColumns},
+	{Name: "bench_ruled", Columns: append(slices.Clone(personColumns), column("rank", core.Integer))},
 }
+
+var personColumns = []core.Column{lookup("account"), text("first_name"), text("last_name"), text("email"), column("score", core.Integer)}
+
+// policy is what stands beside the tables: the rules of bench_ruled, and the role of the seller.
+const policy = `mutation {
+  a: put_rule(table: "bench_ruled", name: "rank", when: "score > 500", do: [{do: "set", column: "rank", value: "score * 2"}], else: [{do: "set", column: "rank", value: "score"}]) { version }
+  b: put_rule(table: "bench_ruled", name: "score", when: "score < 0 || !email.contains('@')", do: [{do: "fail", column: "score", message: "{score} is no score"}]) { version }
+  c: put_role(name: "seller", grants: [{table: "account", privileges: ["read"], level: "own", condition: "is_active"}]) { role }
+  user: create_user(name: "Sam", email: "sam@example.com", roles: ["seller"]) { id }
+  key: create_api_key(name: "bench", user: "sam@example.com") { secret }
+}`
 
 // ids sort by the number of the row, as they do when the server makes them.
 func id(table, n int) string { return fmt.Sprintf("01900000-%04x-7000-8000-%012x", table, n) }
@@ -79,6 +96,12 @@ func id(table, n int) string { return fmt.Sprintf("01900000-%04x-7000-8000-%012x
 func (data) account(n int) string { return id(1, n) }
 func (data) contact(n int) string { return id(2, n) }
 func (data) order(n int) string   { return id(3, n) }
+
+// buyer is the account of the n-th order.
+func (d data) buyer(n int) string { return d.account(2 * buyerOf((n-1)/5)) }
+
+// buyerOf returns the number of the account of the j-th contact with orders, among those with contacts.
+func buyerOf(j int) int { return 5*(j/10/3) + []int{1, 3, 5}[j/10%3] }
 
 func cents(n int) string { return strconv.Itoa(n/100) + fmt.Sprintf(".%02d", n%100) }
 
@@ -88,10 +111,14 @@ func (d data) rows(table string) (count int, row func(n int) map[string]any) {
 	switch table {
 	case "account":
 		return d.accounts, func(n int) map[string]any {
-			return map[string]any{
+			row := map[string]any{
 				"id": d.account(n), "name": "Account " + strconv.Itoa(n), "industry": industries[n%8], "country": countries[n*7%10],
 				"employees": n * 37 % 5000, "revenue": cents(n * 7919 % 10_000_000), "is_active": n%7 != 0, "website": "https://www.example" + strconv.Itoa(n) + ".com",
 			}
+			if n%20 == 0 {
+				row["owner_id"] = d.seller.id
+			}
+			return row
 		}
 	case "contact":
 		born := time.Date(1950, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -105,8 +132,8 @@ func (d data) rows(table string) (count int, row func(n int) map[string]any) {
 	case "orders":
 		first := time.Date(2022, 1, 1, 0, 0, 0, 0, time.UTC)
 		return d.orders, func(n int) map[string]any {
-			j := (n - 1) / 5                         // the j-th contact with orders
-			e := 5*(j/10/3) + []int{1, 3, 5}[j/10%3] // of the e-th account with contacts
+			j := (n - 1) / 5 // the j-th contact with orders
+			e := buyerOf(j)
 			return map[string]any{
 				"id": d.order(n), "contact_id": d.contact((e-1)*10 + 1 + j%10), "account_id": d.account(2 * e), "order_no": n, "status": statuses[n%5],
 				"total": cents(n * 4177 % 1_000_000), "currency": currencies[n%3], "is_paid": n%5 == 3,
@@ -123,16 +150,32 @@ type api struct{ addr, key string }
 // batch is how many rows one request inserts.
 const batch = 1000
 
-// load creates the tables and fills them through the API, as any client would.
-func (a api) load(ctx context.Context, d data) error {
+// load creates the tables and fills them through the API, as any client would. It returns the rows with the seller.
+func (a api) load(ctx context.Context, d data) (data, error) {
 	for _, t := range tables {
-		err := a.send(ctx, `mutation($name: String!, $columns: [create_table_columns_input!]!, $indexes: [create_table_indexes_input!]) {
-  create_table(name: $name, ownership: "organization", columns: $columns, indexes: $indexes) { table }
-}`, map[string]any{"name": t.Name, "columns": t.Columns, "indexes": t.Indexes})
+		ownership := t.Ownership
+		if ownership == "" {
+			ownership = core.OrgOwned
+		}
+		_, err := a.send(ctx, `mutation($name: String!, $ownership: String!, $columns: [create_table_columns_input!]!, $indexes: [create_table_indexes_input!]) {
+  create_table(name: $name, ownership: $ownership, columns: $columns, indexes: $indexes) { table }
+}`, map[string]any{"name": t.Name, "ownership": ownership, "columns": t.Columns, "indexes": t.Indexes})
 		if err != nil {
-			return fmt.Errorf("create %s: %w", t.Name, err)
+			return d, fmt.Errorf("create %s: %w", t.Name, err)
 		}
 	}
+	answer, err := a.send(ctx, policy, nil)
+	if err != nil {
+		return d, fmt.Errorf("rules and roles: %w", err)
+	}
+	var made struct {
+		User struct{ ID string }
+		Key  struct{ Secret string }
+	}
+	if err := json.Unmarshal(answer, &made); err != nil {
+		return d, err
+	}
+	d.seller = person{made.User.ID, made.Key.Secret}
 	for _, t := range tables {
 		count, row := d.rows(t.Name)
 		document := fmt.Sprintf(`mutation($rows: [%s_insert_input!]!) { insert_%s(objects: $rows) { affected_rows } }`, t.Name, t.Name)
@@ -141,40 +184,41 @@ func (a api) load(ctx context.Context, d data) error {
 			for i := n; i < min(n+batch, count+1); i++ {
 				rows = append(rows, row(i))
 			}
-			if err := a.send(ctx, document, map[string]any{"rows": rows}); err != nil {
-				return fmt.Errorf("insert into %s: %w", t.Name, err)
+			if _, err := a.send(ctx, document, map[string]any{"rows": rows}); err != nil {
+				return d, fmt.Errorf("insert into %s: %w", t.Name, err)
 			}
 		}
 	}
-	return nil
+	return d, nil
 }
 
-// send sends one mutation.
-func (a api) send(ctx context.Context, document string, variables map[string]any) error {
+// send sends one mutation, and returns the data of the answer.
+func (a api) send(ctx context.Context, document string, variables map[string]any) (json.RawMessage, error) {
 	body, err := json.Marshal(map[string]any{"query": document, "variables": variables})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+a.addr+"/graphql", bytes.NewReader(body))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Authorization", "Bearer "+a.key)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var out struct {
+		Data   json.RawMessage   `json:"data"`
 		Errors []json.RawMessage `json:"errors"`
 	}
 	if err := json.Unmarshal(answer, &out); err != nil || len(out.Errors) > 0 || resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("status %d: %.1000s", resp.StatusCode, answer)
+		return nil, fmt.Errorf("status %d: %.1000s", resp.StatusCode, answer)
 	}
-	return nil
+	return out.Data, nil
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,7 +39,7 @@ func subscribers(ctx context.Context, o *options, dir string, n int) error {
 			return err
 		}
 	}
-	before, err := s.resident()
+	before, err := s.memory("VmRSS:")
 	if err != nil {
 		return err
 	}
@@ -51,7 +50,7 @@ func subscribers(ctx context.Context, o *options, dir string, n int) error {
 		return err
 	}
 	joined := time.Since(begun)
-	held, err := s.resident()
+	held, err := s.memory("VmRSS:")
 	if err != nil {
 		return err
 	}
@@ -80,7 +79,7 @@ func subscribers(ctx context.Context, o *options, dir string, n int) error {
 		}
 	}
 	spent = (cpu(s.cmd.Process.Pid) - spent) / liveChanges
-	after, err := s.resident()
+	after, err := s.memory("VmRSS:")
 	if err != nil {
 		return err
 	}
@@ -116,20 +115,6 @@ func (s *server) mutate(ctx context.Context, query string) error {
 		return fmt.Errorf("%s: %v", query, out.Errors)
 	}
 	return nil
-}
-
-// resident returns the memory of the server in kB.
-func (s *server) resident() (int64, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(text)) {
-		if fields := strings.Fields(line); len(fields) > 1 && fields[0] == "VmRSS:" {
-			return strconv.ParseInt(fields[1], 10, 64)
-		}
-	}
-	return 0, errors.New("the system does not say how much memory the server has")
 }
 
 // told is a message, and when it came.

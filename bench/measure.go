@@ -53,28 +53,31 @@ type measurement struct {
 	database string
 	sides    []side
 	rounds   []round
+	memory   int64 // of Colonnade's own afterwards, without the file that it maps, in kB; 0 where the system does not tell
 }
 
 // samplesCompared is how many answers are compared before anything is measured.
 const samplesCompared = 24
 
 func (s *stage) measure(ctx context.Context, o *options, w workload) (*measurement, error) {
-	own, limit, err := s.requests(w, "/"+w.name)
+	list, err := s.exchanges(w, "")
 	if err != nil {
 		return nil, err
 	}
+	own, limit := split(list)
 	m := &measurement{workload: w, database: s.database, sides: []side{
 		{name: "limit", server: s.limit, requests: limit},
 		{name: "colonnade", server: s.own, requests: own},
 	}}
-	if w.write && s.database == "sqlite" {
-		_, group, err := s.requests(w, "/"+w.name+"group")
+	if w.name == "W5" && s.database == "sqlite" {
+		grouped, err := s.exchanges(w, "group")
 		if err != nil {
 			return nil, err
 		}
+		_, group := split(grouped)
 		m.sides = append(m.sides, side{name: "limit with group commit", server: s.limit, requests: group})
 	}
-	if err := s.compare(ctx, w, own, limit); err != nil {
+	if err := s.compare(ctx, list); err != nil {
 		return nil, err
 	}
 	if err := s.round(ctx, o, m, time.Second); err != nil { // to warm up
@@ -89,6 +92,7 @@ func (s *stage) measure(ctx context.Context, o *options, w workload) (*measureme
 			quiet++
 		}
 	}
+	m.memory, _ = s.own.memory("RssAnon:") // 0 says that it is not known
 	slices.SortStableFunc(m.rounds, func(a, b round) int { return cmp.Compare(a.othersBusy(), b.othersBusy()) })
 	m.rounds = m.rounds[:o.rounds]
 	return m, nil
@@ -103,7 +107,7 @@ func (s *stage) round(ctx context.Context, o *options, m *measurement, d time.Du
 			i = len(m.sides) - 1 - n // so that neither always comes after the other
 		}
 		var err error
-		if r[i], err = s.sample(ctx, o, &m.sides[i], d); err != nil {
+		if r[i], err = s.sample(ctx, m.workload.connections(o), &m.sides[i], d); err != nil {
 			return fmt.Errorf("%s: %w\n%s", m.sides[i].name, err, m.sides[i].server.tail())
 		}
 	}
@@ -111,7 +115,7 @@ func (s *stage) round(ctx context.Context, o *options, m *measurement, d time.Du
 	return nil
 }
 
-func (s *stage) compare(ctx context.Context, w workload, own, limit [][]byte) error {
+func (s *stage) compare(ctx context.Context, list []exchange) error {
 	a, err := dial(ctx, s.own.addr)
 	if err != nil {
 		return err
@@ -122,26 +126,26 @@ func (s *stage) compare(ctx context.Context, w workload, own, limit [][]byte) er
 		return err
 	}
 	defer b.close()
-	for i := range samplesCompared {
-		x, err := a.do(own[i])
+	for _, e := range list[:min(samplesCompared, len(list))] {
+		x, err := a.do(e.own)
 		if err != nil {
 			return fmt.Errorf("colonnade: %w\n%s", err, s.own.tail())
 		}
-		y, err := b.do(limit[i])
+		y, err := b.do(e.limit)
 		if err != nil {
 			return fmt.Errorf("limit: %w\n%s", err, s.limit.tail())
 		}
-		if err := w.compare(x, y); err != nil {
+		if err := e.of.compare(x, y); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *stage) sample(ctx context.Context, o *options, of *side, d time.Duration) (sample, error) {
+func (s *stage) sample(ctx context.Context, conns int, of *side, d time.Duration) (sample, error) {
 	pid := of.server.cmd.Process.Pid
 	server, database, ours, all := cpu(pid), cpu(s.postmaster), cpu(os.Getpid()), busy()
-	r, err := drive(ctx, of.server.addr, of.requests, o.conns, d)
+	r, err := drive(ctx, of.server.addr, of.requests, conns, d)
 	if err != nil {
 		return sample{}, err
 	}

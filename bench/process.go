@@ -136,3 +136,17 @@ func busy() time.Duration {
 	}
 	return total
 }
+
+// memory returns a line of /proc/PID/status in kB: VmRSS is what the server has in memory, RssAnon what of it is no file.
+func (s *server) memory(line string) (int64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	for l := range strings.Lines(string(text)) {
+		if fields := strings.Fields(l); len(fields) > 1 && fields[0] == line {
+			return strconv.ParseInt(fields[1], 10, 64)
+		}
+	}
+	return 0, errors.New("the system does not say how much memory the server has")
+}

@@ -58,7 +58,7 @@ func (m *measurement) line() string {
 		case 0:
 			b.WriteString(" |")
 		case 1:
-			fmt.Fprintf(&b, " | ratio req/s %.2f  cpu %.2f", perSecond, cpu)
+			fmt.Fprintf(&b, " | ratio req/s %.2f  cpu %.2f  memory %d MB", perSecond, cpu, m.memory>>10)
 			if x := m.othersBusy(); x > tolerable {
 				fmt.Fprintf(&b, "  (others used %.0f %% of the machine)", 100*x)
 			}
@@ -99,15 +99,15 @@ the ratios are the result. Written by %s; what the parts are is in [bench/README
 - Rows: %d accounts, %d contacts, %d orders. Everything runs on this machine: load generator, server and database.
 - %d connections with one request at a time each; runs of %s in turns, order reversed each round, medians of %d rounds. A ratio is the median of those of the rounds.
 
-| | request | database | limit req/s | Colonnade req/s | **ratio** | limit CPU ms | Colonnade CPU ms | **CPU ratio** | limit p50 / p99 ms | Colonnade p50 / p99 ms | answer kB |
-|---|---|---|---|---|---|---|---|---|---|---|---|
+| | request | database | limit req/s | Colonnade req/s | **ratio** | limit CPU ms | Colonnade CPU ms | **CPU ratio** | limit p50 / p99 ms | Colonnade p50 / p99 ms | answer kB | Colonnade's memory MB |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|
 `, "`make bench`", r.machine, strings.Join(append([]string{runtime.Version()}, r.versions...), "; "), commit(ctx),
 		d.accounts, d.contacts, d.orders, r.options.conns, r.options.duration, r.options.rounds)
 	var notes []string
 	for _, m := range r.measurements {
 		perSecond, cpu := m.ratios(1)
-		fmt.Fprintf(&b, "| %s | %s | %s | %.0f | %.0f | **%.2f** | %s | %s | **%.2f** | %s | %s | %.1f |\n", m.workload.name, m.workload.what, m.database,
-			m.median(0, rate), m.median(1, rate), perSecond, m.cpuCell(0), m.cpuCell(1), cpu, m.waitCell(0), m.waitCell(1), m.median(1, size)/1000)
+		fmt.Fprintf(&b, "| %s | %s | %s | %.0f | %.0f | **%.2f** | %s | %s | **%.2f** | %s | %s | %.1f | %d |\n", m.workload.name, m.workload.what, m.database,
+			m.median(0, rate), m.median(1, rate), perSecond, m.cpuCell(0), m.cpuCell(1), cpu, m.waitCell(0), m.waitCell(1), m.median(1, size)/1000, m.memory>>10)
 		for i := 2; i < len(m.sides); i++ {
 			perSecond, cpu := m.ratios(i)
 			notes = append(notes, fmt.Sprintf("%s on %s: the %s does %.0f req/s with %s ms of CPU, %.2f and %.2f of the plain limit; Colonnade shares commits too.",
@@ -120,7 +120,8 @@ the ratios are the result. Written by %s; what the parts are is in [bench/README
 	b.WriteString(`
 CPU is per request, of the server and (after the plus) of the PostgreSQL processes. A ratio above 1 is better than the limit, which has JSON made in SQL.
 W5 is durable on both sides: on SQLite the limit flushes the disk for each row (synchronous FULL), on PostgreSQL fsync and synchronous_commit are on.
-Colonnade writes history and an event with each row, the limit does not.
+Colonnade writes history and an event with each row, and W6 passes two business rules; the limit does neither. W6 has 4 connections. Memory is that of
+the process after the workload, without the database file that it maps.
 `)
 	for _, n := range notes {
 		b.WriteString("\n- " + n)

@@ -55,7 +55,8 @@ func (s *stage) serve(ctx context.Context, o *options, more ...string) (err erro
 func (s *stage) fill(ctx context.Context) error {
 	fmt.Printf("# %s: %d accounts, %d contacts, %d orders ", s.version, s.data.accounts, s.data.contacts, s.data.orders)
 	begun := time.Now()
-	if err := (api{s.own.addr, s.own.key}).load(ctx, s.data); err != nil {
+	var err error
+	if s.data, err = (api{s.own.addr, s.own.key}).load(ctx, s.data); err != nil {
 		return fmt.Errorf("%w\n%s", err, s.own.tail())
 	}
 	fmt.Printf("loaded through the API in %.1f s\n", time.Since(begun).Seconds())
@@ -207,10 +208,11 @@ func copyFile(from, to string) error {
 
 // profile stores what Colonnade spends CPU time and memory on under the load of w, if it tells.
 func (s *stage) profile(ctx context.Context, o *options, w workload) error {
-	own, _, err := s.requests(w, "/"+w.name)
+	list, err := s.exchanges(w, "")
 	if err != nil {
 		return err
 	}
+	own, _ := split(list)
 	kinds := map[string]string{"profile": "cpu", "allocs": "allocs"}
 	fetched := make(chan error, len(kinds))
 	for kind, name := range kinds {

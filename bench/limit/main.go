@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"net"
@@ -24,13 +25,19 @@ type database interface {
 	read(dst []byte, workload string, args ...any) ([]byte, error)
 	// insert adds a row to bench_row and answers when it is durable.
 	insert(dst []byte, r row) ([]byte, error)
+	// insertAll adds rows to bench_ruled, all or none.
+	insertAll(rows []row) error
 	close()
 }
 
-// row is what W5 inserts.
+// row is what W5 and W6 insert.
 type row struct {
-	id, account, first, last, email string
-	score                           int
+	ID      string `json:"-"`
+	Account string `json:"account_id"`
+	First   string `json:"first_name"`
+	Last    string `json:"last_name"`
+	Email   string `json:"email"`
+	Score   int    `json:"score"`
 }
 
 func main() {
@@ -77,6 +84,12 @@ func serve(ctx context.Context, postgres, sqlite, addr, addrFile string) error {
 	return app.Listener(listener)
 }
 
+// parameters are those of the statements that read, in their order.
+var parameters = map[string][]string{
+	"W1": {"id"}, "W2": {"status", "offset"}, "W3": {"country", "offset"}, "W4": {"status"}, "W4s": {"account"}, "W7": {"status", "offset"}, "W8": {"owner", "offset"},
+	"W10": {"country", "offset"},
+}
+
 func routes(db database) *fiber.App {
 	app := fiber.New(fiber.Config{DisableStartupMessage: true})
 	send := func(c *fiber.Ctx, out []byte, err error) error {
@@ -86,13 +99,15 @@ func routes(db database) *fiber.App {
 		c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
 		return c.Send(out)
 	}
-	app.Get("/W1", func(c *fiber.Ctx) error {
-		out, err := db.read(nil, "W1", c.Query("id"))
-		return send(c, out, err)
-	})
-	for workload, filter := range map[string]string{"W2": "status", "W3": "country", "W7": "status"} {
+	for workload, names := range parameters {
 		app.Get("/"+workload, func(c *fiber.Ctx) error {
-			out, err := db.read(nil, workload, c.Query(filter), c.QueryInt("offset"))
+			args := make([]any, len(names))
+			for i, name := range names {
+				if args[i] = c.Query(name); name == "offset" {
+					args[i] = c.QueryInt(name)
+				}
+			}
+			out, err := db.read(nil, workload, args...)
 			return send(c, out, err)
 		})
 	}
@@ -100,6 +115,20 @@ func routes(db database) *fiber.App {
 		id, err := uuid.NewV7()
 		return row{id.String(), c.Query("account"), c.Query("first"), c.Query("last"), c.Query("email"), c.QueryInt("score")}, err
 	}
+	app.Post("/W6", func(c *fiber.Ctx) error {
+		var rows []row
+		if err := json.Unmarshal(c.Body(), &rows); err != nil {
+			return err
+		}
+		for i := range rows {
+			id, err := uuid.NewV7()
+			if err != nil {
+				return err
+			}
+			rows[i].ID = id.String()
+		}
+		return send(c, fmt.Appendf(nil, `{"affected_rows":%d}`, len(rows)), db.insertAll(rows))
+	})
 	app.Post("/W5", func(c *fiber.Ctx) error {
 		r, err := parse(c)
 		if err != nil {

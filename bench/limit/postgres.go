@@ -22,7 +22,22 @@ var postgresSQL = map[string]string{
 	"W5": `INSERT INTO bench_row (id, version, created_at, created_by, updated_at, updated_by, account_id, first_name, last_name, email, score)
 VALUES ($1, 1, now(), '00000000-0000-7000-8000-000000000000', now(), '00000000-0000-7000-8000-000000000000', $2, $3, $4, $5, $6)
 RETURNING json_build_object('id', id, 'first_name', first_name, 'created_at', created_at)`,
-	"W7": postgresOrders("1000"),
+	"W4":  postgresGroups("status = $1"),
+	"W4s": postgresGroups("account_id = $1"),
+	"W7":  postgresOrders("1000"),
+	"W8": `SELECT coalesce(json_agg(o), '[]') FROM (
+  SELECT id, name, industry, country, employees, revenue, is_active, website, created_at, updated_at
+  FROM account WHERE owner_id = $1 AND is_active ORDER BY revenue DESC, id LIMIT 50 OFFSET $2) o`,
+	"W10": `SELECT json_build_object('orders', (SELECT coalesce(json_agg(o), '[]') FROM (
+  SELECT o.id, o.contact_id, o.account_id, o.order_no, o.status, o.total, o.currency, o.is_paid, o.placed_at, o.created_at
+  FROM orders o JOIN account a ON a.id = o.account_id WHERE a.country = $1 ORDER BY o.placed_at DESC, o.id LIMIT 50 OFFSET $2) o),
+  'orders_aggregate', json_build_object('aggregate', json_build_object('count', (
+    SELECT count(*) FROM orders o JOIN account a ON a.id = o.account_id WHERE a.country = $1))))`,
+}
+
+func postgresGroups(where string) string {
+	return `SELECT coalesce(json_agg(json_build_object('key', json_build_object('currency', currency), 'aggregate', json_build_object('count', n, 'sum', json_build_object('total', total)))), '[]')
+FROM (SELECT currency, count(*) AS n, sum(total) AS total FROM orders WHERE ` + where + ` GROUP BY currency ORDER BY currency) g`
 }
 
 func postgresOrders(limit string) string {
@@ -60,7 +75,24 @@ func (p *postgresDB) read(dst []byte, workload string, args ...any) ([]byte, err
 }
 
 func (p *postgresDB) insert(dst []byte, r row) ([]byte, error) {
-	return p.read(dst, "W5", r.id, r.account, r.first, r.last, r.email, r.score)
+	return p.read(dst, "W5", r.ID, r.Account, r.First, r.Last, r.Email, r.Score)
+}
+
+const postgresInsertAll = `INSERT INTO bench_ruled (id, version, created_at, created_by, updated_at, updated_by, account_id, first_name, last_name, email, score)
+SELECT r.id, 1, now(), '00000000-0000-7000-8000-000000000000', now(), '00000000-0000-7000-8000-000000000000', r.account, r.first, r.last, r.email, r.score
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::bigint[]) AS r(id, account, first, last, email, score)`
+
+func (p *postgresDB) insertAll(rows []row) error {
+	columns := make([][]string, 5)
+	scores := make([]int, len(rows))
+	for i, r := range rows {
+		for j, v := range []string{r.ID, r.Account, r.First, r.Last, r.Email} {
+			columns[j] = append(columns[j], v)
+		}
+		scores[i] = r.Score
+	}
+	_, err := p.pool.Exec(context.Background(), postgresInsertAll, columns[0], columns[1], columns[2], columns[3], columns[4], scores)
+	return err
 }
 
 func (p *postgresDB) close() { p.pool.Close() }

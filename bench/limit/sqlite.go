@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/url"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,13 +27,38 @@ var sqliteSQL = map[string]string{
     FROM (SELECT id, order_no, status, total, placed_at FROM orders WHERE contact_id = c.id ORDER BY placed_at DESC, id LIMIT 5)))))
   FROM (SELECT id, first_name, last_name, email FROM contact WHERE account_id = a.id ORDER BY id LIMIT 10) c))))
 FROM (SELECT id, name, revenue, country FROM account WHERE country = ? ORDER BY revenue DESC, id LIMIT 20 OFFSET ?) a`,
-	"W7": sqliteOrders("1000"),
+	"W4":  sqliteGroups("status = ?"),
+	"W4s": sqliteGroups("account_id = ?"),
+	"W7":  sqliteOrders("1000"),
+	"W8": `SELECT json_group_array(json_object('id', id, 'name', name, 'industry', industry, 'country', country, 'employees', employees, 'revenue', json(revenue),
+  'is_active', json(iif(is_active, 'true', 'false')), 'website', website, 'created_at', created_at, 'updated_at', updated_at)) FROM (
+  SELECT id, name, industry, country, employees, revenue, is_active, website, created_at, updated_at
+  FROM account WHERE owner_id = ? AND is_active ORDER BY revenue DESC, id LIMIT 50 OFFSET ?)`,
+	"W10": `SELECT json_object('orders', json((SELECT json_group_array(` + sqliteOrder + `) FROM (
+  SELECT o.id, o.contact_id, o.account_id, o.order_no, o.status, o.total, o.currency, o.is_paid, o.placed_at, o.created_at
+  FROM orders o JOIN account a ON a.id = o.account_id WHERE a.country = ?1 ORDER BY o.placed_at DESC, o.id LIMIT 50 OFFSET ?2))),
+  'orders_aggregate', json_object('aggregate', json_object('count', (SELECT count(*) FROM orders o JOIN account a ON a.id = o.account_id WHERE a.country = ?1))))`,
+}
+
+// sqliteGroups adds up in doubles, which are exact for the amounts of the rows.
+func sqliteGroups(where string) string {
+	return `SELECT json_group_array(json_object('key', json_object('currency', currency), 'aggregate', json_object('count', n, 'sum', json_object('total', json(printf('%.2f', total))))))
+FROM (SELECT currency, count(*) AS n, sum(total) AS total FROM orders WHERE ` + where + ` GROUP BY currency ORDER BY currency)`
 }
 
 func sqliteOrders(limit string) string {
 	return `SELECT json_group_array(` + sqliteOrder + `) FROM (
   SELECT id, contact_id, account_id, order_no, status, total, currency, is_paid, placed_at, created_at
   FROM orders WHERE status = ? ORDER BY placed_at DESC, id LIMIT ` + limit + ` OFFSET ?)`
+}
+
+// together is how many rows one statement inserts.
+const together = 100
+
+// sqliteInsertAll returns the statement that inserts so many rows.
+func sqliteInsertAll() string {
+	return `INSERT INTO bench_ruled (id, version, created_at, created_by, updated_at, updated_by, account_id, first_name, last_name, email, score) VALUES ` +
+		strings.Repeat(`, (?, 1, ?, '00000000-0000-7000-8000-000000000000', ?, '00000000-0000-7000-8000-000000000000', ?, ?, ?, ?, ?)`, together)[2:]
 }
 
 const sqliteInsert = `INSERT INTO bench_row (id, version, created_at, created_by, updated_at, updated_by, account_id, first_name, last_name, email, score)
@@ -46,7 +72,7 @@ const timeLayout = "2006-01-02T15:04:05.999999+00:00"
 type sqliteDB struct {
 	readers, writer *sql.DB
 	reads           map[string]*sql.Stmt
-	write           *sql.Stmt
+	write, writeAll *sql.Stmt
 	queue           chan *insertion
 	stop            chan struct{}
 }
@@ -79,6 +105,9 @@ func openSQLite(ctx context.Context, path string) (*sqliteDB, error) {
 		}
 	}
 	if s.write, err = s.writer.PrepareContext(ctx, sqliteInsert); err != nil {
+		return nil, err
+	}
+	if s.writeAll, err = s.writer.PrepareContext(ctx, sqliteInsertAll()); err != nil {
 		return nil, err
 	}
 	go s.serve()
@@ -137,11 +166,29 @@ func appendAnswer(dst []byte, stmt *sql.Stmt, args ...any) ([]byte, error) {
 }
 
 func (r row) values() []any {
-	return []any{r.id, time.Now().UTC().Format(timeLayout), r.account, r.first, r.last, r.email, r.score}
+	return []any{r.ID, time.Now().UTC().Format(timeLayout), r.Account, r.First, r.Last, r.Email, r.Score}
 }
 
 func (s *sqliteDB) insert(dst []byte, r row) ([]byte, error) {
 	return appendAnswer(dst, s.write, r.values()...)
+}
+
+func (s *sqliteDB) insertAll(rows []row) error {
+	tx, err := s.writer.Begin()
+	if err != nil {
+		return err
+	}
+	stmt, now := tx.Stmt(s.writeAll), time.Now().UTC().Format(timeLayout)
+	for some := range slices.Chunk(rows, together) {
+		args := make([]any, 0, 8*together)
+		for _, r := range some {
+			args = append(args, r.ID, now, now, r.Account, r.First, r.Last, r.Email, r.Score)
+		}
+		if _, err := stmt.Exec(args...); err != nil { // also when they are no whole hundred
+			return errors.Join(err, tx.Rollback())
+		}
+	}
+	return tx.Commit()
 }
 
 // insertTogether commits the row together with all others that wait.
