@@ -260,7 +260,7 @@ func TestStoredGrants(t *testing.T) {
 		wantKind(t, put(Grant{Role: "clark", Action: "run_flows"}), core.NotFound, "did you mean clerk")
 
 		grants := func() (out []string) {
-			data, err := Load(t.Context(), d.Gorm(t.Context()))
+			data, err := Load(d.Gorm(t.Context()))
 			must(t, err)
 			for _, r := range data.Rules {
 				if r.Ptype == "p" {

@@ -443,7 +443,7 @@ func TestSetupTwice(t *testing.T) {
 func policyOf(t *testing.T, d *db.DB, tables ...core.Table) *Policy {
 	t.Helper()
 	s, set := world(t, tables...)
-	data, err := Load(t.Context(), d.Gorm(t.Context()))
+	data, err := Load(d.Gorm(t.Context()))
 	must(t, err)
 	p, err := NewPolicy(s, set, data)
 	must(t, err)

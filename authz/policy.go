@@ -1,7 +1,6 @@
 package authz
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -36,16 +35,16 @@ type Data struct {
 	Holders  []ProfileHolder
 }
 
-// Load reads the data of a policy. Within a transaction the parts fit together.
-func Load(ctx context.Context, g *gorm.DB) (*Data, error) {
+// Load reads the data of a policy, in the context of g. Within a transaction the parts fit together.
+func Load(g *gorm.DB) (*Data, error) {
 	d := &Data{}
 	var n int64
-	if err := g.WithContext(ctx).Model(&Rule{}).Count(&n).Error; err != nil {
+	if err := g.Model(&Rule{}).Count(&n).Error; err != nil {
 		return nil, err
 	}
 	d.Rules = make([]Rule, 0, n) // of all, they are the ones that are many
 	for _, to := range []any{&d.Units, &d.Users, &d.Teams, &d.Members, &d.Roles, &d.Rules, &d.Limits, &d.Positions, &d.Hierarchies, &d.Profiles, &d.Holders} {
-		if err := g.WithContext(ctx).Order("id").Find(to).Error; err != nil {
+		if err := g.Order("id").Find(to).Error; err != nil {
 			return nil, err // the transaction classifies it
 		}
 	}
@@ -59,7 +58,7 @@ func Load(ctx context.Context, g *gorm.DB) (*Data, error) {
 		}
 	}
 	shared := `SELECT t.name FROM "_table" t WHERE EXISTS (SELECT 1 FROM "_share" s WHERE s.table_name = t.name) ORDER BY t.name`
-	return d, g.WithContext(ctx).Raw(shared).Scan(&d.Shared).Error
+	return d, g.Raw(shared).Scan(&d.Shared).Error
 }
 
 // Policy is the compiled form of a [Data] for a schema. It is immutable, but for caches of what follows from it.

@@ -173,7 +173,7 @@ func (s *Store) read(ctx context.Context, tx *db.Tx) (*Snapshot, error) {
 	if next.money, err = readMoney(ctx, tx, time.Now()); err != nil {
 		return nil, err
 	}
-	next.access, err = authz.Load(ctx, tx.Gorm(ctx))
+	next.access, err = authz.Load(tx.Gorm(ctx))
 	return next, err
 }
 

@@ -300,7 +300,7 @@ func (tx *Tx) ChangePolicy(ctx context.Context, f func() error) error {
 	if err := f(); err != nil {
 		return tx.keep(core.E(op, err))
 	}
-	access, err := authz.Load(ctx, tx.db.Gorm(ctx))
+	access, err := authz.Load(tx.db.Gorm(ctx))
 	if err != nil {
 		return tx.keep(core.E(op, err))
 	}

@@ -171,7 +171,7 @@ func (v *verifier) definitions(ctx context.Context, conn db.Conn, g *gorm.DB) (w
 	for _, name := range slices.Sorted(maps.Keys(last)) {
 		add(v.name(name), "the definition of the table is gone, and the audit does not tell of that")
 	}
-	access, err := authz.Load(ctx, g)
+	access, err := authz.Load(g)
 	if err == nil && rights != "" && access.Digest() != rights {
 		add("", "users, teams, units, roles or grants are not what the audit says: they were changed past Colonnade")
 	}

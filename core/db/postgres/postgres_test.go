@@ -104,6 +104,34 @@ func TestTerminate(t *testing.T) {
 	}
 }
 
+// TestGormGivesUp ends the context of a query of GORM within a transaction, which then is rolled back, and nobody else touches its
+// connection: the race detector would tell.
+func TestGormGivesUp(t *testing.T) {
+	needServer(t)
+	d := dbtest.Postgres(t)
+	if _, err := d.Exec(t.Context(), statement("CREATE TABLE note (id bigint PRIMARY KEY)")); err != nil {
+		t.Fatal(err)
+	}
+	for id := range int64(100) {
+		err := d.Tx(t.Context(), db.TxOptions{}, func(tx *db.Tx) error {
+			if _, err := tx.Exec(t.Context(), statement("INSERT INTO note VALUES (").Arg(id).Write(")")); err != nil {
+				return err
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			var n int64
+			return tx.Gorm(ctx).WithContext(ctx).Raw("SELECT count(*) FROM note").Scan(&n).Error
+		})
+		if err == nil {
+			t.Fatal("the transaction was committed")
+		}
+	}
+	var n int64
+	if err := d.Query(t.Context(), statement("SELECT count(*) FROM note"), func(scan func(...any) error) error { return scan(&n) }); err != nil || n != 0 {
+		t.Errorf("%d notes, error %v", n, err)
+	}
+}
+
 // TestLocks are errors that callers may try again.
 func TestLocks(t *testing.T) {
 	needServer(t)

@@ -216,9 +216,14 @@ func (s *session) end() {
 	ctx, cancel := context.WithTimeout(context.Background(), rollbackTime)
 	defer cancel()
 	if s.begun {
-		if _, err := s.conn.Exec(ctx, "rollback"); err != nil {
-			_ = s.conn.Close(ctx) // the error that led here says more
-		}
+		// A query of GORM whose context has ended takes the connection back to the pool, which closes it, and the transaction with it:
+		// nothing is called then.
+		_ = s.sql.Raw(func(any) error {
+			if _, err := s.conn.Exec(ctx, "rollback"); err != nil {
+				_ = s.conn.Close(ctx) // the error that led here says more
+			}
+			return nil
+		})
 	}
 	if s.sql != nil { // it is nil when the server did not let us in again
 		_ = s.sql.Close()
