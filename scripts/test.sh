@@ -80,7 +80,7 @@ step "Chromium" browser
 step "go test -race" tests
 step "moves" moves
 step "benchmarks" benchmarks
-step "oracle" env COLONNADE_SEED=1000 COLONNADE_CASES=50000 scripts/oracle.sh
+step "oracle" env COLONNADE_SEED=1000 COLONNADE_CASES=25000 scripts/oracle.sh
 step "demo" scripts/demo.sh
 step "audit over HTTP" scripts/audit.sh
 step "clients" env COLONNADE_TEST_ALL=1 scripts/clients.sh
