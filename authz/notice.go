@@ -19,10 +19,11 @@ const (
 	NoticeAccount  NoticeKind = "account"  // what a user proves himself with was changed: passwords, second factors, keys, log-ins elsewhere
 	NoticeProvider NoticeKind = "provider" // an identity provider was changed
 	NoticeSecrets  NoticeKind = "secrets"  // the key of secrets was changed
+	NoticePlugin   NoticeKind = "plugin"   // a plugin was enabled or disabled, or given a secret
 )
 
 // NoticeKinds are all kinds.
-var NoticeKinds = []NoticeKind{NoticeSignIn, NoticeRefused, NoticeSignOut, NoticeAccount, NoticeProvider, NoticeSecrets}
+var NoticeKinds = []NoticeKind{NoticeSignIn, NoticeRefused, NoticeSignOut, NoticeAccount, NoticeProvider, NoticeSecrets, NoticePlugin}
 
 // Notice is what happened at a way in, for the access log. It holds nothing that somebody typed: people type passwords where
 // an e-mail address belongs.

@@ -3,6 +3,8 @@ package authz
 import (
 	"maps"
 	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 
 	"colonnade/core"
@@ -21,6 +23,7 @@ type roleSet struct {
 	denied    map[string]bool                                       // data classes; nil for none
 	columns   map[columnName]ColumnAccess                           // that profiles give
 	decisions []atomic.Pointer[[privileges]atomic.Pointer[outcome]] // by table
+	narrow    sync.Map                                              // by the data classes of a scope: *roleSet
 }
 
 // options are what the expressions of s may name.
@@ -38,6 +41,11 @@ const maxRoleSets = 4096
 
 // roleSet returns the role set of c. It allocates nothing when one was asked for before.
 func (p *Policy) roleSet(c core.Caller) *roleSet {
+	if c.Scope != nil && len(c.Scope.Classes) > 0 {
+		classes := c.Scope.Classes
+		c.Scope = nil
+		return p.roleSet(c).without(classes, len(p.tables))
+	}
 	var bits [256]byte
 	n, profiles := p.keySize(), (len(p.profiles)+7)/8
 	key := bits[:]
@@ -67,6 +75,25 @@ func (p *Policy) roleSet(c core.Caller) *roleSet {
 		return s
 	}
 	return p.addRoleSet(string(key), len(c.Bases))
+}
+
+// without returns the role set of who holds s and is denied the data classes besides. A policy knows few of them: a plugin, whose
+// callers they are, is denied the same ones until the classes change, and with them the policy.
+func (s *roleSet) without(classes []string, tables int) *roleSet {
+	key := strings.Join(classes, " ")
+	if n, ok := s.narrow.Load(key); ok {
+		return n.(*roleSet)
+	}
+	n := &roleSet{
+		roles: s.roles, basis: s.basis, bases: s.bases, manages: s.manages, admin: s.admin, actions: s.actions, limits: s.limits, columns: s.columns,
+		denied: map[string]bool{}, decisions: make([]atomic.Pointer[[privileges]atomic.Pointer[outcome]], tables),
+	}
+	maps.Copy(n.denied, s.denied)
+	for _, name := range classes {
+		n.denied[name] = true
+	}
+	kept, _ := s.narrow.LoadOrStore(key, n)
+	return kept.(*roleSet)
 }
 
 // keySize is how many bytes of the key of a role set are about one basis: a bit for each role, and a byte for whether those below

@@ -11,12 +11,14 @@ import (
 // that is not there.
 func (t *tablePolicy) covers(c core.Caller, priv Privilege) error {
 	switch {
-	case c.Scope == nil, c.Scope.Holds(t.SQL()) && (priv == Read || c.Scope.Writes()):
+	case c.Scope == nil, c.Scope.Holds(t.SQL()) && (priv == Read || c.Scope.Writes()) && c.Scope.Does(t.SQL(), string(priv)):
 		return nil
 	case c.Scope.Account:
 		return errSetUp
 	case !c.Scope.Holds(t.SQL()):
 		return errNoTable(t.Name, priv)
+	case !c.Scope.Does(t.SQL(), string(priv)):
+		return core.E("authz.Decide", core.Denied, core.At{Table: t.Name}, fmt.Sprintf("the plugin has not asked to %s records of this table: name the privilege in its manifest", priv.verb()))
 	}
 	return core.E("authz.Decide", core.Denied, core.At{Table: t.Name}, "the key is for reading only: use another one")
 }

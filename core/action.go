@@ -47,6 +47,7 @@ const AnyTable = "*"
 // say of that is checked when a flow is saved that calls it, and whenever it runs.
 type Sends struct {
 	Model bool     // to a model, which learns from them or answers by them
+	Log   bool     // to the log of the process
 	Hosts []string // to these servers; [AnyHost] for those that people choose
 	Takes []Taking // the columns that its arguments name
 }
@@ -61,7 +62,7 @@ type Taking struct {
 }
 
 // Anywhere reports whether values go anywhere.
-func (s *Sends) Anywhere() bool { return s.Model || len(s.Hosts) > 0 }
+func (s *Sends) Anywhere() bool { return s.Model || s.Log || len(s.Hosts) > 0 }
 
 // Columns returns the columns that arguments name, as far as they are texts.
 func (s *Sends) Columns(in Record) (out []At) {

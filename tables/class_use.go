@@ -2,6 +2,7 @@ package tables
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"colonnade/authz"
@@ -26,8 +27,11 @@ func (n *Snapshot) Handling(table, column string, u core.Use) (h core.Handling, 
 // ErrUse is the error for values that are not there for the use, because of a data class of their column.
 func ErrUse(table, column, class string, u core.Use) error {
 	what := "are read by no model"
-	if u == core.UseExport {
+	switch u {
+	case core.UseExport:
 		what = "are not exported"
+	case core.UseLog:
+		what = "are kept out of logs"
 	}
 	return core.E("tables.ErrUse", core.Denied, core.At{Table: table, Column: column}, fmt.Sprintf("the column carries the data class %s, whose values %s: leave it out, or ask an administrator", class, what))
 }
@@ -51,6 +55,11 @@ func (n *Snapshot) MaySendColumn(a *core.Action, at core.At) error {
 	if a.Sends.Model {
 		if h, class := n.Handling(at.Table, at.Column, core.UseModel); h == core.Deny {
 			return ErrUse(at.Table, at.Column, class, core.UseModel)
+		}
+	}
+	if a.Sends.Log {
+		if h, class := n.Handling(at.Table, at.Column, core.UseLog); h == core.Deny {
+			return ErrUse(at.Table, at.Column, class, core.UseLog)
 		}
 	}
 	for _, name := range n.Rules.Classes(at.Table, at.Column) {
@@ -88,5 +97,19 @@ func (n *Snapshot) Sees(c core.Caller, table string) map[string]bool {
 			out[t.Columns[i].Name] = true
 		}
 	}
+	return out
+}
+
+// Barred returns the data classes whose values must not all go where s sends them, sorted. Values that a model reads masked are among
+// them: who reads records by himself is given no masks.
+func (n *Snapshot) Barred(s *core.Sends) (out []string) {
+	for _, of := range n.Schema.DataClasses() {
+		bars := s.Model && of.Taught() != core.Allow || s.Log && of.Logged() == core.Deny ||
+			slices.ContainsFunc(s.Hosts, func(host string) bool { return !of.Reaches(host) })
+		if bars {
+			out = append(out, of.Name)
+		}
+	}
+	slices.Sort(out)
 	return out
 }
