@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"path/filepath"
@@ -13,11 +14,13 @@ import (
 	"colonnade/core"
 	"colonnade/core/db"
 	"colonnade/core/egress"
+	"colonnade/core/secret"
 	"colonnade/files"
 	"colonnade/flows"
 	"colonnade/graphql"
 	"colonnade/identity"
 	"colonnade/plugins"
+	"colonnade/plugins/external"
 	"colonnade/tables"
 	"colonnade/transfer"
 	"colonnade/web"
@@ -29,7 +32,8 @@ type app struct {
 	store    *tables.Store
 	logins   *authz.Logins
 	identity *identity.Service
-	egress   *egress.Guard // of every call to another server
+	egress   *egress.Guard     // of every call to another server
+	external *external.Service // plugins of other people
 	flows    *flows.Service
 	data     *transfer.Service
 	disk     *files.Disk
@@ -91,6 +95,10 @@ func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error)
 	actions := append(a.store.Actions(), a.store.AccessActions(a.logins)...)
 	actions = append(actions, a.identity.Actions()...)
 	actions = append(actions, plugins.Builtin(a.store)...)
+	if err := a.openPlugins(c, keys, log); err != nil {
+		return err
+	}
+	actions = append(actions, a.external.Actions()...)
 	if err := a.openFiles(c, log); err != nil {
 		return err
 	}
@@ -139,6 +147,23 @@ const (
 	maxOperations = 100
 	maxSockets    = 20_000
 )
+
+// openPlugins reads the plugins of other people. What they ask of the API is asked as any request is.
+func (a *app) openPlugins(c *config, keys *secret.Keyring, log *slog.Logger) (err error) {
+	var all []*external.Plugin
+	if c.Plugins != "" {
+		if all, err = external.LoadAll(c.Plugins); err != nil {
+			return err
+		}
+	}
+	a.external, err = external.New(a.store, all, external.Options{
+		Keys: keys, Egress: a.egress, Cache: filepath.Join(c.Data, "plugin-cache"), Log: log, Note: a.store.NoteAccess,
+		Query: func(ctx context.Context, query string, variables json.RawMessage, key string) json.RawMessage {
+			return a.api.Do(ctx, graphql.Request{Query: query, Variables: variables, Key: key}, false).Body
+		},
+	})
+	return err
+}
 
 // openFiles opens the folder where the contents of files are.
 func (a *app) openFiles(c *config, log *slog.Logger) (err error) {
@@ -195,6 +220,9 @@ func (a *app) stop(ctx context.Context) error {
 func (a *app) close() (err error) {
 	if a.files != nil {
 		err = a.files.Close()
+	}
+	if a.external != nil {
+		err = errors.Join(err, a.external.Close())
 	}
 	if a.disk != nil {
 		err = errors.Join(err, a.disk.Close())

@@ -48,6 +48,7 @@ type config struct {
 	KeepUploads time.Duration // COLONNADE_KEEP_UPLOADS: how long a file waits for a record that names it; a day when 0
 	SecretsKey  string        // COLONNADE_SECRETS_KEY_FILE: the file of the keys that secrets are sealed with; or the keys in COLONNADE_SECRETS_KEYS
 	Providers   string        // COLONNADE_PROVIDERS_FILE: the file of identity providers; or the document in COLONNADE_PROVIDERS
+	Plugins     string        // COLONNADE_PLUGINS: the folder of plugins of other people, each in a folder of its own; none when empty
 	Slow        time.Duration // COLONNADE_SLOW_QUERY: from when on a query is slow; 0 to keep none
 	LogLevel    string        // COLONNADE_LOG: debug, info, warn, error
 	Dev         bool
@@ -87,6 +88,7 @@ func (c *config) flags(name string, out io.Writer) *flag.FlagSet {
 	f.DurationVar(&c.KeepUploads, "keep-uploads", duration("COLONNADE_KEEP_UPLOADS", files.KeepUploads), "how long a file waits for a record that names it (COLONNADE_KEEP_UPLOADS)")
 	f.StringVar(&c.SecretsKey, "secrets-key", env("COLONNADE_SECRETS_KEY_FILE", ""), secretsKeyUsage)
 	f.StringVar(&c.Providers, "providers", env("COLONNADE_PROVIDERS_FILE", ""), "file of identity providers to set up (COLONNADE_PROVIDERS_FILE); or what it would hold, in COLONNADE_PROVIDERS")
+	f.StringVar(&c.Plugins, "plugins", env("COLONNADE_PLUGINS", ""), "folder of plugins of other people, each in a folder of its own with a plugin.yaml; what lies there is run when somebody enables it (COLONNADE_PLUGINS)")
 	f.BoolVar(&c.SecondFactor, "second-factor", env("COLONNADE_SECOND_FACTOR", "") == "1", "everybody who signs in must have a second factor (COLONNADE_SECOND_FACTOR=1)")
 	f.DurationVar(&c.Slow, "slow-query", duration("COLONNADE_SLOW_QUERY", slowQuery), "queries that take so long are kept for slow_queries; 0 to keep none (COLONNADE_SLOW_QUERY)")
 	f.StringVar(&c.LogLevel, "log", env("COLONNADE_LOG", "warn"), "debug, info, warn or error (COLONNADE_LOG)")

@@ -30,6 +30,7 @@ var arrows = map[string]string{
 	"tables":                   "core core/db core/formula core/secret core/normal core/search rules authz",
 	"identity":                 "core core/db core/egress core/secret authz tables",
 	"flows":                    "core core/db core/secret rules tables",
+	"plugins/external":         "authz core core/db core/egress core/secret tables",
 	"plugins/*":                "core core/db core/normal rules tables",
 	"plugins":                  "core tables plugins/*",
 	"transfer/format":          "core",
@@ -43,6 +44,7 @@ var arrows = map[string]string{
 	"examples/coffee":          "",
 	"examples/clients":         "examples/clients/library",
 	"examples/clients/library": "",
+	"examples/plugins":         "",
 	"bench":                    "core",
 	"tests/oracle":             "core",
 }
@@ -140,6 +142,10 @@ func box(dir string) string {
 	switch {
 	case dir == ".":
 		return "main"
+	case dir == "plugins/external":
+		return dir
+	case strings.HasPrefix(dir, "examples/plugins/"):
+		return "examples/plugins"
 	case strings.HasPrefix(dir, "plugins/"):
 		return "plugins/*"
 	case strings.HasPrefix(dir, "bench/"):

@@ -48,6 +48,7 @@ func commands() []command {
 		{"hash", "print the rows and the hash of each table, which are the same for equal databases", runHash},
 		{"capacity", "print how much a server holds of each table", runCapacity},
 		{"secrets", "make a key for secrets, put all of them under it, and tell under which keys they are: new-key, rotate, status", runSecrets},
+		{"plugin", "make a plugin of your own, or check one: new, check", runPlugin},
 		{"version", "print the version", func(_ context.Context, _ []string, out io.Writer) error {
 			_, err := fmt.Fprintln(out, "colonnade", version())
 			return err
