@@ -15,6 +15,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"colonnade/core"
+	"colonnade/tables"
 )
 
 // object is an input object, its fields in the order in which they were written. A field that is not there differs from
@@ -83,11 +84,29 @@ func (a *api) coerceVariables(op *operation, raw json.RawMessage) (variables, er
 		if err != nil {
 			return variables{}, err
 		}
+		if table, id, ok := a.split(&op.variables[i], v); ok {
+			if vars.tables == nil {
+				vars.tables = make([]string, len(op.variables))
+			}
+			vars.values[i], vars.tables[i] = id, table
+			structure = append(appendCounted(structure, table), '?')
+			continue
+		}
 		vars.values[i] = v
 		structure = op.variables[i].structure(structure, v, raw)
 	}
 	vars.structure = string(structure)
 	return vars, nil
+}
+
+// split takes the value of a variable apart that is nothing but a global id, so that one plan serves all records of a table.
+func (a *api) split(d *variable, v any) (table, id string, ok bool) {
+	text, ok := v.(string)
+	if !ok || !d.node || !d.open {
+		return "", "", false
+	}
+	table, record, ok := tables.ParseGlobalID(a.schema, text)
+	return table, string(record), ok
 }
 
 // inVariables makes the path of an error one that begins with a variable.

@@ -203,12 +203,12 @@ func (w *introspection) describeNamed(b []byte, wishes []wish, d *ast.Definition
 			return orNull(b, scalars[d.Name].specifiedBy)
 		}
 		switch {
-		case want.name == "fields" && d.Kind == ast.Object:
+		case want.name == "fields" && (d.Kind == ast.Object || d.Kind == ast.Interface):
 			return listJSON(w, b, w.visible.fields(d), func(b []byte, f *ast.FieldDefinition) []byte { return w.describeField(b, want.inner, f) })
-		case want.name == "possibleTypes" && d.Kind == ast.Union:
-			return listJSON(w, b, w.visible.members(d), func(b []byte, name string) []byte { return w.describeNamed(b, want.inner, w.schema.Types[name]) })
-		case want.name == "interfaces" && d.Kind == ast.Object:
-			return append(b, "[]"...)
+		case want.name == "possibleTypes" && d.IsAbstractType():
+			return listJSON(w, b, w.visible.possible(d), func(b []byte, name string) []byte { return w.describeNamed(b, want.inner, w.schema.Types[name]) })
+		case want.name == "interfaces" && (d.Kind == ast.Object || d.Kind == ast.Interface):
+			return listJSON(w, b, w.visible.interfaces(d), func(b []byte, name string) []byte { return w.describeNamed(b, want.inner, w.schema.Types[name]) })
 		case want.name == "enumValues" && d.Kind == ast.Enum:
 			return listJSON(w, b, d.EnumValues, func(b []byte, v *ast.EnumValueDefinition) []byte { return w.describeEnumValue(b, want.inner, v) })
 		case want.name == "inputFields" && d.Kind == ast.InputObject:

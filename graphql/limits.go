@@ -219,7 +219,7 @@ func (m *measurer) set(set ast.SelectionSet) (out extent) {
 // rowsOf estimates how many records a query may touch when every list is as long as its limit allows.
 func rowsOf(q *tables.Query, around int) int {
 	n := around
-	if q.Form == tables.List || q.Form == tables.Groups {
+	if q.Form == tables.List || q.Form == tables.Groups || q.Form == tables.Connection {
 		switch {
 		case q.Limit > 0:
 			n = saturate(around * q.Limit)
@@ -228,11 +228,21 @@ func rowsOf(q *tables.Query, around int) int {
 		}
 	}
 	total := n
-	for i := range q.Fields {
-		for j := range q.Fields[i].Union {
-			total = saturate(total + rowsOf(&q.Fields[i].Union[j], n))
+	for i := range q.Several {
+		of := q.Several[i]
+		for _, r := range q.Refs {
+			if r.Of == i {
+				of.Limit++
+			}
 		}
-		inner := q.Fields[i].Query
+		total = saturate(total + rowsOf(&of, 1))
+	}
+	fields := q.Records()
+	for i := range fields {
+		for j := range fields[i].Union {
+			total = saturate(total + rowsOf(&fields[i].Union[j], n))
+		}
+		inner := fields[i].Query
 		if inner == nil {
 			continue
 		}

@@ -30,6 +30,7 @@ type variable struct {
 	// A variable whose value is nothing but compared with can stay open in a plan. All others shape it.
 	open bool
 	skip bool // it is an offset too, which is there or not
+	node bool // it is a global id, whose table shapes the plan
 }
 
 // operation prepares an operation for its requests.
@@ -98,6 +99,8 @@ func (u *uses) argument(f *ast.Field, arg *ast.Argument) {
 	switch v := u.variable(arg.Value); {
 	case v == nil:
 	case arg.Name == "id" && u.api.byPK(f), u.api.byKey(f, arg.Name):
+	case arg.Name == "id" && u.api.isNode(f):
+		v.node = true
 	case arg.Name == "offset" && u.api.lists(f):
 		v.skip = true
 	default:
@@ -187,8 +190,9 @@ func (o *operation) place(given object) []any {
 // variables are the values of an operation's variables.
 type variables struct {
 	of        *operation
-	values    []any  // by place
-	structure string // all that shapes a plan: requests of one operation that have it in common differ in open values only
+	values    []any    // by place
+	tables    []string // by place, of global ids whose value is the id of the record alone; may be shorter than values
+	structure string   // all that shapes a plan: requests of one operation that have it in common differ in open values only
 }
 
 // get returns the value of a variable, which may be nil, and whether it has one.
@@ -201,6 +205,17 @@ func (v variables) get(name string) (any, bool) {
 		return nil, false
 	}
 	return v.values[i], true
+}
+
+// table returns the table of the global id that the variable has, when its value is the id alone.
+func (v variables) table(name string) string {
+	if v.of == nil {
+		return ""
+	}
+	if i, ok := v.of.places[name]; ok && i < len(v.tables) {
+		return v.tables[i]
+	}
+	return ""
 }
 
 // lack reports whether v is a variable that has no value, and thus no input at all.
@@ -217,7 +232,7 @@ func (v variables) open() variables {
 	out := v
 	out.values = slices.Clone(v.values)
 	for i := range out.values {
-		if v.of.variables[i].opens(v.values[i]) {
+		if i < len(v.tables) && v.tables[i] != "" || v.of.variables[i].opens(v.values[i]) {
 			out.values[i] = tables.Param(i + 1)
 		}
 	}
@@ -227,6 +242,9 @@ func (v variables) open() variables {
 // opens reports whether a plan can leave the value open.
 func (d *variable) opens(v any) bool {
 	if !d.open || v == nil || v == (absent{}) {
+		return false
+	}
+	if d.node { // as far as it has a table: see variables.tables
 		return false
 	}
 	if n, ok := v.(int64); d.skip && (!ok || n <= 0) {

@@ -123,6 +123,14 @@ func (c *compiler) compileRead(store *tables.Store, f *selected) (*step, error) 
 	if err != nil {
 		return nil, inField(f, err)
 	}
+	switch r.kind {
+	case readNode:
+		s, err := c.readNode(store, f, args)
+		return s, inField(f, err)
+	case readNodes:
+		s, err := c.readNodes(store, f, args)
+		return s, inField(f, err)
+	}
 	q := tables.Query{Table: r.rows.table.Name}
 	switch r.kind {
 	case readAsOf, readHistory, readDeleted, readChanges, readPreview:
@@ -139,6 +147,10 @@ func (c *compiler) compileRead(store *tables.Store, f *selected) (*step, error) 
 		q.Form = tables.One
 		if q.Where, err = r.key.where(args); err == nil {
 			err = c.selectRecord(&q, r.rows, f)
+		}
+	case readConnection:
+		if err = c.page(&q, r.rows, args); err == nil {
+			err = c.selectConnection(&q, r.rows, f)
 		}
 	case readAggregate:
 		q.Form = tables.Aggregate
@@ -255,8 +267,8 @@ func (c *compiler) selectRecord(q *tables.Query, r *rows, of *selected) error {
 			to.Column = f.column.Name
 			continue
 		}
-		if f.rank || f.cursor {
-			to.Rank, to.Cursor = f.rank, f.cursor
+		if f.rank || f.cursor || f.global {
+			to.Rank, to.Cursor, to.Global = f.rank, f.cursor, f.global
 			continue
 		}
 		if f.union != nil {
@@ -277,7 +289,9 @@ func (c *compiler) selectRecord(q *tables.Query, r *rows, of *selected) error {
 func (c *compiler) related(q *tables.Query, f field, from *rows, s *selected) error {
 	if f.many {
 		args, err := c.api.coerceArguments(from.object.Fields()[s.name], s.field.Arguments, c.vars)
-		if err == nil {
+		if err == nil && f.page {
+			err = c.page(q, f.to, args)
+		} else if err == nil {
 			err = c.list(q, f.to, args)
 		}
 		if err != nil {
@@ -285,6 +299,8 @@ func (c *compiler) related(q *tables.Query, f field, from *rows, s *selected) er
 		}
 	}
 	switch {
+	case f.page:
+		return c.selectConnection(q, f.to, s)
 	case f.aggregate:
 		q.Form = tables.Aggregate
 		return c.selectAggregate(q, f.to, s)

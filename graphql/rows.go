@@ -26,6 +26,8 @@ type rows struct {
 	group          *gql.Object
 	groupKey       *gql.Object
 	groupBy        *gql.InputObject
+	connection     *gql.Object // nil for tables of Colonnade itself
+	edge           *gql.Object
 
 	conflict     *gql.InputObject
 	insert       *gql.InputObject
@@ -45,15 +47,17 @@ type rows struct {
 	byFields     gql.InputObjectConfigFieldMap
 }
 
-// field is one field of a record: a column, the rank, the cursor, or else the records that a relation leads to, or an aggregate of them.
+// field is one field of a record: a column, the rank, the cursor, the global id, or else the records that a relation leads to, or an aggregate of them.
 type field struct {
 	column    *core.Column
 	rank      bool
 	cursor    bool
+	global    bool
 	relation  string
 	union     *union // of a relation that leads to one of several tables
 	many      bool
 	aggregate bool
+	page      bool // a connection
 	to        *rows
 }
 
@@ -137,7 +141,12 @@ func (b *builder) declareRows(t *core.Table) error {
 	r.fields["_cursor"] = field{cursor: true}
 	r.objectFields["_cursor"] = &gql.Field{Type: gql.String, Description: "The place of the record in its list, for after and before; null outside a list."}
 	r.selectColumn = gql.NewEnum(gql.EnumConfig{Name: n + "_select_column", Values: columns, Description: "The columns of " + n + "."})
-	r.object = gql.NewObject(gql.ObjectConfig{Name: n, Fields: objectFields(r.objectFields), Description: title(t.Label, t.Doc)})
+	config := gql.ObjectConfig{Name: n, Fields: objectFields(r.objectFields), Description: title(t.Label, t.Doc)}
+	if !t.Builtin {
+		r.fields[globalID], r.objectFields[globalID] = field{global: true}, globalIDField()
+		config.Interfaces = []*gql.Interface{b.node}
+	}
+	r.object = gql.NewObject(config)
 	r.where = gql.NewInputObject(gql.InputObjectConfig{
 		Name: n + "_bool_exp", Fields: inputFields(r.whereFields),
 		Description: "A condition on a record of " + n + ": all of the fields must hold. An empty one always holds.",
@@ -156,6 +165,11 @@ func (b *builder) declareRows(t *core.Table) error {
 	}
 	if err := b.declareComparisons(r); err != nil {
 		return err
+	}
+	if !t.Builtin {
+		if err := b.declareConnection(r); err != nil {
+			return err
+		}
 	}
 	return b.declareGroup(r)
 }
@@ -231,6 +245,15 @@ func (b *builder) relate(r *rows) error {
 		r.orderFields[name] = &gql.InputObjectFieldConfig{Type: to.aggregateOrder}
 		r.objectFields[rel.Name] = &gql.Field{Type: required(listOf(to.object)), Args: to.listArgs()}
 		r.objectFields[name] = &gql.Field{Type: required(to.aggregate), Args: to.aggregateArgs()}
+		if to.connection == nil {
+			continue
+		}
+		name = rel.Name + connectionSuffix
+		if err := claim(taken, "field", owner, at, name); err != nil {
+			return err
+		}
+		r.fields[name] = field{relation: rel.Name, many: true, page: true, to: to}
+		r.objectFields[name] = &gql.Field{Type: required(to.connection), Args: to.connectionArgs()}
 	}
 	return b.relateUnions(r, taken)
 }
@@ -269,6 +292,9 @@ func (b *builder) declareQueries(r *rows) {
 	add(n, readList, &gql.Field{Type: required(listOf(r.object)), Args: r.listArgs(), Description: "Records of " + n + "."})
 	add(n+"_aggregate", readAggregate, &gql.Field{Type: required(r.aggregate), Args: r.aggregateArgs(), Description: "Values over records of " + n + "."})
 	add(n+groupSuffix, readGroups, b.groupQuery(r))
+	if r.connection != nil {
+		add(n+connectionSuffix, readConnection, &gql.Field{Type: required(r.connection), Args: r.connectionArgs(), Description: "A page of records of " + n + "."})
+	}
 	add(n+"_by_pk", readByPK, &gql.Field{
 		Type: r.object, Description: "The record of " + n + " with that id, or null.",
 		Args: gql.FieldConfigArgument{"id": {Type: required(scalars["uuid"].Scalar)}},

@@ -18,6 +18,7 @@ var scalars = map[string]scalar{
 	"Float":       {gql.Float, "", parseFloat},
 	"String":      {gql.String, "", parseString},
 	"Boolean":     {gql.Boolean, "", parseBoolean},
+	"ID":          {gql.ID, "", parseID},
 	"bigint":      custom("bigint", "A whole number of 64 bits. As an input it may be a number or, for clients without such numbers, a string.", "", core.Integer),
 	"numeric":     custom("numeric", "An exact decimal number. As an input it may be a number or, for clients without such numbers, a string.", "", core.Decimal),
 	"float8":      custom("float8", "An approximate number of 64 bits.", "", core.Float),
@@ -119,6 +120,18 @@ func parseString(v any) (any, string) {
 		return s, ""
 	}
 	return nil, "String cannot represent a non string value: " + describe(v)
+}
+
+func parseID(v any) (any, string) {
+	switch v := v.(type) {
+	case string:
+		return v, ""
+	case json.Number:
+		if n, err := strconv.ParseInt(string(v), 10, 64); err == nil {
+			return strconv.FormatInt(n, 10), ""
+		}
+	}
+	return nil, "ID cannot represent value: " + describe(v)
 }
 
 func parseBoolean(v any) (any, string) {

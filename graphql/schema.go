@@ -51,6 +51,9 @@ const (
 	readDeleted
 	readChanges
 	readPreview
+	readConnection
+	readNode
+	readNodes
 	readStream
 	followChanges
 	writeInsert
@@ -81,6 +84,8 @@ type builder struct {
 	rows     map[string]*rows            // by table
 	past     pasts
 	file     fileTypes
+	node     *gql.Interface
+	pageInfo *gql.Object
 
 	ordering *gql.Enum
 
@@ -142,7 +147,7 @@ func (b *builder) declare(actions []core.Action) error {
 	for name := range scalars {
 		b.names[name] = "a scalar"
 	}
-	for _, name := range []string{"query_root", "mutation_root", subscriptionRoot, "cursor_ordering", "order_by", "time_group_by", "time_period", "ID", "mutation_result", "mutation_error", "mutation_duplicate", "conflict_mode", "on_error", "on_duplicate"} {
+	for _, name := range []string{"query_root", "mutation_root", subscriptionRoot, "cursor_ordering", "order_by", "time_group_by", "time_period", nodeType, pageInfoType, "mutation_result", "mutation_error", "mutation_duplicate", "conflict_mode", "on_error", "on_duplicate"} {
 		b.names[name] = "a type of every API"
 	}
 	for _, name := range comparedTypes {
@@ -153,6 +158,7 @@ func (b *builder) declare(actions []core.Action) error {
 	}
 	b.declareCommon()
 	b.declareGroupCommon()
+	b.declareRelayCommon()
 	b.declareCommonWrites()
 	b.declareOrdering()
 	if err := b.declarePasts(); err != nil {
@@ -193,6 +199,7 @@ func (b *builder) declare(actions []core.Action) error {
 			}
 		}
 	}
+	b.declareNodes()
 	for i := range actions {
 		if err := b.declareAction(&actions[i]); err != nil {
 			return err

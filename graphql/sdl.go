@@ -64,10 +64,10 @@ func (v *visible) schema() *ast.Schema {
 		}
 		all := v.api.ast.Types[name]
 		d := *all
-		if d.Kind == ast.Object || d.Kind == ast.InputObject {
+		if d.Kind == ast.Object || d.Kind == ast.InputObject || d.Kind == ast.Interface {
 			d.Fields = v.printed(v.fields(all))
 		}
-		d.Types = v.members(all)
+		d.Types, d.Interfaces = v.members(all), v.interfaces(all)
 		if (d.Kind == ast.Object || d.Kind == ast.InputObject) && len(d.Fields) == 0 && !strings.HasPrefix(name, "__") {
 			continue // of a root that leads nowhere
 		}

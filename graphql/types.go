@@ -54,6 +54,10 @@ func astSchema(s *gql.Schema) *ast.Schema {
 		for _, name := range d.Types {
 			out.AddPossibleType(d.Name, out.Types[name])
 		}
+		for _, name := range d.Interfaces {
+			out.AddPossibleType(name, d)
+			out.AddImplements(d.Name, out.Types[name])
+		}
 	}
 	for _, d := range s.Directives() {
 		out.Directives[d.Name] = &ast.DirectiveDefinition{Name: d.Name, Description: d.Description, Arguments: r.argumentsOf(d.Args), Position: builtin}
@@ -107,11 +111,19 @@ func (r *describer) definition(t gql.Type) *ast.Definition {
 		}
 	case *gql.Object:
 		d.Kind = ast.Object
+		for _, i := range t.Interfaces() {
+			d.Interfaces = append(d.Interfaces, i.Name())
+		}
 		fields := t.Fields()
 		d.Fields = make(ast.FieldList, 0, len(fields))
 		for _, name := range slices.Sorted(maps.Keys(fields)) {
 			f := fields[name]
 			d.Fields = append(d.Fields, r.field(written{name, f.Description, r.typeOf(f.Type)}, r.argumentsOf(f.Args), nil))
+		}
+	case *gql.Interface:
+		d.Kind = ast.Interface
+		for name, f := range t.Fields() {
+			d.Fields = append(d.Fields, r.field(written{name, f.Description, r.typeOf(f.Type)}, nil, nil))
 		}
 	case *gql.InputObject:
 		d.Kind = ast.InputObject

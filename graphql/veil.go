@@ -197,6 +197,7 @@ func (b *builder) through() map[string]string {
 		for _, rel := range b.schema.Links(name) {
 			out[r.object.Name()+"."+rel.Name] = rel.Through
 			out[r.object.Name()+"."+rel.Name+"_aggregate"] = rel.Through
+			out[r.object.Name()+"."+rel.Name+connectionSuffix] = rel.Through
 			out[r.where.Name()+"."+rel.Name] = rel.Through
 			out[r.where.Name()+"."+rel.Name+"_aggregate"] = rel.Through
 			out[r.orderBy.Name()+"."+rel.Name+"_aggregate"] = rel.Through

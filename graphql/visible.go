@@ -102,6 +102,33 @@ func (v *visible) members(d *ast.Definition) []string {
 	return slices.DeleteFunc(slices.Clone(d.Types), func(name string) bool { return !v.known(name) })
 }
 
+// possible returns the types of a union, or those with an interface, that the caller can use.
+func (v *visible) possible(d *ast.Definition) (out []string) {
+	if d.Kind == ast.Union {
+		return v.members(d)
+	}
+	for _, t := range v.api.ast.PossibleTypes[d.Name] {
+		if v.shows(t.Name) {
+			out = append(out, t.Name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// interfaces returns those of a type that the caller can use.
+func (v *visible) interfaces(d *ast.Definition) []string {
+	return slices.DeleteFunc(slices.Clone(d.Interfaces), func(name string) bool { return !v.shows(name) })
+}
+
+// reads reports whether the caller may read a table of which he can use the type with an interface.
+func (v *visible) reads(d *ast.Definition) bool {
+	return slices.ContainsFunc(v.api.ast.PossibleTypes[d.Name], func(t *ast.Definition) bool {
+		_, err := v.snap.Policy.Decide(v.who, t.Name, "read")
+		return err == nil
+	})
+}
+
 // arguments returns those that the caller knows.
 func (v *visible) arguments(list ast.ArgumentDefinitionList) ast.ArgumentDefinitionList {
 	return slices.DeleteFunc(slices.Clone(list), func(a *ast.ArgumentDefinition) bool { return !v.about(a.Type) })
@@ -112,6 +139,9 @@ func (v *visible) usable(r *root) bool {
 	policy := v.snap.Policy
 	if r.action != nil {
 		return policy.May(v.who, r.action.Privilege) == nil
+	}
+	if r.kind == readNode || r.kind == readNodes {
+		return v.reads(v.api.ast.Types[nodeType])
 	}
 	if r.rows == nil {
 		return true

@@ -29,6 +29,9 @@ const advisedColumns = 3
 // at what must hold at once, columns that are compared with a value first, then one that is bounded or sorted by.
 func (s *Store) advise(ctx context.Context, snap *Snapshot, q *Query) ([]IndexAdvice, error) {
 	out := []IndexAdvice{}
+	if q.Form == ByRef || q.Table == "" { // by ids, or of nothing
+		return out, nil
+	}
 	t, err := snap.Schema.Table(q.Table)
 	if err != nil || t.Builtin {
 		return out, err
@@ -42,8 +45,9 @@ func (s *Store) advise(ctx context.Context, snap *Snapshot, q *Query) ([]IndexAd
 			out = append(out, advice(t, columns))
 		}
 	}
-	for i := range q.Fields {
-		inner := q.Fields[i].Query
+	fields := q.Records()
+	for i := range fields {
+		inner := fields[i].Query
 		if inner == nil || inner.Form == One {
 			continue
 		}

@@ -26,6 +26,7 @@ type planner struct {
 
 	pageKey func() (*pageKey, error) // nil where there are no cursors
 	lists   []string                 // of which there are cursors in the answer: see [rows.about]
+	pages   paging
 
 	breadth func(*node, int) (rules.Search, error) // see [Store.breadth]; nil where few rows are searched for
 	until   time.Time                              // when that is to be asked again; zero where it does not matter

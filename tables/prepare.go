@@ -27,6 +27,7 @@ type Prepared struct {
 	until     time.Time
 	witnesses []*witness
 	lists     []string
+	pages     paging
 	way       *led
 }
 
@@ -48,7 +49,7 @@ func (s *Store) Prepare(ctx context.Context, snap *Snapshot, q Query) (*Prepared
 		return nil, core.E("tables.Query", err)
 	}
 	shape.Keep()
-	return &Prepared{statement: b, shape: shape, open: p.open, at: p.at, then: p.were, until: p.until, witnesses: p.witnesses, lists: p.lists, way: p.way}, nil
+	return &Prepared{statement: b, shape: shape, open: p.open, at: p.at, then: p.were, until: p.until, witnesses: p.witnesses, lists: p.lists, pages: p.pages, way: p.way}, nil
 }
 
 // Lasting reports whether the answer of p does not depend on when it was prepared.
@@ -139,7 +140,7 @@ func (s *Store) look(ctx context.Context, p *Prepared, values []any, dst []byte)
 	if err != nil {
 		return dst, nil, err
 	}
-	out, shown = witnessed(p.witnesses, out, len(dst))
+	out, shown = witnessed(p.witnesses, p.pages.paged(out, len(dst)), len(dst))
 	return out, shown, nil
 }
 

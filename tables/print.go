@@ -31,8 +31,11 @@ func (s *selection) add(f db.ShapeField, w writeFunc) {
 
 // selection plans q over the node; link ties it to the row around it.
 func (p *planner) selection(n *node, q *Query, link writeFunc) (*selection, error) {
-	if q.Form == Groups {
+	switch q.Form {
+	case Groups:
 		return p.groups(n, q, link)
+	case Connection:
+		return p.connection(n, q, link)
 	}
 	r, err := p.rows(n, q, link)
 	if err != nil {
@@ -83,6 +86,8 @@ func (p *planner) field(n *node, f *Field, s *selection) error {
 		s.add(db.ShapeField{Key: f.As, Kind: core.Integer}, n.rank)
 	case f.Cursor:
 		p.fieldCursor(n, f, s)
+	case f.Global:
+		s.add(db.ShapeField{Key: f.As, Kind: core.Text, Set: true}, n.globalID)
 	case f.Union != nil:
 		return p.fieldUnion(n, f, s)
 	case f.Query != nil:
@@ -91,6 +96,9 @@ func (p *planner) field(n *node, f *Field, s *selection) error {
 			return err
 		}
 		q := *f.Query
+		if q.Form == Connection {
+			return p.fieldConnection(to, f, link, s)
+		}
 		if !rel.Many {
 			q.Form = One
 		}

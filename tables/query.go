@@ -8,7 +8,7 @@ import (
 
 // Query asks for records of one table and, nested in it, for related ones. It is answered by one SQL statement.
 type Query struct {
-	Table  string
+	Table  string    // empty with Several
 	At     time.Time // not zero: the records as they were then
 	Form   Form
 	Where  Cond // nil for every record
@@ -32,6 +32,21 @@ type Query struct {
 	// [Aggregated] without a relation.
 	Keys   []Key
 	Having Cond
+
+	None   bool // of a [Connection], with Limit 0: not the default, but no record at all
+	OrNull bool // of [One]: a table that the caller may not read, or that is not there, has no record
+
+	// Several and Refs are of [ByRef]: which fields of which tables, and the records, in order.
+	Several []Query
+	Refs    []Ref
+
+	ahead int // how many rows beyond the limit are read, too
+}
+
+// Ref is a record in a query for records of several tables.
+type Ref struct {
+	Of int // which of [Query.Several]; below 0 for a record that is not there
+	ID core.ID
 }
 
 // Form is the form of an answer.
@@ -43,6 +58,9 @@ const (
 	One                   // the first object, or null
 	Aggregate             // one object made from all rows: fields are groups, functions and nodes
 	Groups                // a list of objects, one for each combination of the keys: fields are groups, keys and functions
+
+	Connection // a page of a list as an object with edges, as Relay has it: fields are parts
+	ByRef      // a list of objects or nulls, one for each of Refs
 )
 
 // Limits of a query's size; see also [Options].
@@ -52,15 +70,17 @@ const (
 	NoLimit      = -1
 )
 
-// Field is one key of an answer. Exactly one of Column, Text, Rank, Cursor, Union, Query, Group, Key, Func is set; Column and Group together
+// Field is one key of an answer. Exactly one of Column, Text, Rank, Cursor, Global, Page, Union, Query, Group, Key, Func is set; Column and Group together
 // ask for what is known of a file.
 type Field struct {
 	As string // the key
 
-	Column string // the value of a column
-	Text   string // a constant, such as the name of a type
-	Rank   bool   // how well the record answers the [Search] of the condition; null without one
-	Cursor bool   // the place of the record in its list, for [Query.After]; null outside a list
+	Column string   // the value of a column
+	Text   string   // a constant, such as the name of a type
+	Rank   bool     // how well the record answers the [Search] of the condition; null without one
+	Cursor bool     // the place of the record in its list, for [Query.After]; null outside a list
+	Global bool     // what names the record among those of all tables: see [ParseGlobalID]
+	Page   PagePart // of a [Connection]; what is within is a group
 
 	Relation string  // with Query: the relation that leads to its table
 	Union    []Query // with Relation, that leads to one of several tables: what is asked of each

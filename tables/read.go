@@ -55,7 +55,7 @@ func (s *Store) Query(ctx context.Context, snap *Snapshot, q Query, dst []byte) 
 	}
 	if err == nil {
 		var shown []Access
-		if out, shown = witnessed(p.witnesses, out, len(dst)); len(shown) > 0 {
+		if out, shown = witnessed(p.witnesses, p.pages.paged(out, len(dst)), len(dst)); len(shown) > 0 {
 			err = s.LogAccess(ctx, shown...)
 		}
 	}
@@ -88,11 +88,7 @@ func (s *Store) plan(ctx context.Context, snap *Snapshot, q Query) (*planner, *d
 }
 
 func (p *planner) print(d db.Dialect, q *Query) (*db.Builder, *db.Shape, error) {
-	n, err := p.node(q.Table, core.Read)
-	if err != nil {
-		return nil, nil, err
-	}
-	sel, err := p.selection(n, q, nil)
+	sel, err := p.asked(q)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -100,6 +96,22 @@ func (p *planner) print(d db.Dialect, q *Query) (*db.Builder, *db.Shape, error) 
 	sel.answer(b)
 	p.way = p.led(d, q, sel)
 	return b, sel.shape, b.Err()
+}
+
+// asked plans a query as a whole.
+func (p *planner) asked(q *Query) (*selection, error) {
+	if q.Form == ByRef {
+		return p.byRef(q)
+	}
+	n, err := p.node(q.Table, core.Read)
+	if err != nil && q.OrNull {
+		return nothing(), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	p.pages.whole = q.Form == Connection
+	return p.selection(n, q, nil)
 }
 
 // maxStatement is how many bytes of SQL one query may become, where calculated columns are written into each other with what

@@ -75,7 +75,7 @@ func (r *rows) limit() int {
 	case q.Form == One:
 		return 1
 	case q.Limit != 0:
-		return q.Limit
+		return q.Limit + q.ahead
 	case q.Form == Aggregate:
 		return NoLimit
 	}
