@@ -39,6 +39,12 @@ func TestCollisions(t *testing.T) {
 			tables: []core.Table{table("customer", core.Column{Name: "orders_aggregate", Kind: core.Text}), table("order", lookup)},
 			want:   "customer.orders: the column orders_aggregate and the relation orders would both have the field orders_aggregate",
 		},
+		"a table like a page": {tables: []core.Table{table("customer"), table("customer_connection")}, want: "the table customer and the table customer_connection would both have the field customer_connection"},
+		"a column like pages": {
+			tables: []core.Table{table("customer", core.Column{Name: "orders_connection", Kind: core.Text}), table("order", lookup)},
+			want:   "customer.orders: the column orders_connection and the relation orders would both have the field orders_connection",
+		},
+		"tables like nodes": {tables: []core.Table{table("node"), table("nodes")}},
 		"a key like a column": {
 			tables: []core.Table{{Name: "customer", Columns: []core.Column{{Name: "a", Kind: core.Text, Unique: true}}, Keys: []core.Key{{Name: "customer_a_key", Columns: []string{"a"}}}}},
 			want:   "the key customer_a_key and the unique column a",

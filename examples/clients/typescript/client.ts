@@ -5,6 +5,8 @@ export interface Book {
   __typename: 'book';
   /** The place of the record in its list, for after and before; null outside a list. */
   _cursor: string | null;
+  /** Names the record among those of all tables, for node. */
+  _id: string;
   /** When the record was created. */
   created_at: string | null;
   /** The user who created the record. */
@@ -32,6 +34,8 @@ export interface Loan {
   __typename: 'loan';
   /** The place of the record in its list, for after and before; null outside a list. */
   _cursor: string | null;
+  /** Names the record among those of all tables, for node. */
+  _id: string;
   book: Book | null;
   book_id: string | null;
   /** When the record was created. */
