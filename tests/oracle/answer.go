@@ -66,6 +66,9 @@ func (p *person) holds(table string, r core.Record, c cond) truth {
 		return no
 	case compare:
 		return p.compare(table, r, c)
+	case gathered:
+		rel := p.relation(table, c.relation, "")
+		return p.gathers(rel.Table, p.related(table, r, rel), c)
 	case search:
 		return is(p.finds(table, r, c.text))
 	}
@@ -73,21 +76,29 @@ func (p *person) holds(table string, r core.Record, c cond) truth {
 }
 
 func (p *person) compare(table string, r core.Record, c compare) truth {
-	v := p.value(table, r, c.column)
+	return compares(p.value(table, r, c.column), c)
+}
+
+// compares reports how a value compares.
+func compares(v any, c compare) truth {
 	if c.op == "_is_null" {
 		return is((v == nil) == c.value.(bool))
 	}
-	if c.op == "_contains" || c.op == "_contained_in" || c.op == "_has_any" { // NULL is like no value
+	_, document := c.value.(json.RawMessage)
+	if !document && (c.op == "_contains" || c.op == "_contained_in" || c.op == "_has_any") { // NULL is like no value
 		have, _ := v.([]string)
 		return includes(have, c)
 	}
 	if v == nil {
-		if list, ok := c.value.([]any); ok && len(list) == 0 { // no value is in an empty list
+		if list, ok := c.value.([]any); ok && len(list) == 0 && (c.op == "_in" || c.op == "_nin") { // no value is in an empty list
 			return is(c.op == "_nin")
 		}
 		return unknown
 	}
 	against := func(x any) int { return collate(v, x) }
+	if test, ok := testsOf[c.op]; ok {
+		return is(test(v, c.value))
+	}
 	switch c.op {
 	case "_eq":
 		return is(against(c.value) == 0)
@@ -129,6 +140,10 @@ func (p *person) sortKey(q *query, r core.Record, t order) any {
 		}
 		table, r = rel.Table, to[0]
 	}
+	if t.children != "" {
+		rel := p.relation(table, t.children, "")
+		return p.sorted(rel.Table, p.related(table, r, rel), t)
+	}
 	v := p.value(table, r, t.column)
 	if c, ok := p.table(table).Column(t.column); ok && v != nil {
 		return placed(c, v)
@@ -166,23 +181,29 @@ func (p *person) order(q *query, a, b core.Record) int {
 	}
 	for _, t := range terms {
 		x, y := p.sortKey(q, a, t), p.sortKey(q, b, t)
-		first := t.desc
-		if t.nullsSet {
-			first = t.nullsFirst
-		}
-		switch {
-		case x == nil && y == nil:
-			continue
-		case x == nil:
-			return pick(first, -1, 1)
-		case y == nil:
-			return pick(first, 1, -1)
-		}
-		if d := collate(x, y); d != 0 {
-			return pick(t.desc, -d, d)
+		if d := t.compare(x, y); d != 0 {
+			return d
 		}
 	}
 	return strings.Compare(a["id"].(string), b["id"].(string))
+}
+
+// compare compares two values of the term.
+func (t order) compare(x, y any) int {
+	first := t.desc
+	if t.nullsSet {
+		first = t.nullsFirst
+	}
+	switch {
+	case x == nil && y == nil:
+		return 0
+	case x == nil:
+		return pick(first, -1, 1)
+	case y == nil:
+		return pick(first, 1, -1)
+	}
+	d := collate(x, y)
+	return pick(t.desc, -d, d)
 }
 
 // answer returns the answer to q over the candidates.
@@ -190,6 +211,8 @@ func (p *person) answer(q *query, from []core.Record) any {
 	switch {
 	case q.form == aggregate:
 		return p.aggregate(q, from)
+	case q.form == groups:
+		return p.groups(q, from)
 	case q.form == one:
 		if found := p.pick(q, from, 1); len(found) > 0 {
 			return p.object(q, found[0])
@@ -298,12 +321,9 @@ func (p *person) function(table string, f field, rows []core.Record) any {
 		return nil
 	}
 	c, _ := p.table(table).Column(f.column)
-	compare := func(a, b any) int { return collate(placed(c, a), placed(c, b)) }
 	switch f.function {
-	case "min":
-		return parsed(c.AppendJSON(nil, slices.MinFunc(values, compare)))
-	case "max":
-		return parsed(c.AppendJSON(nil, slices.MaxFunc(values, compare)))
+	case "min", "max":
+		return parsed(c.AppendJSON(nil, edge(c, f.function, values)))
 	}
 	if c.Kind == core.Duration {
 		return spanOf(f.function, values)
@@ -321,6 +341,15 @@ func (p *person) function(table string, f field, rows []core.Record) any {
 	}
 	x, _ := mean.Float64()
 	return json.Number(core.AppendFloat(nil, x))
+}
+
+// edge is the least or the greatest of values, of options by their places.
+func edge(c *core.Column, function string, values []any) any {
+	compare := func(a, b any) int { return collate(placed(c, a), placed(c, b)) }
+	if function == "min" {
+		return slices.MinFunc(values, compare)
+	}
+	return slices.MaxFunc(values, compare)
 }
 
 func rational(v any) *big.Rat {

@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -74,6 +75,9 @@ func (a asker) cond(table string, depth int) cond {
 	case depth > 0 && n < 8:
 		if all := append(a.relations(table, true), a.relations(table, false)...); len(all) > 0 {
 			rel := choose(a.maker, all...)
+			if rel.Many && a.chance(0.35) {
+				return a.gathering(rel.Table, rel.Name, 0)
+			}
 			if a.chance(0.2) {
 				return related{relation: rel.Name}
 			}
@@ -120,7 +124,13 @@ func (a asker) comparison(table string) cond {
 		ops = append(ops, "_contains", "_contained_in", "_has_any")
 	}
 	if c.Kind.Info().Like {
-		ops = append(ops, "_like", "_nlike", "_ilike", "_nilike", "_starts_with")
+		ops = append(ops, "_like", "_nlike", "_ilike", "_nilike", "_starts_with", choose(a.maker, "_regex", "_nregex", "_iregex", "_niregex"), choose(a.maker, "_similar", "_nsimilar"))
+	}
+	if c.Kind == core.JSON {
+		ops = append(ops, "_contains", "_contained_in", "_has_key", "_has_keys_any", "_has_keys_all")
+	}
+	if c.Kind == core.Date || c.Kind == core.Timestamp || c.Kind == core.DateTime {
+		ops = append(ops, "_rel_date", "_rel_date")
 	}
 	op := choose(a.maker, ops...)
 	return compare{c.Name, op, a.against(table, c, op)}
@@ -131,6 +141,20 @@ func (a asker) against(table string, c *core.Column, op string) any {
 	switch op {
 	case "_is_null":
 		return a.chance(0.5)
+	case "_regex", "_nregex", "_iregex", "_niregex":
+		return choose(a.maker, regexes...)
+	case "_similar", "_nsimilar":
+		return choose(a.maker, sortedKeys(similar)...)
+	case "_has_key":
+		return choose(a.maker, documentKeys...)
+	case "_has_keys_any", "_has_keys_all":
+		list := []any{}
+		for _, k := range subset(a.maker, documentKeys, 0.3) {
+			list = append(list, k)
+		}
+		return list
+	case "_rel_date":
+		return a.ranges(c.Kind)
 	case "_in", "_nin":
 		list := []any{}
 		for range a.IntN(4) {
@@ -138,6 +162,9 @@ func (a asker) against(table string, c *core.Column, op string) any {
 		}
 		return list
 	case "_contains", "_contained_in", "_has_any":
+		if c.Kind == core.JSON {
+			return json.RawMessage(choose(a.maker, documents...))
+		}
 		list := []any{}
 		for range a.IntN(4) {
 			list = append(list, choose(a.maker, c.Options...).Value)
@@ -154,7 +181,7 @@ func (a asker) against(table string, c *core.Column, op string) any {
 // vary is the query with other values to compare with, in the same form.
 func (a asker) vary(q *query) *query {
 	out := *q
-	out.where = a.varied(q.table, q.where)
+	out.where, out.having = a.varied(q.table, q.where), a.gatheredAgain(q.table, q.having)
 	out.fields = slices.Clone(q.fields)
 	for i, f := range out.fields {
 		if f.query != nil && f.relation != "" {
@@ -184,6 +211,8 @@ func (a asker) varied(table string, c cond) cond {
 		return or(several(c))
 	case not:
 		return not{a.varied(table, c.cond)}
+	case gathered:
+		return a.gatheredAgain(a.p.relation(table, c.relation, "").Table, c)
 	case related:
 		return related{c.relation, c.target, a.varied(a.p.relation(table, c.relation, c.target).Table, c.where)}
 	case compare:
@@ -226,8 +255,13 @@ func (a asker) orders(table string) []order {
 				at = rel.Table
 			}
 		}
-		c := choose(a.maker, a.columns(at, ordered)...)
-		o.column = c.Name
+		if many := a.relations(at, true); len(many) > 0 && a.chance(0.25) {
+			rel := choose(a.maker, many...)
+			f := a.measure(rel.Table, false)
+			o.children, o.function, o.column = rel.Name, f.function, f.column
+		} else {
+			o.column = choose(a.maker, a.columns(at, ordered)...).Name
+		}
 		out = append(out, o)
 	}
 	return out

@@ -193,6 +193,9 @@ func (g *game) question(as string, a asker, table string) question {
 		q.query = q.of(g.anyKey(table, q.keys))
 		return q
 	}
+	if g.chance(0.15) {
+		return question{query: a.grouping(table), as: as}
+	}
 	return question{query: a.query(table, g.depth()), as: as}
 }
 
@@ -229,6 +232,8 @@ func (q *question) path() string {
 	switch {
 	case q.form == aggregate:
 		return "aggregate"
+	case q.form == groups:
+		return "groups"
 	case q.past != nil:
 		return "as of"
 	case len(q.keys) == 1 && q.keys[0] == "id":
@@ -244,6 +249,8 @@ func (q *question) write(d *document) {
 	switch {
 	case q.form == aggregate:
 		d.add(q.as, q.table+"_aggregate", q.query)
+	case q.form == groups:
+		d.add(q.as, q.table+"_grouped", q.query)
 	case q.past != nil:
 		d.add(q.as, q.table+"_as_of", q.query, d.put("at", "timestamptz!", q.past.Format(core.TimeLayout)))
 	case q.id != nil:
@@ -288,10 +295,12 @@ func (g *game) unnameable(t testing.TB, a asker, table string) {
 			ways = append(ways, `_by_%[1]s(%[1]s: "k1") { id }`)
 		}
 		if ordered(&c) {
-			ways = append(ways, "(order_by: {%s: asc}) { id }", "(distinct_on: [%s]) { id }")
+			by := pick(c.Kind == core.Date || c.Kind == core.Timestamp || c.Kind == core.DateTime, "{period: year}", "true")
+			ways = append(ways, "(order_by: {%s: asc}) { id }", "(distinct_on: [%s]) { id }", "_grouped(by: {%s: "+by+"}) { aggregate { count } }",
+				"_grouped(by: {id: true}, having: {count: {arguments: [%s], predicate: {_eq: 0}}}) { aggregate { count } }")
 		}
 		if c.Kind.Info().Ordered {
-			ways = append(ways, "_aggregate { aggregate { min { %s } } }")
+			ways = append(ways, "_aggregate { aggregate { min { %s } } }", "_grouped(by: {id: true}) { aggregate { max { %s } } }", "_grouped(by: {id: true}, order_by: {aggregate: {min: {%s: asc}}}) { aggregate { count } }")
 		}
 		for _, way := range ways {
 			body := g.program.send(t, a.p.key, "{ "+table+fmt.Sprintf(way, c.Name)+" }", nil)

@@ -13,6 +13,7 @@ func (w *world) grant(t testing.TB) {
 	t.Helper()
 	w.inherits = choose(w.maker, map[string][]string{}, map[string][]string{"three": {"one"}}, map[string][]string{"two": {"one"}, "three": {"two"}})
 	w.denying = choose(w.maker, "", "", "", "one", "two", "three")
+	w.purging = choose(w.maker, "", "one", "two", "three")
 	var all []grant
 	for _, role := range w.roles {
 		all = append(all, w.put(t, role)...)
@@ -48,11 +49,12 @@ func (w *world) put(t testing.TB, role string) []grant {
 		}
 	}
 	for {
-		_, err := w.program.try(t, `mutation($name: String!, $grants: [put_role_grants_input!], $inherits: [String!], $limits: put_role_limits_input, $deny: [String!]) {
-			put_role(name: $name, deny_classes: $deny, grants: $grants, inherits: $inherits, limits: $limits) { role } }`,
-			map[string]any{"name": role, "grants": specsOf(out), "inherits": append([]string{}, w.inherits[role]...), "deny": pick(role == w.denying, []string{private.Name}, []string{}), "limits": map[string]any{
-				"tokens": 2000, "nodes": 5000, "aliases": 1000, "depth": 30, "terms": 10000, "rows": 10000000, "nesting": 100,
-			}})
+		_, err := w.program.try(t, `mutation($name: String!, $grants: [put_role_grants_input!], $inherits: [String!], $limits: put_role_limits_input, $deny: [String!], $actions: [String!]) {
+			put_role(name: $name, deny_classes: $deny, actions: $actions, grants: $grants, inherits: $inherits, limits: $limits) { role } }`,
+			map[string]any{"name": role, "grants": specsOf(out), "inherits": append([]string{}, w.inherits[role]...), "deny": pick(role == w.denying, []string{private.Name}, []string{}),
+				"actions": pick(role == w.purging, []string{"purge_records"}, []string{}), "limits": map[string]any{
+					"tokens": 2000, "nodes": 5000, "aliases": 1000, "depth": 30, "terms": 10000, "rows": 10000000, "nesting": 100,
+				}})
 		if err == nil {
 			return out
 		}

@@ -50,6 +50,8 @@ func (g *game) linking(p *person, table *core.Table, r core.Record) deed {
 		if i < 0 {
 			link := core.Record{near.column: r["id"], far.column: other["id"]}
 			d.want[links.Name], d.told = append(have[:len(have):len(have)], link), told("linked", "1")
+		} else if p.seesLink(links, have[i], near, far) { // nothing is to be done, whether he sees what it joins or not
+			d.may, d.told = true, told("linked", "0")
 		}
 		return d
 	}

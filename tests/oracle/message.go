@@ -20,9 +20,15 @@ func (w *world) ban(t testing.TB) {
 		if w.chance(0.4) {
 			continue
 		}
-		m := speak.term(choose(w.maker, core.Integer, core.Text), &spot{table: table.Name}, 2)
+		kind, at := choose(w.maker, core.Integer, core.Text), &spot{table: table.Name}
+		m, ok := speak.aggregate(kind, at, 2)
+		if !ok || w.chance(0.6) {
+			m = speak.term(kind, at, 2)
+		}
 		_, err := w.program.try(t, `mutation($table: String!, $when: String, $do: [put_rule_do_input!]) { put_rule(table: $table, name: "ban", on: ["update"], when: $when, do: $do) { version } }`,
-			map[string]any{"table": table.Name, "when": fmt.Sprintf("s == %q", stop), "do": []any{map[string]any{"do": "fail", "message": "not with {" + m.text + "}"}}})
+			map[string]any{"table": table.Name, "when": fmt.Sprintf("s == %q", stop), "do": []any{
+				map[string]any{"do": "fail", "message": "not with {" + m.text + "}"}, map[string]any{"do": "recommend", "column": "n", "value": "n", "message": "not with {" + m.text + "}"},
+			}})
 		if err == nil { // it may be too large
 			w.bans[table.Name] = m
 		}
@@ -50,13 +56,21 @@ func (p *person) hint(table string, r core.Record) []string {
 }
 
 // refusals are changes that a rule refuses.
-func (g *game) refusals(t testing.TB, p *person, table *core.Table) []probe {
+func (g *game) refusals(t testing.TB, p *person, table *core.Table) (out []probe) {
 	t.Helper()
 	rows := p.reachable("update", table, nil)
 	if _, banned := g.bans[table.Name]; !banned || len(rows) == 0 {
 		return nil
 	}
-	id := choose(g.maker, rows...)["id"]
+	for range g.theme.told {
+		out = append(out, g.refusal(t, p, table, choose(g.maker, rows...)["id"])...)
+	}
+	return out
+}
+
+// refusal is a change of one record that a rule refuses: as it is written, and as it is asked about.
+func (g *game) refusal(t testing.TB, p *person, table *core.Table, id any) []probe {
+	t.Helper()
 	after := func() (*person, core.Record) {
 		next := g.find(table.Name, id).Clone()
 		next["s"] = stop
@@ -83,7 +97,7 @@ func (g *game) refusals(t testing.TB, p *person, table *core.Table) []probe {
 		q, next := after()
 		return append(p.powers(), q.powersOver(table.Name, []core.Record{next})...)
 	}
-	document = "mutation($id: uuid!) { q: evaluate_rules(table: \"" + table.Name + `", op: "update", id: $id, record: {s: "` + stop + `"}) { ok refused { rule message } } }`
+	document = "mutation($id: uuid!) { q: evaluate_rules(table: \"" + table.Name + `", op: "update", id: $id, record: {s: "` + stop + `"}) { ok refused { rule message } recommended { message } } }`
 	asked := g.query(t, p, document, map[string]any{"id": id}, func(got any, kind string) string {
 		if kind != "" {
 			return pick(kind == string(core.Denied) || kind == string(core.Invalid), "", "it was refused as "+kind)
@@ -98,8 +112,13 @@ func (g *game) refusals(t testing.TB, p *person, table *core.Table) []probe {
 		if o["ok"] != false || len(refused) != 1 {
 			return "the rule does not refuse it"
 		}
-		said, _ := refused[0].(map[string]any)["message"].(string)
-		return pick(slices.Contains(want, said), "", "the message was to be: "+strings.Join(want, " or "))
+		recommended, _ := o["recommended"].([]any)
+		for _, told := range append(refused, recommended...) {
+			if said, _ := told.(map[string]any)["message"].(string); !slices.Contains(want, said) {
+				return "the message was to be: " + strings.Join(want, " or ")
+			}
+		}
+		return ""
 	})
 	asked.path, asked.turns = "rules asked", one.turns
 	return []probe{one, asked}

@@ -162,16 +162,15 @@ func (g *game) pastOf(t testing.TB, p *person, table *core.Table) (out []probe) 
 		return wants(want)(got, kind)
 	}))
 	out[len(out)-1].path = "deleted"
-	out = append(out, g.feed(t, p, table, past))
-	out[len(out)-1].path = "feed"
+	out = append(append(out, g.feed(t, p, table, past)...), g.purged(t, p, table, past))
 	for i := range out {
 		out[i].counts = table.Name
 	}
 	return out
 }
 
-// feed asks for all changes of a table.
-func (g *game) feed(t testing.TB, p *person, table *core.Table, past past) probe {
+// feed asks for all changes of a table, once and as a subscription.
+func (g *game) feed(t testing.TB, p *person, table *core.Table, past past) (out []probe) {
 	last := map[string]core.Record{}
 	for _, r := range slices.Concat(g.rows[table.Name], past.gone) {
 		last[r["id"].(string)] = r
@@ -211,7 +210,7 @@ func (g *game) feed(t testing.TB, p *person, table *core.Table, past past) probe
 		}
 		want = append(want, told)
 	}
-	return g.query(t, p, "{ q: "+table.Name+`_changes(since: "start", limit: 1000) { changes { op id version before after } } }`, nil, func(got any, kind string) string {
+	document, check := "{ q: "+table.Name+`_changes(since: "start", limit: 1000) { changes { op id version before after } } }`, func(got any, kind string) string {
 		page, _ := got.(map[string]any)
 		list, _ := page["changes"].([]any)
 		for _, o := range list {
@@ -219,5 +218,12 @@ func (g *game) feed(t testing.TB, p *person, table *core.Table, past past) probe
 			o["before"], o["after"] = p.bare(table, o["before"]), p.bare(table, o["after"])
 		}
 		return wants(want)(list, kind)
-	})
+	}
+	out = append(out, g.query(t, p, document, nil, check))
+	out[0].path = "feed"
+	if len(want) > 0 { // nothing is told of nothing
+		out = append(out, g.subscription(t, p, "subscription "+document, nil, check))
+		out[1].path = "feed subscribed to"
+	}
+	return out
 }

@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -16,22 +17,19 @@ type document struct {
 	variables map[string]any
 	declared  []string
 	roots     []string
-	write     bool
-	inline    bool // values stand in the text
+	kind      string // "" for a query
+	inline    bool   // values stand in the text
 }
 
 // enum is a name where a value stands.
 type enum string
 
 func (d *document) String() string {
-	kind, head := "query", ""
-	if d.write {
-		kind = "mutation"
-	}
+	head := ""
 	if len(d.declared) > 0 {
 		head = "(" + strings.Join(d.declared, ", ") + ")"
 	}
-	return kind + head + " {\n" + strings.Join(d.roots, "\n") + "\n}"
+	return cmp.Or(d.kind, "query") + head + " {\n" + strings.Join(d.roots, "\n") + "\n}"
 }
 
 // add writes a root field; args stand in front of those of the query.
@@ -57,7 +55,9 @@ func (d *document) arguments(q *query, args ...string) string {
 	if q.where != nil {
 		args = append(args, d.put("where", q.table+"_bool_exp", d.p.condition(q.table, q.where)))
 	}
-	if len(q.order) > 0 {
+	if q.form == groups {
+		args = append(args, d.groupsBy(q)...)
+	} else if len(q.order) > 0 {
 		var list []any
 		for _, o := range q.order {
 			list = append(list, orderBy(o))
@@ -111,6 +111,8 @@ func (p *person) condition(table string, c cond) map[string]any {
 			to = map[string]any{c.target: to}
 		}
 		return map[string]any{c.relation: to}
+	case gathered:
+		return map[string]any{c.relation + "_aggregate": p.conditionOn(p.relation(table, c.relation, "").Table, c)}
 	case compare:
 		column, _ := p.table(table).Column(c.column)
 		return map[string]any{c.column: map[string]any{c.op: operandJSON(column, c)}}
@@ -126,7 +128,7 @@ func operandJSON(column *core.Column, c compare) any {
 	case []any:
 		out := []any{}
 		for _, x := range v {
-			if column.Kind == core.Choices {
+			if column.Kind == core.Choices || column.Kind == core.JSON {
 				out = append(out, x)
 				continue
 			}
@@ -135,27 +137,37 @@ func operandJSON(column *core.Column, c compare) any {
 		return out
 	case string:
 		return v
+	case during:
+		return v.text
 	}
 	return of(c.value)
 }
 
 func orderBy(o order) any {
-	word := "asc"
-	if o.desc {
-		word = "desc"
-	}
-	if o.nullsSet {
-		word += "_nulls_" + pick(o.nullsFirst, "first", "last")
-	}
 	name := o.column
 	if o.rank {
 		name = "_rank"
 	}
-	out := map[string]any{name: enum(word)}
+	out := map[string]any{name: orderWord(o)}
+	switch {
+	case o.children != "" && o.column == "":
+		out = map[string]any{o.children + "_aggregate": map[string]any{o.function: orderWord(o)}}
+	case o.children != "":
+		out = map[string]any{o.children + "_aggregate": map[string]any{o.function: out}}
+	}
 	for _, step := range slices.Backward(o.relation) {
 		out = map[string]any{step: out}
 	}
 	return out
+}
+
+// orderWord is the direction of a term.
+func orderWord(o order) enum {
+	word := pick(o.desc, "desc", "asc")
+	if o.nullsSet {
+		word += "_nulls_" + pick(o.nullsFirst, "first", "last")
+	}
+	return enum(word)
 }
 
 // literal writes a value as GraphQL has it.
@@ -186,7 +198,7 @@ func literal(v any) string {
 }
 
 func (d *document) selection(q *query) string {
-	if q.form == aggregate {
+	if q.form == aggregate || q.form == groups {
 		return d.functions(q)
 	}
 	var out []string
@@ -225,6 +237,8 @@ func (d *document) functions(q *query) string {
 	var out []string
 	for _, f := range q.fields {
 		switch {
+		case f.key > 0:
+			out = append(out, q.keyField(f))
 		case f.query != nil:
 			out = append(out, f.as+": nodes "+d.selection(f.query))
 		case f.function != "count":

@@ -32,7 +32,7 @@ func (g *game) probes(t testing.TB, p *person) []probe {
 	kinds := []struct {
 		path string
 		make func(t testing.TB, p *person, table *core.Table) []probe
-	}{{"history", g.pastOf}, {"page", g.pages}, {"export", g.exports}, {"write", g.writes}, {"unmask", g.unmaskings}, {"explain", g.explanations}, {"rule message", g.refusals}}
+	}{{"history", g.pastOf}, {"page", g.pages}, {"export", g.exports}, {"write", g.writes}, {"unmask", g.unmaskings}, {"explain", g.explanations}, {"rule message", g.refusals}, {"subscription", g.subscriptions}}
 	var all []probe
 	for _, table := range g.schema.Tables() {
 		if !p.readable(table.Name) {

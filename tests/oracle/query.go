@@ -12,6 +12,8 @@ type query struct {
 	offset        int
 	fields        []field
 	search        string // what ranks are about
+	keys          []key  // of groups
+	having        cond   // on groups, of which and, or, not and gathered with no relation are made
 }
 
 type form int
@@ -20,11 +22,12 @@ const (
 	list form = iota
 	one
 	aggregate
+	groups
 )
 
 const defaultLimit = 100
 
-// field is one key of an answer. Exactly one of column, text, rank, union, query and function is set.
+// field is one key of an answer. Exactly one of column, text, rank, union, query, function and key is set.
 type field struct {
 	as       string
 	column   string
@@ -38,18 +41,29 @@ type field struct {
 	columns  []string // of count
 	distinct bool
 	atMost   int // of count; 0 for no limit
+	key      int // of groups, counted from 1
 }
 
 type order struct {
 	column     string
 	rank       bool
 	relation   []string
+	children   string // the relation to many of whose records the value is made
+	function   string // that makes it: of children, or of the records of a group
+	key        int    // of groups, counted from 1
 	desc       bool
 	nullsFirst bool
 	nullsSet   bool
 }
 
-// cond is a condition: and, or, not, compare, related or search.
+// key is what records are grouped by.
+type key struct {
+	relation     []string
+	column       string
+	period, zone string // of a time
+}
+
+// cond is a condition: and, or, not, compare, related, gathered or search.
 type cond interface{ isCond() }
 
 type (
@@ -64,12 +78,20 @@ type (
 		relation, target string
 		where            cond
 	}
+	gathered struct { // compares a value made of the records that a relation leads to, or of those of a group
+		relation string
+		of       field // a function
+		only     cond  // nil for all of the records
+		op       string
+		value    any
+	}
 	search struct{ text string }
 )
 
-func (and) isCond()     {}
-func (or) isCond()      {}
-func (not) isCond()     {}
-func (compare) isCond() {}
-func (related) isCond() {}
-func (search) isCond()  {}
+func (and) isCond()      {}
+func (or) isCond()       {}
+func (not) isCond()      {}
+func (compare) isCond()  {}
+func (related) isCond()  {}
+func (gathered) isCond() {}
+func (search) isCond()   {}

@@ -23,6 +23,7 @@ type world struct {
 	roles      []string
 	inherits   map[string][]string
 	denying    string   // a role that denies private columns; empty for none
+	purging    string   // a role that may delete for good; empty for none
 	profiles   []string // column profiles that there are
 	rows       map[string][]core.Record
 	codes      int // given to records, each once
