@@ -327,7 +327,7 @@ func (r *reader) cron(n *yaml.Node) *schedule {
 	return s
 }
 
-var inputKeys = []string{"name", "kind", "doc", "required", "list", "options"}
+var inputKeys = []string{"name", "kind", "doc", "required", "list", "options", "default"}
 
 func (r *reader) manual(n *yaml.Node) *manual {
 	m := &manual{}
@@ -351,6 +351,9 @@ func (r *reader) inputs(n *yaml.Node) (out []core.Column) {
 			r.fail(item, "", "input %s has no kind: add kind: text", c.Name)
 		case (c.Kind == core.Choice || c.Kind == core.Choices) && len(c.Options) == 0:
 			r.fail(item, "", "input %s is a choice without options: add options: [a, b]", c.Name)
+		case c.Default != "" && c.Required:
+			r.fail(item, "", "input %s is required and has a default: leave one of them out", c.Name)
+		case !r.defaultFits(item, &c):
 		case slices.ContainsFunc(out, func(x core.Column) bool { return x.Name == c.Name }):
 			r.fail(item, "", "input %s is there twice", c.Name)
 		}
@@ -380,11 +383,56 @@ func (r *reader) input(c *core.Column, key string, v *yaml.Node) {
 		c.Required = r.boolean(v, "", key)
 	case "list":
 		c.List = r.boolean(v, "", key)
+	case "default":
+		r.inputDefault(c, v)
 	case "options":
 		for _, o := range r.list(v, "", key) {
 			c.Options = append(c.Options, core.Option{Value: r.text(o, "", key)})
 		}
 	}
+}
+
+// inputDefault keeps the default of an input as JSON.
+func (r *reader) inputDefault(c *core.Column, v *yaml.Node) {
+	d := r.value(v, "")
+	if r.err != nil {
+		return
+	}
+	if !d.fixed() {
+		r.fail(v, "", "a default is a value, and no expression")
+		return
+	}
+	plain, err := d.eval(nil, core.Caller{})
+	if err == nil && plain == nil {
+		r.fail(v, "", "a default is a value: leave it out for none")
+		return
+	}
+	raw, bad := toJSON(plain)
+	if err != nil || bad != nil {
+		r.fail(v, "", "the default is no JSON")
+	}
+	c.Default = string(raw)
+}
+
+// defaultFits reports whether the default of an input is one of its values.
+func (r *reader) defaultFits(n *yaml.Node, c *core.Column) bool {
+	if c.Default == "" {
+		return true
+	}
+	v, err := defaultOf(c)
+	if err == nil {
+		_, err = c.Parse(v)
+	}
+	if err != nil {
+		r.fail(n, "", "the default of input %s: %s", c.Name, core.AsError(err).Msg)
+	}
+	return err == nil
+}
+
+// defaultOf is the value of an input that is left out.
+func defaultOf(c *core.Column) (v any, err error) {
+	err = unmarshal([]byte(c.Default), &v)
+	return v, err
 }
 
 func (r *reader) retry(n *yaml.Node) {

@@ -18,7 +18,7 @@
 //	trigger:
 //	  event: {table: review, on: [create], when: "rating >= 4 && old.rating < 4", batch: {max: 500, wait: 200ms}}
 //	  # or cron: {spec: "30 2 * * *", zone: Europe/Berlin, overlap: skip, catch_up: once, jitter: 5m}
-//	  # or manual: {input: [{name: since, kind: date, required: true}]}
+//	  # or manual: {input: [{name: since, kind: date, required: true}, {name: most, kind: integer, doc: How many, default: 10}]}
 //	  # or webhook: {input: [{name: number, kind: text}], tolerance: 5m, rate: 600, max_body: 65536, answer: sync, timeout: 10s}
 //	retry: {attempts: 5, backoff: 1s}
 //	timeout: 10m
@@ -53,6 +53,9 @@
 // A tick of cron that finds a run of the flow at work is left out (overlap: skip, which is so when it is left out), waits for it (queue),
 // or cancels it (cancel). Ticks that were missed by more than a minute have no run (catch_up: skip), one for all of them (once), or one each,
 // in their order (all, with which overlap is queue). With jitter a run begins up to so much later than its tick, each tick by another time.
+//
+// An enabled flow with the trigger manual is the mutation start_<name>, whose arguments are the inputs. An input that is left out has its
+// default, which is a value and no expression; one that is required has none.
 //
 // A webhook starts a run for each delivery to POST /hooks/<name> that is signed with its secret: see [Service.Receive]. Without
 // input the body is any JSON. With answer: sync the sender is told the output of the run, when it ends within timeout.

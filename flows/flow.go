@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -135,7 +136,7 @@ func (s *Service) Put(ctx context.Context, source string) (name string, version 
 	if err := d.check(s.actions); err != nil {
 		return "", 0, core.E(op, err)
 	}
-	err = s.store.Tx(ctx, tables.TxOptions{}, func(ctx context.Context, tx *tables.Tx) (err error) {
+	err = s.store.Tx(ctx, tables.TxOptions{Define: true}, func(ctx context.Context, tx *tables.Tx) (err error) {
 		version, err = s.put(ctx, tx, d)
 		return err
 	})
@@ -195,7 +196,7 @@ func (s *Service) put(ctx context.Context, tx *tables.Tx, d *definition) (int64,
 			f.since = old.since
 		}
 	}
-	if err := s.writeFlow(ctx, tx, f, old, caller.User); err != nil {
+	if err := s.save(ctx, tx, f, old, source); err != nil {
 		return 0, err
 	}
 	if err := s.reschedule(ctx, tx.DB(), f, old, source); err != nil {
@@ -242,6 +243,19 @@ func (s *Service) account(ctx context.Context, tx *tables.Tx, name string) (user
 	}
 	err = tx.DB().Query(ctx, b, func(scan func(...any) error) error { return scan(&user, &person) })
 	return user, person, err
+}
+
+// save writes the flow, and changes what people can start when it is started by hand.
+func (s *Service) save(ctx context.Context, tx *tables.Tx, f, old *flow, source string) error {
+	write := func() error { return s.writeFlow(ctx, tx, f, old, core.CallerFrom(ctx).User) }
+	var was *definition
+	if old != nil {
+		was, _ = s.definition(old.id, old.version, source) // nil for one that this program cannot run
+	}
+	if s.sameStart(was, f.def) {
+		return write()
+	}
+	return tx.ChangeDefined(ctx, write)
 }
 
 func (s *Service) writeFlow(ctx context.Context, tx *tables.Tx, f, old *flow, by core.ID) error {
@@ -346,7 +360,18 @@ func (s *Service) byHand(ctx context.Context, tx *tables.Tx, f *flow, input map[
 
 // plainInput returns the inputs as expressions see them, each of the columns among them.
 func plainInput(columns []core.Column, input map[string]any) (map[string]any, error) {
-	in, err := core.ParseInput(columns, input)
+	given := map[string]any{}
+	for i := range columns {
+		if c := &columns[i]; c.Default != "" {
+			v, err := defaultOf(c)
+			if err != nil {
+				return nil, core.E("flows.plainInput", err)
+			}
+			given[c.Name] = v
+		}
+	}
+	maps.Copy(given, input)
+	in, err := core.ParseInput(columns, given)
 	if err != nil {
 		return nil, err
 	}
@@ -412,9 +437,9 @@ func (s *Service) Actions() []core.Action {
 	run := core.Column{Name: "run_id", Kind: core.UUID, Required: true, Doc: "The run."}
 	return append(append(s.webhookActions(), s.nextFires()), []core.Action{{
 		Name: "put_flow", Doc: "Saves the definition of a flow. It acts with the rights of the user that it names, or of yourself.",
-		Privilege: "manage_flows",
-		Input:     []core.Column{{Name: "definition", Kind: core.LongText, Required: true, Doc: "YAML or JSON: name, trigger, steps."}},
-		Output:    []core.Column{text("name", "The name of the flow."), {Name: "version", Kind: core.Integer, Required: true, Doc: "Rises by one with every change."}},
+		Privilege: "manage_flows", Define: true,
+		Input:  []core.Column{{Name: "definition", Kind: core.LongText, Required: true, Doc: "YAML or JSON: name, trigger, steps."}},
+		Output: []core.Column{text("name", "The name of the flow."), {Name: "version", Kind: core.Integer, Required: true, Doc: "Rises by one with every change."}},
 		Examples: []core.Example{{
 			Doc: "a flow that is started by hand",
 			In:  core.Record{"definition": "name: hello\ntrigger: {manual: {input: [{name: who, kind: text, required: true}]}}\nsteps:\n  - set: {greeting: '=\"Hello \" + trigger.input.who'}\n"},

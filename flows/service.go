@@ -83,6 +83,7 @@ func New(ctx context.Context, store *tables.Store, actions []core.Action, o Opti
 		return nil, core.E(op, err)
 	}
 	store.Follow(s.follow)
+	store.DefineActions(s.starters)
 	store.Define(code{s})
 	return s, nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"colonnade/core"
 	"colonnade/core/db/dbtest"
+	"colonnade/tables"
 )
 
 const (
@@ -117,13 +118,13 @@ func BenchmarkBuild(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := build(s, nil); err != nil {
+				if _, err := build(s, nil, &tables.Defined{}); err != nil {
 					b.Fatal(err)
 				}
 			}
 		})
 		b.Run(fmt.Sprint(n, "/introspection"), func(b *testing.B) {
-			a, err := build(s, nil)
+			a, err := build(s, nil, &tables.Defined{})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -10,6 +10,7 @@ import (
 	"github.com/vektah/gqlparser/v2/parser"
 
 	"colonnade/core"
+	"colonnade/tables"
 )
 
 // sample is an api with an action that takes everything.
@@ -19,7 +20,7 @@ func sample(t testing.TB) *api {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := build(s, testActions())
+	a, err := build(s, testActions(), &tables.Defined{})
 	if err != nil {
 		t.Fatal(err)
 	}

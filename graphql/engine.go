@@ -126,10 +126,15 @@ func (e *Engine) Stop() { e.hub.Stop() }
 
 // derive returns the API of a snapshot. Snapshots of one schema, which differ in their policies, share one.
 func (e *Engine) derive(snap *tables.Snapshot) (*api, error) {
-	if a := e.last.Load(); a != nil && a.schema == snap.Schema {
+	defined := snap.Defined()
+	if a := e.last.Load(); a != nil && a.schema == snap.Schema && a.digest == defined.Digest {
 		return a, nil
 	}
-	a, err := build(snap.Schema, e.actions)
+	a, err := build(snap.Schema, e.actions, defined)
+	if err != nil && e.last.Load() == nil && len(defined.Actions) > 0 {
+		e.o.Log.Warn("graphql: what people have defined cannot be called, such as after an upgrade", "err", err)
+		a, err = build(snap.Schema, e.actions, &tables.Defined{})
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -248,12 +253,20 @@ func (e *Engine) do(ctx context.Context, r Request, readOnly bool) (Response, er
 	return res, nil
 }
 
+// byRight stands in front of a right, in place of a table, for what only those may know of who hold it.
+const byRight = "right "
+
 // readerOf returns what the caller may learn from mistakes. Who defines tables knows of all.
 func readerOf(snap *tables.Snapshot, caller core.Caller) reader {
 	r := reader{stranger: caller.Anonymous() && len(caller.Roles) == 0}
 	if snap.Policy.May(caller, "define_tables") != nil {
 		of := caller // which the function keeps in the heap
-		r.sees = func(table string) bool { return snap.Policy.Sees(of, table) }
+		r.sees = func(table string) bool {
+			if right, ok := strings.CutPrefix(table, byRight); ok {
+				return snap.Policy.May(of, right) == nil
+			}
+			return snap.Policy.Sees(of, table)
+		}
 	}
 	return r
 }

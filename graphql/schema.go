@@ -10,12 +10,14 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"colonnade/core"
+	"colonnade/tables"
 )
 
 // api is everything that follows from a schema: the types, what their fields mean, and the documents that are known to
 // be valid against them. But for its caches it never changes.
 type api struct {
 	schema       *core.Schema
+	digest       string // of what people have defined
 	types        gql.Schema
 	ast          *ast.Schema // the same types, for gqlparser
 	query        map[string]*root
@@ -94,14 +96,14 @@ type builder struct {
 }
 
 // build declares the API of a schema, or says why it cannot be one.
-func build(s *core.Schema, actions []core.Action) (*api, error) {
+func build(s *core.Schema, actions []core.Action, defined *tables.Defined) (*api, error) {
 	const op = "graphql.build"
 	b := &builder{
 		schema: s, names: map[string]string{}, roots: map[string]string{}, compares: map[string]*gql.InputObject{}, rows: map[string]*rows{},
 		query: gql.Fields{}, mutation: gql.Fields{}, queryRoots: map[string]*root{}, mutationRoots: map[string]*root{},
 		subscription: gql.Fields{}, subscriptionRoots: map[string]*root{},
 	}
-	if err := b.declare(actions); err != nil {
+	if err := b.declare(slices.Concat(actions, defined.Actions)); err != nil {
 		return nil, core.E(op, err)
 	}
 	conf := gql.SchemaConfig{
@@ -136,8 +138,11 @@ func build(s *core.Schema, actions []core.Action) (*api, error) {
 		}
 	}
 	a := &api{
-		schema: s, types: types, ast: astSchema(&types), needs: needs(&types), tables: b.typesOfTables(), through: b.through(), query: b.queryRoots, mutation: b.mutationRoots,
+		schema: s, digest: defined.Digest, types: types, ast: astSchema(&types), needs: needs(&types), tables: b.typesOfTables(), through: b.through(), query: b.queryRoots, mutation: b.mutationRoots,
 		subscription: b.subscriptionRoots, documents: newCache[string, *document](documentCacheBytes),
+	}
+	for _, d := range defined.Actions { // the others are known to everybody
+		a.tables[d.Name+"_output"] = byRight + d.Privilege
 	}
 	a.subscribe(&types)
 	return a, nil

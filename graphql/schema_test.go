@@ -10,6 +10,7 @@ import (
 
 	"colonnade/core"
 	"colonnade/core/db/dbtest"
+	"colonnade/tables"
 )
 
 func TestCollisions(t *testing.T) {
@@ -62,7 +63,7 @@ func TestCollisions(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = build(s, c.actions)
+			_, err = build(s, c.actions, &tables.Defined{})
 			switch {
 			case c.want == "" && err != nil:
 				t.Error(err)
@@ -97,7 +98,7 @@ func TestSDL(t *testing.T) {
 	if again := w.SDL(w.store.Snapshot(), all); again != sdl {
 		t.Error("two prints differ")
 	}
-	other, err := build(w.store.Snapshot().Schema, w.actions)
+	other, err := build(w.store.Snapshot().Schema, w.actions, &tables.Defined{})
 	if err != nil {
 		t.Fatal(err)
 	}

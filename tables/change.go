@@ -142,7 +142,7 @@ func (tx *Tx) follow(ctx context.Context, changes []core.Change) (*candidate, er
 		return nil, err
 	}
 	c.grants = moved
-	c.next = &Snapshot{Schema: schema, policyVersion: old.policyVersion, access: access, money: old.money, maxLimit: old.maxLimit}
+	c.next = &Snapshot{Schema: schema, policyVersion: old.policyVersion, access: access, money: old.money, maxLimit: old.maxLimit, defined: old.defined}
 	if len(moved) > 0 {
 		c.next.policyVersion++
 	}

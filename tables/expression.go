@@ -66,7 +66,7 @@ func (n *Snapshot) preview(t *core.Table, e *rules.Expr) (*Snapshot, *core.Colum
 	if err != nil {
 		return nil, nil, err
 	}
-	next := &Snapshot{Schema: schema, policyVersion: n.policyVersion, access: n.access, money: n.money, maxLimit: n.maxLimit}
+	next := &Snapshot{Schema: schema, policyVersion: n.policyVersion, access: n.access, money: n.money, maxLimit: n.maxLimit, defined: n.defined}
 	if err := next.compile(); err != nil {
 		return nil, nil, err
 	}

@@ -30,6 +30,7 @@ type Snapshot struct {
 	owners        map[core.ID]core.ID         // the unit of each user and team
 	duplicates    map[string][]*duplicateRule // by table
 	derivation    *derivation
+	defined       *Defined
 	maxLimit      int
 	derived       []any
 	breadths      breadths
@@ -85,6 +86,8 @@ type Store struct {
 	definitions map[string]Definitions // by folder
 
 	observers []Observer
+
+	readDefined func(context.Context, db.Conn) (*Defined, error)
 
 	filling chan struct{} // records wait to be compared under a duplicate rule
 
@@ -173,7 +176,10 @@ func (s *Store) read(ctx context.Context, tx *db.Tx) (*Snapshot, error) {
 	if next.money, err = readMoney(ctx, tx, time.Now()); err != nil {
 		return nil, err
 	}
-	next.access, err = authz.Load(tx.Gorm(ctx))
+	if next.access, err = authz.Load(tx.Gorm(ctx)); err != nil {
+		return nil, err
+	}
+	next.defined, err = s.defined(ctx, tx)
 	return next, err
 }
 

@@ -308,7 +308,7 @@ func (tx *Tx) ChangePolicy(ctx context.Context, f func() error) error {
 	if err != nil {
 		return tx.keep(core.E(op, err))
 	}
-	next := &Snapshot{Schema: tx.snap.Schema, policyVersion: tx.snap.policyVersion + 1, maxLimit: tx.snap.maxLimit, access: access, money: money}
+	next := &Snapshot{Schema: tx.snap.Schema, policyVersion: tx.snap.policyVersion + 1, maxLimit: tx.snap.maxLimit, access: access, money: money, defined: tx.snap.defined}
 	if err := tx.bump(ctx, "policy_version", next.policyVersion); err != nil {
 		return tx.keep(core.E(op, err))
 	}
