@@ -39,7 +39,8 @@ func (s *Service) attempt(ctx context.Context, id core.ID, force bool) (worked b
 		return false, db.Again{}
 	}
 	if !s.reserve(id) {
-		return false, nil // a second delivery
+		// A second delivery; or the first of a run that was woken right after it had been suspended, which is let go in a moment.
+		return false, db.Again{After: 100 * time.Millisecond}
 	}
 	defer s.release(id)
 	r, err := s.claim(ctx, id, force)

@@ -120,6 +120,12 @@ func (d *definition) checkStep(st *step, s *scope, actions map[string]*core.Acti
 	switch st.kind {
 	case "action":
 		return d.checkAction(st, actions)
+	case "wait":
+		return checkAwait(st, s)
+	case "call":
+		if err := core.CheckName("flow", st.action); err != nil {
+			return st.at.problem(st.path, "%s", core.AsError(err).Msg)
+		}
 	case "set":
 		for _, f := range st.values {
 			if !contains(s.vars, f.name) {

@@ -72,8 +72,9 @@ type step struct {
 	number int   // among all steps of the flow, in the order of the text
 	up     *step // that it stands in; nil for none
 
-	action string // action
+	action string // action; call: the flow
 	values []field
+	await  *await // wait
 
 	cond       *value // if; switch: what is compared; for_each: the list; terminate: the message, nil for none
 	then, els  []*step

@@ -68,6 +68,9 @@ func checkDefinition(t testing.TB, source string) error {
 	if err := d.check(actions); err != nil {
 		return err
 	}
+	if err := d.fits(schema, func(string, string) bool { return true }); err != nil {
+		return err
+	}
 	if d.trigger.event != nil {
 		if _, err := d.trigger.event.compile(schema); err != nil {
 			return err

@@ -44,6 +44,13 @@
 //	    with: {seat: =vars.seat}
 //	    on_error: [...]                    # instead of ending the run
 //	    undo: [...]                        # when the run fails after this step was done
+//	  - wait: {for: 3d}                    # or {until: =trigger.record.due}
+//	  - id: paid
+//	    wait: {event: {table: payment, match: invoice, on: [create], when: event.record.cents > 1000}, key: =trigger.record.id, timeout: 30d}
+//	  - wait: {event: approved, key: =trigger.record.id}   # that emit_event emits
+//	  - id: money
+//	    call: collect                      # another flow
+//	    with: {invoice: =trigger.record.id}
 //
 // A value in with and set stands for itself, unless it is a text that begins with "=": the rest is an expression, the
 // whole value of which is taken, whatever its type. This holds inside lists and objects too; a text that really begins with "=" is written
@@ -64,7 +71,8 @@
 //
 //	trigger   kind; of an event: table, op, at, actor, record, old, or with batch: records; of cron: at; of manual: input;
 //	          of a webhook: at, id of the delivery, body, and input where inputs are declared
-//	steps     what the actions before returned, by the id of the step; of for_each: count and failed; of try: caught
+//	steps     what the actions before returned, by the id of the step; of for_each: count and failed; of try: caught; of wait: timed_out and event;
+//	          of call: the output of the run
 //	vars      what set steps set; this is also the output of the run
 //
 // and inside for_each the item under its name, inside catch and on_error what went wrong as error: message, kind and step. Moments and dates are texts in them, as in JSON: compare them with
@@ -81,4 +89,15 @@
 // would have seen right behind the step, and the variables as they are in the end. What was undone is remembered like any
 // step, and tried again like any; one that fails for good is named in the error of the run, and the others are undone all the same. A run that is cancelled, or
 // during which the server has died too often, undoes nothing.
+//
+// # Waiting
+//
+// A run that waits is rows in the database, and holds no worker, job or memory; its time (timeout) stands still. The clock wakes it to the second, an event in the
+// transaction that passes the event on. A wait for changes of records begins when the step is written, and ends with the first of them whose
+// column match equals key, as far as the user of the flow may read the record; when sees the change as event (table, op, at, actor, record, old),
+// and nothing of the run. An event of emit_event (name, key, at, actor, data) goes to every run that waits for that name and key; one that comes to wait for it later gets it
+// too, when it had begun before the event and the event is still kept; no run gets one twice. After timeout the run goes on with timed_out.
+//
+// A run that is called has the rights of its own flow's user; who calls needs the right to run flows. A run that fails or is cancelled fails the
+// step that called it. Cancelling a run cancels those that it has called.
 package flows

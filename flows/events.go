@@ -79,7 +79,7 @@ func (s *Service) dispatcher(ctx context.Context) {
 		case <-time.After(pause):
 		}
 		wake := s.wake
-		if m := s.matched.Load(); m != nil && len(m.tables) == 0 {
+		if m := s.matched.Load(); m != nil && len(m.tables) == 0 && !s.awaiting.Load() {
 			wake = nil // no flow listens: the place in the stream can move on more slowly
 		}
 		select {
@@ -107,7 +107,13 @@ func (s *Service) dispatch(ctx context.Context) (more bool, err error) {
 	m := s.matcher(ctx, set, snap)
 	var events []core.Event
 	var to tables.Cursor
-	if len(m.tables) == 0 { // no flow listens
+	awaited, err := s.awaitedColumns(ctx, s.db)
+	if err != nil {
+		return false, core.E(op, err)
+	}
+	s.awaiting.Store(len(awaited) > 0)
+	listens := len(m.tables) > 0 || len(awaited) > 0
+	if !listens {
 		to, err = s.store.LastEvent(ctx, from)
 	} else {
 		events, to, err = s.store.Events(ctx, snap, from, round)
@@ -126,6 +132,15 @@ func (s *Service) dispatch(ctx context.Context) (more bool, err error) {
 		if err := tx.MoveCursor(ctx, readerName, from, to); err != nil {
 			return err
 		}
+		if awaited, err = s.awaitedColumns(ctx, tx.DB()); err != nil {
+			return err
+		}
+		if len(awaited) > 0 && !listens {
+			return core.E(op, core.Conflict, "somebody has just begun to wait for events")
+		}
+		if err := s.correlate(ctx, tx, events, awaited); err != nil {
+			return err
+		}
 		return s.startAll(ctx, tx, m, events)
 	})
 	if err != nil && core.KindOf(err) == core.Conflict {
@@ -140,7 +155,7 @@ func (s *Service) dispatch(ctx context.Context) (more bool, err error) {
 		last = max(last, e.Seq)
 	}
 	s.seen.Store(max(s.seen.Load(), last))
-	return len(m.tables) > 0, nil
+	return listens, nil
 }
 
 // startAll writes the runs that the events start.

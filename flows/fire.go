@@ -162,26 +162,26 @@ func (s *Service) ticked(f *flow, slot int64) (newRun, error) {
 	return n, nil
 }
 
-// cancelAll ends the runs of a flow that have not ended, and returns how many there were.
-func (s *Service) cancelAll(ctx context.Context, tx *db.Tx, flow core.ID) (int, error) {
+// cancelAll ends the runs of a flow that have not ended, with those that they have called, and returns how many there were.
+func (s *Service) cancelAll(ctx context.Context, tx *db.Tx, flow core.ID) (n int, err error) {
 	var ids []core.ID
-	b := db.New(tx.Dialect).Write(`UPDATE "_flow_run" SET status = 'cancelled', fence = fence + 1, lease = 0, worker = NULL, kept_input = NULL, finished_at = `).
-		Value(&moment, s.now()).Write(" WHERE status IN ('waiting', 'running') AND flow_id = ").Arg(flow).Write(" RETURNING CAST(id AS text)")
-	err := tx.Query(ctx, b, func(scan func(...any) error) error {
+	b := db.New(tx.Dialect).Write(`SELECT CAST(id AS text) FROM "_flow_run" WHERE status IN ('waiting', 'running') AND flow_id = `).Arg(flow).Write(" ORDER BY id")
+	err = tx.Query(ctx, b, func(scan func(...any) error) error {
 		var id core.ID
 		err := scan(&id)
 		ids = append(ids, id)
 		return err
 	})
 	for _, id := range ids {
-		if err == nil {
-			err = s.forget(ctx, tx, id)
+		if err != nil {
+			break
+		}
+		var found bool
+		if found, err = s.cancelRun(ctx, tx, id); found {
+			n++
 		}
 	}
-	if err == nil && len(ids) > 0 {
-		tx.AfterCommit(func() { s.letGo(ids) })
-	}
-	return len(ids), err
+	return n, err
 }
 
 // letGo has this process stop working on runs that were cancelled, and tells of their end.

@@ -158,6 +158,16 @@ func (s *Service) put(ctx context.Context, tx *tables.Tx, d *definition) (int64,
 	if err != nil {
 		return 0, err
 	}
+	as, err := snap.Policy.Caller(runAs, core.Cause{Kind: "flow"})
+	if err != nil {
+		return 0, err
+	}
+	err = d.fits(snap.Schema, func(table, column string) bool {
+		return column == "" && snap.Policy.Sees(caller, table) || column != "" && snap.Sees(as, table)[column]
+	})
+	if err != nil {
+		return 0, err
+	}
 	if e := d.trigger.event; e != nil {
 		when, err := e.compile(snap.Schema)
 		if err == nil {
@@ -286,32 +296,10 @@ func (s *Service) writeFlow(ctx context.Context, tx *tables.Tx, f, old *flow, by
 // needs the right to run flows.
 func (s *Service) Run(ctx context.Context, name string, input map[string]any) (core.ID, error) {
 	const op = "flows.Run"
-	caller := core.CallerFrom(ctx)
 	var id core.ID
 	err := s.store.Tx(ctx, tables.TxOptions{}, func(ctx context.Context, tx *tables.Tx) error {
-		if err := tx.Snapshot().Policy.May(caller, "run_flows"); err != nil {
-			return err
-		}
-		f, source, err := s.find(ctx, tx.DB(), name)
-		switch {
-		case err != nil:
-			return err
-		case f == nil:
-			return core.E(op, core.NotFound, fmt.Sprintf("there is no flow %q", name))
-		case !f.enabled:
-			return core.E(op, core.Invalid, fmt.Sprintf("the flow %s is disabled: save it with enabled: true", name))
-		}
-		if f.def, err = s.definition(f.id, f.version, source); err != nil {
-			return err
-		}
-		n, err := s.byHand(ctx, tx, f, input)
-		if err != nil {
-			return err
-		}
-		ids, err := s.insert(ctx, tx.DB(), []newRun{n})
-		if err == nil {
-			id = ids[0]
-		}
+		var err error
+		id, err = s.begin(ctx, tx, name, input, "manual")
 		return err
 	})
 	return id, core.E(op, err)
@@ -388,28 +376,45 @@ func plainInput(columns []core.Column, input map[string]any) (map[string]any, er
 // Cancel ends a run. What its steps have done stays. The caller owns the run, or has the right to manage flows.
 func (s *Service) Cancel(ctx context.Context, id core.ID) error {
 	const op = "flows.Cancel"
-	err := s.store.Tx(ctx, tables.TxOptions{}, func(ctx context.Context, tx *tables.Tx) error {
+	err := s.store.Tx(ctx, tables.TxOptions{Again: true}, func(ctx context.Context, tx *tables.Tx) error {
 		if err := s.mayCancel(ctx, tx, id); err != nil {
 			return err
 		}
-		b := db.New(s.db.Dialect).Write(`UPDATE "_flow_run" SET status = 'cancelled', fence = fence + 1, lease = 0, worker = NULL, kept_input = NULL, finished_at = `).
-			Value(&moment, s.now()).Write(" WHERE status IN ('waiting', 'running') AND id = ").Arg(id)
-		n, err := tx.DB().Exec(ctx, b)
-		if err == nil && n == 0 {
-			return core.E(op, core.Invalid, core.At{Table: "_flow_run"}, "the run has ended already")
+		found, err := s.cancelRun(ctx, tx.DB(), id)
+		if err == nil && !found {
+			err = core.E(op, core.Invalid, core.At{Table: "_flow_run"}, "the run has ended already")
 		}
-		if err == nil {
-			err = s.forget(ctx, tx.DB(), id)
-		}
-		tx.AfterCommit(func() {
-			if drop := s.held()[id]; drop != nil {
-				drop(errLost)
-			}
-			s.tell()
-		})
 		return err
 	})
 	return core.E(op, err)
+}
+
+// cancelRun ends a run and those that it has called, and reports whether it had not ended. It needs no worker: who holds the run finds out when
+// it writes, or by its heart.
+func (s *Service) cancelRun(ctx context.Context, tx *db.Tx, id core.ID) (found bool, err error) {
+	b := db.New(tx.Dialect).Write(`UPDATE "_flow_run" SET status = 'cancelled', fence = fence + 1, lease = 0, worker = NULL, kept_input = NULL, finished_at = `).
+		Value(&moment, s.now()).Write(" WHERE status IN ('waiting', 'running') AND id = ").Arg(id)
+	n, err := tx.Exec(ctx, b)
+	if err != nil || n == 0 {
+		return false, err
+	}
+	tx.AfterCommit(func() { s.letGo([]core.ID{id}) })
+	if err := s.forget(ctx, tx, id); err != nil {
+		return true, err
+	}
+	if err := s.dropWaits(ctx, tx, id); err != nil {
+		return true, err
+	}
+	if err := s.answer(ctx, tx, id, answered{Status: cancelled}); err != nil {
+		return true, err
+	}
+	below, err := s.children(ctx, tx, id)
+	for _, child := range below {
+		if err == nil {
+			_, err = s.cancelRun(ctx, tx, child)
+		}
+	}
+	return true, err
 }
 
 // mayCancel does not tell strangers whether there is such a run.
@@ -476,7 +481,7 @@ func (s *Service) Actions() []core.Action {
 		Run: func(ctx context.Context, c core.Call) (core.Record, error) {
 			return core.Record{"run_id": c.In["run_id"]}, s.Cancel(ctx, core.ID(c.Text("run_id")))
 		},
-	}}...)
+	}, s.emitting()}...)
 }
 
 func (s *Service) waitRun(ctx context.Context, c core.Call) (core.Record, error) {

@@ -39,6 +39,11 @@ func (s *Service) follow(ctx context.Context, tx *tables.Tx, f tables.Following)
 		if d.source != sources[one.name] {
 			next[one] = d
 		}
+		if one.enabled {
+			if err := d.fits(f.To, func(string, string) bool { return true }); err != nil {
+				return nil, nil, core.E("flows.follow", core.Invalid, fmt.Sprintf("the flow %s would break: %s. Change it first, or save it with enabled: false", one.name, core.AsError(err).Msg), err)
+			}
+		}
 		if event := d.trigger.event; one.enabled && event != nil {
 			if _, err := event.compile(f.To); err != nil {
 				return nil, nil, core.E("flows.follow", core.Invalid, fmt.Sprintf("the flow %s would break: %s. Change it first, or save it with enabled: false", one.name, core.AsError(err).Msg), err)
@@ -247,6 +252,9 @@ func (r *renamer) node(n *yaml.Node) {
 				r.expression(list, "")
 			}
 		}
+		if w := keys["wait"]; w != nil {
+			r.await(keysOf(w))
+		}
 		for i := 1; i < len(n.Content); i += 2 {
 			r.node(n.Content[i])
 		}
@@ -259,6 +267,32 @@ func (r *renamer) node(n *yaml.Node) {
 			r.expression(n, "=")
 		}
 	}
+}
+
+// await follows the table whose changes a step waits for, the column that holds the key, and those that the condition names.
+func (r *renamer) await(keys map[string]*yaml.Node) {
+	if keys["event"] == nil {
+		return
+	}
+	e := keysOf(keys["event"])
+	t := e["table"]
+	if t == nil {
+		return
+	}
+	table := t.Value
+	renamed := map[string]string{}
+	for from, to := range r.f.Moves.Renamed(table) {
+		if renamed["event.record."+from], renamed["event.old."+from] = to, to; e["match"] != nil && e["match"].Value == from {
+			r.note(table, from, "follows")
+			r.set(e["match"], to)
+		}
+	}
+	if when := e["when"]; when != nil && len(renamed) > 0 {
+		if to, err := rules.Rename(when.Value, renamed); err == nil {
+			r.set(when, to)
+		}
+	}
+	r.tableName(t)
 }
 
 // expression renames in what follows the prefix.

@@ -51,6 +51,9 @@ func (s *Service) interpret(ctx context.Context, r *run) error {
 	if errors.As(err, &f) {
 		err = in.compensate(ctx, f)
 	}
+	if errors.Is(err, errSuspended) {
+		return in.tx(ctx, func(tx *db.Tx) error { return s.suspend(ctx, tx, r) })
+	}
 	if err != nil || in.ended {
 		return err
 	}
@@ -95,7 +98,7 @@ func (in *interpreter) tx(ctx context.Context, f func(tx *db.Tx) error, marks ..
 
 func (in *interpreter) clean(marks []*mark) {
 	for _, m := range marks {
-		m.stored = true
+		m.stored, m.awaits = true, nil
 	}
 	in.dirty = nil
 }
@@ -162,6 +165,10 @@ func (in *interpreter) do(ctx context.Context, st *step, m *mark, it iteration, 
 		return in.try(ctx, st, m, it)
 	case "terminate":
 		return in.terminate(ctx, st, m)
+	case "wait":
+		return in.await(ctx, st, m, it)
+	case "call":
+		return in.call(ctx, st, m, it)
 	}
 	return in.forEach(ctx, st, m, it)
 }

@@ -113,13 +113,42 @@ steps:
 	return out
 }}
 
+// waits is a flow that waits for the clock, for an event that it emits itself, and for runs of another that it calls.
+var waits = shape{manual + `
+steps:
+  - wait: {for: 10ms}
+  - {action: emit_event, with: {name: go, key: =trigger.input.who}}
+  - {id: gone, wait: {event: go, key: =trigger.input.who}}
+  - {action: note, with: {text: '=trigger.input.who + " gone " + string(steps.gone.timed_out)'}}
+  - for_each: {in: 'trigger.input.list.filter(x, x < 5)', as: x}
+    steps:
+      - {id: c, call: child, with: {who: =trigger.input.who, list: =x}, undo: [{action: note, with: {text: '=trigger.input.who + " not " + steps.c.said'}}]}
+      - {action: note, with: {text: '=trigger.input.who + " " + steps.c.said'}}
+  - {call: child, with: {who: =trigger.input.who, list: bad}}
+`, "failed", func() (out []string) {
+	out = append(out, "gone false")
+	for i := range 5 {
+		out = append(out, fmt.Sprint("child ", i), fmt.Sprint("said ", i), fmt.Sprint("not said ", i))
+	}
+	return append(out, "child bad")
+}}
+
+// childFlow is what waits calls.
+const childFlow = "name: child\nretry: {attempts: 100, backoff: 10ms}\n" + manual + `
+steps:
+  - {action: note, with: {text: '=trigger.input.who + " child " + string(trigger.input.list)'}}
+  - if: trigger.input.list == "bad"
+    then: [{terminate: {status: failed}}]
+  - set: {said: '="said " + string(trigger.input.list)'}
+`
+
 // TestKill kills workers at random moments: no run is lost, and nothing that a step does in our database is doubled.
 func TestKill(t *testing.T) {
 	cycles := 10
 	if testing.Short() {
 		cycles = 3
 	}
-	for name, of := range map[string]shape{"linear": linear, "saga": saga} {
+	for name, of := range map[string]shape{"linear": linear, "saga": saga, "waits": waits} {
 		t.Run(name, func(t *testing.T) {
 			t.Run("sqlite", func(t *testing.T) { testKill(t, sqlite.Dialect{}, dbtest.SQLitePath(t), 1, cycles, of) })
 			if dbtest.HasPostgres() {
@@ -134,6 +163,7 @@ func testKill(t *testing.T, dialect db.Dialect, source string, children, cycles 
 		if err := w.furnish(t.Context()); err != nil {
 			t.Fatal(err)
 		}
+		w.put("author", childFlow)
 		w.put("author", "name: work\nretry: {attempts: 100, backoff: 10ms}\n"+of.steps)
 	})
 	killed := 0
@@ -160,6 +190,9 @@ func checkKill(t *testing.T, w *world, runs int, of shape) {
 	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
 	defer stop()
 	for _, r := range w.runs() {
+		if r["flow_name"] != "work" {
+			continue
+		}
 		end, err := w.flows.Wait(ctx, core.ID(r["id"].(string)))
 		if err != nil || end.Status != of.status {
 			t.Errorf("run %s: %v %v", r["id"], end, err)

@@ -20,7 +20,7 @@ func Requeue(ctx context.Context, d *db.DB) error {
 	}
 	id := &core.Column{Name: "id", Kind: core.UUID}
 	for last := ""; ; {
-		b := db.New(d.Dialect).Write(`SELECT CAST(id AS text) FROM "_flow_run" WHERE status IN ('waiting', 'running')`)
+		b := db.New(d.Dialect).Write(`SELECT CAST(id AS text) FROM "_flow_run" WHERE status IN ('waiting', 'running') AND due < `).Arg(suspended)
 		if last != "" {
 			b.Write(" AND id > ").Value(id, last)
 		}

@@ -85,6 +85,7 @@ type run struct {
 	attempts    int64
 	crashes     int64
 	depth       int
+	trigger     string // its kind
 	deadline    time.Time
 	owner, unit core.ID
 	input       map[string]any
@@ -97,7 +98,7 @@ func (s *Service) claim(ctx context.Context, id core.ID, force bool) (r *run, er
 	now := s.now()
 	due := now.UnixMicro()
 	if force {
-		due = 1 << 62
+		due = noTime
 	}
 	lease := now.Add(s.o.Lease).UnixMicro()
 	b := db.New(s.db.Dialect).Write(`UPDATE "_flow_run" SET status = 'running', fence = fence + 1, attempts = attempts + 1, lease = `).Arg(lease).
@@ -105,13 +106,13 @@ func (s *Service) claim(ctx context.Context, id core.ID, force bool) (r *run, er
 		Write("), deadline = CASE deadline WHEN 0 THEN timeout + ").Arg(now.UnixMicro()).Write(" ELSE deadline END WHERE id = ").Arg(id).
 		Write(" AND due <= ").Arg(due).Write(" AND (status = 'waiting' OR status = 'running' AND lease < ").Arg(now.UnixMicro()).
 		Write(`) AND (queued = 0 OR NOT EXISTS (SELECT 1 FROM "_flow_run" AS o WHERE o.flow_id = "_flow_run".flow_id AND o.status IN ('waiting', 'running') AND o.id < "_flow_run".id))`,
-			` RETURNING CAST(flow_id AS text), version, fence, attempts, crashes, depth, deadline, CAST(owner_id AS text), CAST(unit_id AS text), CAST(coalesce(kept_input, input) AS text)`)
+			` RETURNING CAST(flow_id AS text), version, fence, attempts, crashes, depth, deadline, trigger_kind, CAST(owner_id AS text), CAST(unit_id AS text), CAST(coalesce(kept_input, input) AS text)`)
 	err = s.db.Tx(ctx, db.TxOptions{}, func(tx *db.Tx) error {
 		return tx.Query(ctx, b, func(scan func(...any) error) error {
 			r = &run{id: id}
 			var depth, deadline int64
 			var input []byte
-			if err := scan(&r.flowID, &r.version, &r.fence, &r.attempts, &r.crashes, &depth, &deadline, &r.owner, &r.unit, &input); err != nil {
+			if err := scan(&r.flowID, &r.version, &r.fence, &r.attempts, &r.crashes, &depth, &deadline, &r.trigger, &r.owner, &r.unit, &input); err != nil {
 				return err
 			}
 			r.depth, r.deadline = int(depth), time.UnixMicro(deadline)
@@ -133,6 +134,9 @@ func (s *Service) notYet(ctx context.Context, id core.ID, now time.Time) error {
 		var due int64
 		if err := scan(&due); err != nil {
 			return err
+		}
+		if due >= suspended {
+			return nil // it is woken by what it waits for
 		}
 		if again = time.UnixMicro(due).Sub(now); again <= 0 {
 			again = time.Second // others of the flow come first
@@ -193,6 +197,20 @@ func (s *Service) finish(ctx context.Context, tx *db.Tx, r *run, status string, 
 	}
 	if err := s.forget(ctx, tx, r.id); err != nil {
 		return err
+	}
+	if r.flow == nil || r.flow.waits() {
+		if err := s.dropWaits(ctx, tx, r.id); err != nil {
+			return err
+		}
+	}
+	if r.trigger == called {
+		a := answered{Status: status, Output: output}
+		if cause != nil {
+			a.Error, a.Kind = cause.Public(), string(cause.Kind)
+		}
+		if err := s.answer(ctx, tx, r.id, a); err != nil {
+			return err
+		}
 	}
 	tx.AfterCommit(s.tell)
 	return s.queue.Done(ctx, tx)

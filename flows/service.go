@@ -40,6 +40,7 @@ type Service struct {
 	current  atomic.Pointer[set]
 	versions sync.Map // version of a flow -> *definition
 	matched  atomic.Pointer[matcher]
+	awaiting atomic.Bool  // runs wait for changes of records
 	seen     atomic.Int64 // the highest number of an event that was dispatched
 
 	wake     chan struct{}
@@ -155,6 +156,9 @@ func (s *Service) clock(ctx context.Context) {
 		if err := s.fireAll(ctx); err != nil {
 			s.complain(ctx, "flows: schedules", err)
 		}
+		if err := s.overdue(ctx); err != nil {
+			s.complain(ctx, "flows: waits", err)
+		}
 		if err := s.reap(ctx, false); err != nil {
 			s.complain(ctx, "flows: interrupted runs", err)
 		}
@@ -261,7 +265,7 @@ func (s *Service) Wait(ctx context.Context, id core.ID) (Run, error) {
 }
 
 // Drain dispatches the events that wait, fires the schedules that are due, and runs everything that waits, without regard to pauses
-// before another try. It returns when nothing is left to do. The service need not be started.
+// before another try. It returns when nothing is left to do but to wait for what has not come. The service need not be started.
 func (s *Service) Drain(ctx context.Context) error {
 	const op = "flows.Drain"
 	for {
@@ -274,6 +278,9 @@ func (s *Service) Drain(ctx context.Context) error {
 			return core.E(op, err)
 		}
 		if err := s.fireAll(ctx); err != nil {
+			return core.E(op, err)
+		}
+		if err := s.overdue(ctx); err != nil {
 			return core.E(op, err)
 		}
 		open, err := s.open(ctx)
@@ -305,7 +312,7 @@ func (s *Service) Drain(ctx context.Context) error {
 
 // open returns the runs that have not ended, the oldest first.
 func (s *Service) open(ctx context.Context) (out []core.ID, err error) {
-	b := db.New(s.db.Dialect).Write(`SELECT CAST(id AS text) FROM "_flow_run" WHERE status IN ('waiting', 'running') ORDER BY id LIMIT 500`)
+	b := db.New(s.db.Dialect).Write(`SELECT CAST(id AS text) FROM "_flow_run" WHERE status IN ('waiting', 'running') AND due < `).Arg(suspended).Write(" ORDER BY id LIMIT 500")
 	err = s.db.Query(ctx, b, func(scan func(...any) error) error {
 		var id core.ID
 		err := scan(&id)

@@ -20,7 +20,8 @@ type mark struct {
 	attempt    int64
 	input      []byte
 	output     []byte
-	step       *step // of the definition, where it is known
+	step       *step     // of the definition, where it is known
+	awaits     *expected // what it begins to wait for
 
 	shownInput, shownOutput []byte // what people read in place of the input and the output; nil where they read those
 
@@ -108,10 +109,19 @@ func (s *Service) write(ctx context.Context, tx *db.Tx, r *run, marks []*mark) e
 			return err
 		}
 	}
-	if len(rows) == 0 {
-		return nil
+	if len(rows) > 0 {
+		if err := tx.InsertRows(ctx, "_flow_step", stepStored, rows); err != nil {
+			return err
+		}
 	}
-	return tx.InsertRows(ctx, "_flow_step", stepStored, rows)
+	for _, m := range marks {
+		if m.awaits != nil {
+			if err := s.writeWait(ctx, tx, r, m.awaits); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func stepColumn(name string) *core.Column {

@@ -19,6 +19,8 @@ var stepKeys = [][]string{
 	{"try", "id", "catch", "finally"},
 	{"set", "id"},
 	{"terminate", "id"},
+	{"wait", "id", "on_error"},
+	{"call", "id", "with", "on_error", "undo"},
 }
 
 // undoing is in the path of a step that undoes another; no name holds it.
@@ -71,7 +73,7 @@ func stepKinds() []string {
 func (r *reader) member(s *step, key string, v *yaml.Node, depth int) {
 	inner := func() []*step { return r.steps(v, s.path+"."+key, key, depth+1) }
 	switch key {
-	case "action":
+	case "action", "call":
 		s.action = r.text(v, s.path, key)
 	case "with", "set":
 		s.values = r.fields(v, s.path, key)
@@ -97,6 +99,8 @@ func (r *reader) member(s *step, key string, v *yaml.Node, depth int) {
 		r.forEach(s, v)
 	case "terminate":
 		r.terminate(s, v)
+	case "wait":
+		r.await(s, v)
 	}
 }
 
@@ -172,6 +176,77 @@ func (r *reader) terminate(s *step, n *yaml.Node) {
 			r.fail(v, s.path, "message is a text, and not %s", form(v))
 		}
 	})
+}
+
+func (r *reader) await(s *step, n *yaml.Node) {
+	a := &await{at: at(n), on: []core.Op{core.Create, core.Update, core.Delete}}
+	s.await = a
+	ok := r.members(n, s.path, "wait", []string{"for", "until", "event", "key", "timeout"}, func(key string, v *yaml.Node) {
+		switch key {
+		case "for":
+			a.length = r.value(v, s.path)
+		case "until":
+			a.until = r.value(v, s.path)
+		case "key":
+			a.key = r.value(v, s.path)
+		case "timeout":
+			a.timeout = r.value(v, s.path)
+		case "event":
+			r.awaited(s, v)
+		}
+	})
+	forms := 0
+	for _, is := range []bool{a.length != nil, a.until != nil, a.name != "" || a.table != ""} {
+		if is {
+			forms++
+		}
+	}
+	switch {
+	case !ok || r.err != nil:
+	case forms != 1:
+		r.fail(n, s.path, "wait is for one thing: a length of time (for), a moment (until) or an event")
+	case (a.name != "" || a.table != "") && a.key == nil:
+		r.fail(n, s.path, "the step waits for any event: say which with key: =trigger.record.id, or another value")
+	case (a.length != nil || a.until != nil) && (a.key != nil || a.timeout != nil):
+		r.fail(n, s.path, "key and timeout go with event")
+	}
+}
+
+// awaited reads the event that a step waits for: the name of one that is emitted, or changes of records.
+func (r *reader) awaited(s *step, n *yaml.Node) {
+	a := s.await
+	if n.Kind == yaml.ScalarNode {
+		a.name = r.text(n, s.path, "event")
+		if err := core.CheckName("kind of event", a.name); err != nil && r.err == nil {
+			r.fail(n, s.path, "%s", core.AsError(err).Msg)
+		}
+		return
+	}
+	ok := r.members(n, s.path, "event", []string{"table", "match", "on", "when"}, func(key string, v *yaml.Node) {
+		switch key {
+		case "table":
+			a.table, a.at = r.text(v, s.path, key), at(v)
+		case "match":
+			a.match = r.text(v, s.path, key)
+		case "when":
+			a.when = r.expression(v, s.path, key)
+		case "on":
+			a.on = nil
+			for _, op := range r.list(v, s.path, key) {
+				a.on = append(a.on, core.Op(r.choice(op, s.path, key, string(core.Create), string(core.Update), string(core.Delete))))
+			}
+			if len(a.on) == 0 {
+				r.fail(v, s.path, "on is empty: name create, update or delete")
+			}
+		}
+	})
+	switch {
+	case !ok:
+	case a.table == "":
+		r.fail(n, s.path, "event names no table: add table: ...")
+	case a.match == "":
+		r.fail(n, s.path, "event does not say which column holds the key: add match: order_id")
+	}
 }
 
 func (r *reader) complete(s *step, n *yaml.Node) {

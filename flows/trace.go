@@ -108,6 +108,10 @@ func (w *tracing) list(steps []*step) {
 		switch st.kind {
 		case "action":
 			w.action(st)
+		case "wait":
+			w.await(st)
+		case "call":
+			w.call(st)
 		case "set":
 			for _, f := range st.values {
 				o := w.values([]field{f})
@@ -221,6 +225,9 @@ func (w *tracing) read(st *step) (out []core.At) {
 // refuse returns why the values must not go where the action of the step sends them.
 func (w *tracing) refuse(st *step, o origin, all []core.At) error {
 	a := st.actionSpec
+	if a.Name == emitAction {
+		return leaving(w.snap, all[0])
+	}
 	for _, at := range all {
 		if err := w.snap.MaySendColumn(a, at); err != nil {
 			return err
@@ -232,6 +239,52 @@ func (w *tracing) refuse(st *step, o origin, all []core.At) error {
 		return core.E("flows.refuse", core.Denied, core.At{Table: at.Table, Column: at.Column}, fmt.Sprintf("the column carries the data class %s, whose values models read masked, and they come to the action %s by way of a step or a variable: name the column of the trigger in with", class, a.Name))
 	}
 	return nil
+}
+
+// leaving refuses values of data classes that would go to another run, where nothing is known of them.
+func leaving(snap *tables.Snapshot, at core.At) error {
+	return core.E("flows.refuse", core.Denied, core.At{Table: at.Table, Column: at.Column},
+		fmt.Sprintf("the column carries the data class %s, which gets lost on the way to another run: give it the id of the record, and let it read the record", snap.Rules.Classes(at.Table, at.Column)[0]))
+}
+
+// await notes what a step that waits for changes of records returns.
+func (w *tracing) await(st *step) {
+	a := st.await
+	var key, out []core.At
+	for _, v := range []*value{a.length, a.until, a.key, a.timeout} {
+		if v != nil {
+			key = join(key, w.value(v).all())
+		}
+	}
+	if t, err := w.snap.Schema.Table(a.table); a.table != "" && err == nil {
+		for _, column := range slices.Sorted(maps.Keys(w.snap.Sees(w.as, t.Name))) {
+			out = append(out, core.At{Table: t.Name, Column: column})
+		}
+		out = w.classed(out)
+	}
+	if st.id != "" {
+		w.out[st.id] = join(w.out[st.id], out)
+	}
+	w.secret(st, join(key, out))
+}
+
+// call notes what a run of another flow returns, of which nothing is known: it may be anything.
+func (w *tracing) call(st *step) {
+	all := w.classed(w.values(st.values).all())
+	var out []core.At
+	for _, t := range w.snap.Schema.Tables() {
+		for i := range t.Columns {
+			out = append(out, core.At{Table: t.Name, Column: t.Columns[i].Name})
+		}
+	}
+	out = w.classed(out)
+	if st.id != "" {
+		w.out[st.id] = join(w.out[st.id], out)
+	}
+	w.secret(st, join(all, out))
+	if len(all) > 0 {
+		w.found(st).refused = leaving(w.snap, all[0])
+	}
 }
 
 func (w *tracing) masked(at core.At) bool {

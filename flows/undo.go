@@ -190,6 +190,12 @@ func eachOf(steps []*step, f func(*step)) {
 	}
 }
 
+// waits reports whether runs of the flow may leave rows of what they wait for.
+func (d *definition) waits() (yes bool) {
+	d.each(func(st *step) { yes = yes || st.kind == "wait" || st.kind == "call" })
+	return yes
+}
+
 // returns reports whether other steps can name what the step returns.
 func (s *step) returns() bool {
 	switch s.kind {
