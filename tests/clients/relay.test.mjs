@@ -104,9 +104,9 @@ async function render(env, use) {
   return { shown, done: () => act(async () => root.unmount()) };
 }
 
-// until lets the component work until something holds.
+// until lets the component work until something holds, for as long as a loaded machine may take.
 async function until(holds) {
-  for (let i = 0; i < 500 && !holds(); i++) await act(() => new Promise((resolve) => { setImmediate(resolve); }));
+  for (const end = Date.now() + 30_000; !holds() && Date.now() < end;) await act(() => new Promise((resolve) => { setImmediate(resolve); }));
   assert.ok(holds());
 }
 
