@@ -1,6 +1,6 @@
 -- list: sqlite
 SELECT concat('[', group_concat(concat('{"id":"', x.c0, '","title":', json_quote(x.c1), ',"price":', coalesce(x.c2, 'null'), ',"gross":', coalesce(x.c3, 'null'), '}')), ']') AS a
-FROM (SELECT "t0"."id" AS c0, "t0"."title" AS c1, "t0"."price" AS c2, decimal_fit(decimal_mul("t0"."price", ?), 12, 2) AS c3
+FROM (SELECT "t0"."id" AS "c0", "t0"."title" AS "c1", "t0"."price" AS "c2", decimal_fit(decimal_mul("t0"."price", ?), 12, 2) AS "c3"
 FROM "product" AS t0
 WHERE TRUE AND ((("t0"."owner_id" = ?) OR FALSE) OR ("t0"."unit_id" = ?)) AND "t0"."price" > ?
 ORDER BY "t0"."title" DESC, "t0"."id" LIMIT 50 OFFSET ?) AS x
@@ -36,7 +36,7 @@ WHERE TRUE AND "t0"."id" = $1 LIMIT 1
 
 -- hidden and guarded: sqlite
 SELECT concat('[', group_concat(concat('{"cost":', coalesce(x.c0, 'null'), ',"stock":', coalesce(x.c1, 'null'), '}')), ']') AS a
-FROM (SELECT NULL AS c0, CASE WHEN (("t0"."owner_id" = ?) OR FALSE) THEN "t0"."stock" END AS c1
+FROM (SELECT NULL AS "c0", CASE WHEN (("t0"."owner_id" = ?) OR FALSE) THEN "t0"."stock" END AS "c1"
 FROM "product" AS t0
 WHERE TRUE AND ((("t0"."owner_id" = ?) OR FALSE) OR ("t0"."unit_id" = ?)) AND CASE WHEN (("t0"."owner_id" = ?) OR FALSE) THEN "t0"."stock" END IN (SELECT value
 FROM json_each(?))
@@ -63,7 +63,7 @@ ORDER BY CASE WHEN (("t0"."owner_id" = $6::uuid) OR FALSE) THEN "t0"."stock" END
 
 -- conditions: sqlite
 SELECT concat('[', group_concat(concat('{"id":"', x.c0, '"}')), ']') AS a
-FROM (SELECT "t0"."id" AS c0
+FROM (SELECT "t0"."id" AS "c0"
 FROM "product" AS t0
 WHERE TRUE AND ((("t0"."owner_id" = ?) OR FALSE) OR ("t0"."unit_id" = ?)) AND ((text_ilike("t0"."title", ?) OR text_like("t0"."title", ?)) AND NOT ("t0"."price" BETWEEN ? AND ?) AND NOT ("t0"."sku" IN (SELECT value
 FROM json_each(?))) AND "t0"."shop_id" IS NOT NULL)
@@ -92,17 +92,17 @@ ORDER BY "t0"."id" LIMIT 100
 
 -- nested: sqlite
 SELECT concat('[', group_concat(concat('{"id":"', x.c0, '","shop":', coalesce(x.c1, 'null'), ',"purchases":', x.c2, ',"total":', x.c3, '}')), ']') AS a
-FROM (SELECT "t0"."id" AS c0, (SELECT concat('{"code":', json_quote("t1"."code"), '}') AS a
+FROM (SELECT "t0"."id" AS "c0", (SELECT concat('{"code":', json_quote("t1"."code"), '}') AS a
 FROM "shop" AS t1
-WHERE "t1"."id" = "t0"."shop_id" LIMIT 1) AS c1, (SELECT concat('[', group_concat(concat('{"amount":', coalesce(x.c0, 'null'), ',"note":', coalesce(x.c1, 'null'), '}')), ']') AS a
-FROM (SELECT "t2"."amount" AS c0, "t2"."note" AS c1
+WHERE "t1"."id" = "t0"."shop_id" LIMIT 1) AS "c1", (SELECT concat('[', group_concat(concat('{"amount":', coalesce(x.c0, 'null'), ',"note":', coalesce(x.c1, 'null'), '}')), ']') AS a
+FROM (SELECT "t2"."amount" AS "c0", "t2"."note" AS "c1"
 FROM "purchase" AS t2
 WHERE "t0"."id" = "t2"."product_id" AND ((("t2"."owner_id" = ?) OR FALSE) AND ("t2"."amount" > ?))
-ORDER BY "t2"."at" DESC, "t2"."id" LIMIT 3) AS x) AS c2, (SELECT concat('{"sum":', coalesce(a.a0, 'null'), '}') AS a
+ORDER BY "t2"."at" DESC, "t2"."id" LIMIT 3) AS x) AS "c2", (SELECT concat('{"sum":', coalesce(a.a0, 'null'), '}') AS a
 FROM (SELECT sum(r.v0) AS a0
 FROM (SELECT 1 AS one, "t3"."amount" AS v0
 FROM "purchase" AS t3
-WHERE "t0"."id" = "t3"."product_id" AND ((("t3"."owner_id" = ?) OR FALSE) AND ("t3"."amount" > ?))) AS r) AS a) AS c3
+WHERE "t0"."id" = "t3"."product_id" AND ((("t3"."owner_id" = ?) OR FALSE) AND ("t3"."amount" > ?))) AS r) AS a) AS "c3"
 FROM "product" AS t0
 WHERE TRUE AND ((("t0"."owner_id" = ?) OR FALSE) OR ("t0"."unit_id" = ?))
 ORDER BY "t0"."id" LIMIT 100) AS x
@@ -140,7 +140,7 @@ ORDER BY "t0"."id" LIMIT 100
 
 -- related: sqlite
 SELECT concat('[', group_concat(concat('{"id":"', x.c0, '"}')), ']') AS a
-FROM (SELECT "t0"."id" AS c0
+FROM (SELECT "t0"."id" AS "c0"
 FROM "shop" AS t0
 WHERE TRUE AND EXISTS (SELECT 1
 FROM "product" AS t1
@@ -171,7 +171,7 @@ ORDER BY "t0"."id" LIMIT 100
 
 -- order by relation: sqlite
 SELECT concat('[', group_concat(concat('{"id":"', x.c0, '"}')), ']') AS a
-FROM (SELECT "t0"."id" AS c0
+FROM (SELECT "t0"."id" AS "c0"
 FROM "purchase" AS t0
 WHERE TRUE AND ((("t0"."owner_id" = ?) OR FALSE) AND ("t0"."amount" > ?))
 ORDER BY (SELECT (SELECT "t2"."code"
@@ -201,7 +201,7 @@ WHERE "t1"."id" = "t0"."product_id" AND ((("t1"."owner_id" = $3::uuid) OR FALSE)
 
 -- aggregate: sqlite
 SELECT concat('{"aggregate":', (SELECT concat('{"count":', coalesce(a.a0, 'null'), ',"titles":', coalesce(a.a1, 'null'), ',"avg":', (SELECT concat('{"price":', coalesce(float_json(a.a2), 'null'), '}') AS a), ',"max":', (SELECT concat('{"gross":', coalesce(a.a3, 'null'), '}') AS a), '}') AS a), ',"nodes":', (SELECT concat('[', group_concat(concat('{"id":"', x.c0, '"}')), ']') AS a
-FROM (SELECT "t0"."id" AS c0
+FROM (SELECT "t0"."id" AS "c0"
 FROM "product" AS t0
 WHERE TRUE AND ((("t0"."owner_id" = ?) OR FALSE) OR ("t0"."unit_id" = ?)) AND CASE WHEN (("t0"."owner_id" = ?) OR FALSE) THEN "t0"."stock" END >= ?
 ORDER BY "t0"."id" LIMIT 100) AS x), '}') AS a
