@@ -281,7 +281,7 @@ func (s *Service) arrived(ctx context.Context, p *provider, c *claims, from auth
 			return in, user, err
 		}
 	}
-	if _, err := s.store.Snapshot().Policy.Caller(user, core.Cause{}); err != nil { // disabled
+	if _, err := s.asks(ctx, authz.Proof{User: user}, core.Cause{}); err != nil { // disabled
 		return in, user, core.E(op, err)
 	}
 	if err := s.followGroups(ctx, p, c, user); err != nil {

@@ -320,8 +320,10 @@ func (s *Service) verifyPasskey(ctx context.Context, site Site, signed []byte) (
 	if credential.Authenticator.CloneWarning {
 		return key.UserID, "the passkey was copied: another one has signed since", errPasskey
 	}
-	if _, err := s.store.Snapshot().Policy.Caller(key.UserID, core.Cause{}); err != nil {
+	if _, err := s.asks(ctx, authz.Proof{User: key.UserID}, core.Cause{}); core.KindOf(err) == core.Unknown {
 		return key.UserID, "the account is disabled", errPasskey
+	} else if err != nil {
+		return key.UserID, "", core.E(op, err)
 	}
 	return key.UserID, "", core.E(op, s.usedPasskey(ctx, &key, credential))
 }

@@ -75,7 +75,7 @@ func (s *Service) Caller(ctx context.Context, token string, cause core.Cause, re
 	if err != nil {
 		return who, fresh, err
 	}
-	if who, err = s.of(proof, cause); err != nil {
+	if who, err = s.asks(ctx, proof, cause); err != nil {
 		return core.Caller{}, fresh, err
 	}
 	if renew && proof.Login.Kind == "session" {

@@ -35,14 +35,12 @@ func (s *Service) Enter(ctx context.Context, token string, e Entry, cause core.C
 			return e, core.Caller{}, err
 		}
 	}
-	if e.Simulate != "" {
-		who, err := s.of(e.proof, cause)
-		if err == nil {
-			who, err = s.Simulate(ctx, who, e.Simulate)
-		}
-		return e, who, err
+	who, err := s.asks(ctx, e.proof, cause)
+	if err == nil && e.Simulate != "" {
+		who, err = s.Simulate(ctx, who, e.Simulate)
+	} else if err == nil && e.As != "" {
+		who, err = s.OnBehalf(who, e.As)
 	}
-	who, err := s.Again(e)
 	return e, who, err
 }
 
@@ -76,6 +74,19 @@ func (s *Service) of(p authz.Proof, cause core.Cause) (core.Caller, error) {
 		who.Scope = accountOnly
 	}
 	return who, nil
+}
+
+// asks returns the caller whom a proof is of, for a request that begins. Another process may have just made or enabled the user: he is
+// not refused before the database was asked.
+func (s *Service) asks(ctx context.Context, p authz.Proof, cause core.Cause) (core.Caller, error) {
+	who, err := s.of(p, cause)
+	if core.KindOf(err) != core.Unknown {
+		return who, err
+	}
+	if err := s.store.Refresh(ctx); err != nil {
+		return core.Caller{}, core.E("identity.asks", err)
+	}
+	return s.of(p, cause)
 }
 
 // errEnded tells who has stayed that he cannot any longer.

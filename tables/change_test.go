@@ -206,7 +206,7 @@ func TestLoadRefused(t *testing.T) {
 	narrow, wide := refuseTable(t, dbtest.Open(t, postgres.Dialect{}, dsn), "unspeakable"), open(t, dbtest.Open(t, postgres.Dialect{}, dsn), Options{})
 	define(t, wide, core.CreateTable{Define: core.Table{Name: "unspeakable"}})
 	was := narrow.Snapshot()
-	wantKind(t, narrow.refresh(t.Context()), core.Invalid, "no word")
+	wantKind(t, narrow.Refresh(t.Context()), core.Invalid, "no word")
 	if narrow.Snapshot() != was {
 		t.Fatal("it was published")
 	}

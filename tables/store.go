@@ -265,14 +265,15 @@ func (s *Store) Watch(ctx context.Context) {
 		case <-changed:
 		case <-tick.C:
 		}
-		if err := s.refresh(ctx); err != nil && ctx.Err() == nil {
+		if err := s.Refresh(ctx); err != nil && ctx.Err() == nil {
 			s.o.Log.WarnContext(ctx, "tables: cannot read the schema", "err", err)
 		}
 	}
 }
 
-// refresh loads when the database has a newer version.
-func (s *Store) refresh(ctx context.Context) error {
+// Refresh loads when the database has a newer version, which costs a short query when it has none. [Store.Watch] does that soon after
+// each change; who must know now what another process has just committed, asks for it.
+func (s *Store) Refresh(ctx context.Context) error {
 	var v versions
 	if err := s.db.Query(ctx, v.query(s.db.Dialect), v.scan); err != nil {
 		return err
