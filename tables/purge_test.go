@@ -182,3 +182,46 @@ func TestPurgeWaits(t *testing.T) {
 		mustVerify(t, s)
 	})
 }
+
+// TestSealWithin seals within a unit of work that has written, and goes on to write: what others have done since it began comes behind it
+// in the stream of events, and is sealed later. A reader in the unit of work passes over nothing of it either.
+func TestSealWithin(t *testing.T) {
+	each(t, func(t *testing.T, s *Store) {
+		ctx := root(t)
+		define(t, s, shop()...)
+		add := func(ctx context.Context, tx *Tx, code string) error {
+			_, err := tx.Insert(ctx, Insert{Table: "shop", Rows: []core.Record{{"code": code}}})
+			return err
+		}
+		sealTo(t, s)
+		var seen Cursor
+		must(t, s.Tx(ctx, TxOptions{}, func(inside context.Context, tx *Tx) error {
+			if err := add(inside, tx, "before"); err != nil {
+				return err
+			}
+			if s.db.Name() == "postgres" { // SQLite has one writer
+				mustInsert(t, ctx, s, "shop", core.Record{"code": "other"})
+			}
+			if _, err := s.Seal(inside); err != nil {
+				return err
+			}
+			var err error
+			if seen, err = s.LastEvent(inside, Cursor{}); err != nil {
+				return err
+			}
+			return add(inside, tx, "after")
+		}))
+		mustVerify(t, s)
+		end, err := s.LastEvent(ctx, Cursor{})
+		must(t, err)
+		events, _, err := s.Events(ctx, s.Snapshot(), seen, 10)
+		must(t, err)
+		want := 1
+		if s.db.Name() == "postgres" {
+			want = 2
+		}
+		if len(events) != want || end == seen {
+			t.Errorf("%d events follow those that the unit of work has seen, want %d", len(events), want)
+		}
+	})
+}

@@ -13,6 +13,10 @@ const horizon = `coalesce((SELECT x FROM (SELECT x FROM pg_snapshot_xip(pg_curre
 WHERE NOT EXISTS (SELECT FROM pg_stat_get_activity(NULL) AS a WHERE a.backend_xid = x::xid AND a.datid <> (SELECT oid FROM pg_database WHERE datname = current_database()) OFFSET 0)
 LIMIT 1), pg_snapshot_xmax(pg_current_snapshot()))`
 
+// own is the running transaction, if it has written: its events after a place follow there, but not those that it writes later after
+// one behind them. It is in no snapshot of its own.
+const own = `coalesce(pg_current_xact_id_if_assigned(), '18446744073709551615'::xid8)`
+
 // EventsAfter implements db.Dialect. Numbers are drawn before the commit, so the order is that of the transactions, and
 // only those count that are older than every running one of this database.
 func (Dialect) EventsAfter(b *db.Builder, tx, seq int64, limit int) {
@@ -22,7 +26,7 @@ FROM "_event" AS e
 LEFT JOIN "_history" AS o ON o.record_id = e.record_id AND o.version = e.version - 1 AND o.table_name = e.table_name
 LEFT JOIN "_history" AS n ON n.record_id = e.record_id AND n.version = e.version AND n.table_name = e.table_name
 WHERE (e.tx, e.seq) > (`).Arg(strconv.FormatInt(tx, 10)).Write("::xid8, ").Arg(seq).
-		Write(") AND e.tx < ", horizon, " ORDER BY e.tx, e.seq LIMIT ", strconv.Itoa(limit))
+		Write(") AND e.tx < ", horizon, " AND e.tx <= ", own, " ORDER BY e.tx, e.seq LIMIT ", strconv.Itoa(limit))
 }
 
 // EventsMark implements db.Dialect: what the statement sees.
@@ -41,12 +45,12 @@ func (Dialect) Clock() (now, micros string) {
 
 // HeldEvents implements db.Dialect.
 func (Dialect) HeldEvents(b *db.Builder) {
-	b.Write(`SELECT count(*) FROM "_event" WHERE tx >= `, horizon)
+	b.Write(`SELECT count(*) FROM "_event" WHERE tx >= `, horizon, " OR tx > ", own)
 }
 
 // LastEvent implements db.Dialect.
 func (Dialect) LastEvent(b *db.Builder) {
-	b.Write(`SELECT tx::text::bigint, seq FROM "_event" WHERE tx < `, horizon, ` ORDER BY tx DESC, seq DESC LIMIT 1`)
+	b.Write(`SELECT tx::text::bigint, seq FROM "_event" WHERE tx < `, horizon, " AND tx <= ", own, ` ORDER BY tx DESC, seq DESC LIMIT 1`)
 }
 
 // EventTx implements db.Dialect.
