@@ -36,7 +36,7 @@ func (c AddColumn) apply(d *draft) error {
 	}
 	t.Columns = slices.Clone(t.Columns)
 	for _, add := range d.withParts(&t, []Column{c.Add}) {
-		add.Physical = physical(add.Name, t.taken)
+		add.Physical, add.StoredSince = physical(add.Name, t.taken), nil
 		t.Columns = append(t.Columns, add)
 	}
 	d.tables[c.To] = t
@@ -224,7 +224,7 @@ func (c AlterColumn) apply(d *draft) error {
 	}
 	at := At{Table: c.Of, Column: c.Column}
 	was := t.Columns[i]
-	next, err := overlay(was, c.Set, "name", "kind", "physical", "target", "of", "precision", "scale")
+	next, err := overlay(was, c.Set, "name", "kind", "physical", "stored_since", "target", "of", "precision", "scale")
 	if err != nil {
 		return E(op, at, err)
 	}
@@ -239,6 +239,9 @@ func (c AlterColumn) apply(d *draft) error {
 	}
 	if err := d.retarget(&t, &was, &next); err != nil {
 		return E(op, err)
+	}
+	if next.Stored && !was.Stored {
+		next.StoredSince = &d.Now
 	}
 	t.Columns[i] = next
 	d.tables[c.Of] = t
@@ -390,6 +393,9 @@ func (c UndoColumn) apply(d *draft) error {
 	}
 	t.Dropped = slices.Delete(slices.Clone(t.Dropped), i, i+1)
 	t.Columns = slices.Clone(t.Columns)
+	if back.Stored {
+		back.StoredSince = &d.Now
+	}
 	if j := t.bySQL(x.By); j >= 0 {
 		replaced := t.Columns[j]
 		back.Name = replaced.Name

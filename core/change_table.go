@@ -22,7 +22,7 @@ func (c CreateTable) apply(d *draft) error {
 	t.Physical, t.Dropped, t.DroppedAt, t.Purged, t.Spent, t.HadOwners = physical(t.Name, d.taken), nil, nil, false, nil, false
 	t.Columns = d.withParts(&t, t.Columns)
 	for i := range t.Columns {
-		t.Columns[i].Physical = "" // the names of a new table are free
+		t.Columns[i].Physical, t.Columns[i].StoredSince = "", nil // the names of a new table are free
 	}
 	d.tables[t.Name] = t
 	return nil

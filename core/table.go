@@ -59,6 +59,10 @@ type Column struct {
 
 	Physical string `json:"physical,omitempty"` // see [Column.SQL]; the name when empty
 
+	// StoredSince is when a calculated column was stored again, or came back, after it was not: what versions from before have is what
+	// it was when they were written, and no change of it since.
+	StoredSince *time.Time `json:"stored_since,omitempty"`
+
 	Part   string   `json:"-"` // the column that this one comes and goes with; it is not in a definition
 	System bool     `json:"-"` // kept by Colonnade, not by writers
 	List   bool     `json:"-"` // of an action's argument: several values

@@ -39,7 +39,7 @@ func pastAt(t *core.Table, at time.Time) *past {
 		b.Write("SELECT ")
 		join := writeVersion(b, t, "h.record_id")
 		object, _ := b.Dialect().Version()
-		b.Write(", ", object, ` AS _data FROM "_history" AS h`, join, ` WHERE h.table_name = `).Arg(t.SQL()).Write(" AND h.data IS NOT NULL AND h.at <= ").Value(moment, at).
+		b.Write(", ", object, ` AS _data, h.at AS _at FROM "_history" AS h`, join, ` WHERE h.table_name = `).Arg(t.SQL()).Write(" AND h.data IS NOT NULL AND h.at <= ").Value(moment, at).
 			Write(` AND NOT EXISTS (SELECT 1 FROM "_history" AS l WHERE l.record_id = h.record_id AND l.table_name = h.table_name AND l.version > h.version AND l.at <= `).
 			Value(moment, at).Write(")")
 	}}
@@ -69,9 +69,13 @@ AND NOT EXISTS (SELECT 1 FROM "_history" AS l WHERE l.record_id = d.record_id AN
 }
 
 // wasKept writes the value of a stored calculated column in a version: what the formula makes of the records of then, where the
-// column was not stored yet.
+// column was not stored yet, or has not been all the time since.
 func (r *formulaRow) wasKept(b *db.Builder, c *core.Column) {
-	b.Write("CASE WHEN ").Name(r.node.alias, "_data").Write(" -> ").Literal(c.SQL()).Write(" IS NOT NULL THEN ")
+	b.Write("CASE WHEN ").Name(r.node.alias, "_data").Write(" -> ").Literal(c.SQL()).Write(" IS NOT NULL")
+	if c.StoredSince != nil {
+		b.Write(" AND ").Name(r.node.alias, "_at").Write(" >= ").Value(&core.Column{Kind: core.Timestamp}, *c.StoredSince)
+	}
+	b.Write(" THEN ")
 	r.column(b, c)
 	b.Write(" ELSE ")
 	r.formula(b, c)

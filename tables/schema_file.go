@@ -252,7 +252,7 @@ func plainDefinition(t *core.Table) core.Table {
 // plainColumns takes away what the database alone knows, and options that an option set has.
 func plainColumns(columns []core.Column) {
 	for i := range columns {
-		columns[i].Physical = ""
+		columns[i].Physical, columns[i].StoredSince = "", nil
 		if columns[i].OptionSet != "" {
 			columns[i].Options = nil
 		}

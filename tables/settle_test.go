@@ -823,6 +823,41 @@ func TestStoredLaterAsOf(t *testing.T) {
 	})
 }
 
+// TestStoredAgainAsOf reads a column as of a moment at which it was not stored, or not there, as it was before and is again.
+func TestStoredAgainAsOf(t *testing.T) {
+	virtual := core.AlterColumn{Of: "invoice", Column: "total", Set: map[string]any{"stored": false}}
+	stored := core.AlterColumn{Of: "invoice", Column: "total", Set: map[string]any{"stored": true}}
+	drop, undo := core.DropColumn{Of: "invoice", Name: "total"}, core.UndoColumn{Of: "invoice", Name: "total"}
+	for _, c := range [][]core.Change{{virtual, stored}, {drop, undo}, {virtual, stored, virtual, stored}, {virtual, drop, undo, stored}, {drop, undo, drop, undo}} {
+		t.Run(fmt.Sprintf("%T/%d", c[0], len(c)), func(t *testing.T) {
+			each(t, func(t *testing.T, s *Store) {
+				totals(t, s)
+				ids := mustInsert(t, root(t), s, "invoice", core.Record{"name": "a"})
+				price, want := 0, map[time.Time]int64{}
+				insert := func() {
+					price++
+					mustInsert(t, root(t), s, "item", core.Record{"price": price, "invoice_id": string(ids[0])})
+					want[time.Now()] = int64(price * (price + 1) / 2)
+				}
+				insert()
+				for _, change := range c {
+					define(t, s, change)
+					insert()
+				}
+				for at, want := range want {
+					found, err := s.Records(root(t), s.Snapshot(), Query{Table: "invoice", At: at})
+					must(t, err)
+					if len(found) != 1 || found[0]["total"] != want {
+						t.Errorf("as of %v: %v, want %v", at, found, want)
+					}
+				}
+				mustVerify(t, s)
+				mustBeSound(t, s)
+			})
+		})
+	}
+}
+
 // TestStoredOfUsers stores what is read of a user, whose changes the unit of work does not see: it is refused. Virtual it is not.
 func TestStoredOfUsers(t *testing.T) {
 	each(t, func(t *testing.T, s *Store) {
