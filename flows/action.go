@@ -42,17 +42,25 @@ func (in *interpreter) action(ctx context.Context, st *step, m *mark, last bool)
 	if errors.As(err, &p) || !core.KindOf(err).Retry() || int(m.attempt) >= in.flow.retry.attempts {
 		return in.stop(ctx, st, m, err)
 	}
-	return in.retry(ctx, m, core.AsError(said))
+	return in.retry(ctx, m, core.AsError(said), err)
 }
 
-// retry puts the run off until the step is tried again.
-func (in *interpreter) retry(ctx context.Context, m *mark, cause *core.Error) error {
-	m.status, m.err, m.finished = waiting, cause, in.s.now()
+// maxAsked is how long a run waits at most where whoever was called asks to be left alone for longer than a pause.
+const maxAsked = time.Hour
+
+// retry puts the run off until the step is tried again, not before whoever was called wants to be asked again.
+func (in *interpreter) retry(ctx context.Context, m *mark, said *core.Error, cause error) error {
+	m.status, m.err, m.finished = waiting, said, in.s.now()
 	pause := in.flow.retry.backoff << min(m.attempt-1, 20)
 	if pause <= 0 || pause > maxBackoff {
 		pause = max(maxBackoff, in.flow.retry.backoff)
 	}
-	until := in.s.now().Add(pause/2 + rand.N(pause))
+	pause = pause/2 + rand.N(pause)
+	var asked core.Wait
+	if errors.As(cause, &asked) {
+		pause = max(pause, min(time.Duration(asked), maxAsked))
+	}
+	until := in.s.now().Add(pause)
 	if err := in.tx(ctx, func(tx *db.Tx) error { return in.s.park(ctx, tx, in.r, until) }, m); err != nil {
 		return err
 	}

@@ -68,22 +68,29 @@ func (in *interpreter) call(ctx context.Context, st *step, m *mark, it iteration
 	return in.stop(ctx, st, m, err)
 }
 
+// enabled returns the flow of that name as it is now, if it is enabled.
+func (s *Service) enabled(ctx context.Context, c db.Conn, name string) (*flow, error) {
+	const op = "flows.enabled"
+	f, source, err := s.find(ctx, c, name)
+	switch {
+	case err != nil:
+		return nil, err
+	case f == nil:
+		return nil, core.E(op, core.NotFound, fmt.Sprintf("there is no flow %q", name))
+	case !f.enabled:
+		return nil, core.E(op, core.Invalid, fmt.Sprintf("the flow %s is disabled: save it with enabled: true", name))
+	}
+	f.def, err = s.definition(f.id, f.version, source)
+	return f, err
+}
+
 // begin starts a run of the flow of that name for the caller of ctx, who needs the right to run flows.
 func (s *Service) begin(ctx context.Context, tx *tables.Tx, name string, input map[string]any, kind string) (core.ID, error) {
-	const op = "flows.Run"
 	if err := tx.Snapshot().Policy.May(core.CallerFrom(ctx), "run_flows"); err != nil {
 		return "", err
 	}
-	f, source, err := s.find(ctx, tx.DB(), name)
-	switch {
-	case err != nil:
-		return "", err
-	case f == nil:
-		return "", core.E(op, core.NotFound, fmt.Sprintf("there is no flow %q", name))
-	case !f.enabled:
-		return "", core.E(op, core.Invalid, fmt.Sprintf("the flow %s is disabled: save it with enabled: true", name))
-	}
-	if f.def, err = s.definition(f.id, f.version, source); err != nil {
+	f, err := s.enabled(ctx, tx.DB(), name)
+	if err != nil {
 		return "", err
 	}
 	n, err := s.byHand(ctx, tx, f, input)

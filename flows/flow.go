@@ -307,12 +307,7 @@ func (s *Service) Run(ctx context.Context, name string, input map[string]any) (c
 
 func (s *Service) byHand(ctx context.Context, tx *tables.Tx, f *flow, input map[string]any) (newRun, error) {
 	const op = "flows.Run"
-	caller := core.CallerFrom(ctx)
-	if err := s.tooDeep(ctx, tx.DB(), f.name, caller.Cause); err != nil {
-		return newRun{}, err
-	}
-	now := s.now()
-	trigger := map[string]any{"kind": "manual", "at": now}
+	trigger := map[string]any{"kind": "manual", "at": s.now()}
 	switch t := f.def.trigger; {
 	case t.event != nil:
 		return newRun{}, core.E(op, core.Invalid, fmt.Sprintf("the flow %s is started by changes of %s, and not by hand", f.name, t.event.table))
@@ -331,7 +326,17 @@ func (s *Service) byHand(ctx context.Context, tx *tables.Tx, f *flow, input map[
 	if err != nil {
 		return newRun{}, err
 	}
-	n := newRun{flow: f, kind: "manual", input: raw, cause: caller.Cause, startedBy: caller.User, due: now}
+	return s.causedBy(ctx, tx, f, raw)
+}
+
+// causedBy is a run that the caller of ctx starts.
+func (s *Service) causedBy(ctx context.Context, tx *tables.Tx, f *flow, input []byte) (newRun, error) {
+	const op = "flows.Run"
+	caller := core.CallerFrom(ctx)
+	if err := s.tooDeep(ctx, tx.DB(), f.name, caller.Cause); err != nil {
+		return newRun{}, err
+	}
+	n := newRun{flow: f, kind: "manual", input: input, cause: caller.Cause, startedBy: caller.User, due: s.now()}
 	if n.cause.Kind == "" {
 		n.cause.Kind = "api"
 	}
@@ -440,7 +445,7 @@ func (s *Service) Actions() []core.Action {
 		return core.Column{Name: name, Kind: core.Text, Required: true, Doc: doc}
 	}
 	run := core.Column{Name: "run_id", Kind: core.UUID, Required: true, Doc: "The run."}
-	return append(append(s.webhookActions(), s.nextFires()), []core.Action{{
+	return append(append(s.webhookActions(), s.nextFires()), append([]core.Action{{
 		Name: "put_flow", Doc: "Saves the definition of a flow. It acts with the rights of the user that it names, or of yourself.",
 		Privilege: "manage_flows", Define: true,
 		Input:  []core.Column{{Name: "definition", Kind: core.LongText, Required: true, Doc: "YAML or JSON: name, trigger, steps."}},
@@ -481,7 +486,7 @@ func (s *Service) Actions() []core.Action {
 		Run: func(ctx context.Context, c core.Call) (core.Record, error) {
 			return core.Record{"run_id": c.In["run_id"]}, s.Cancel(ctx, core.ID(c.Text("run_id")))
 		},
-	}, s.emitting()}...)
+	}, s.emitting()}, s.replaying()...)...)
 }
 
 func (s *Service) waitRun(ctx context.Context, c core.Call) (core.Record, error) {

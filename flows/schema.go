@@ -82,8 +82,8 @@ func runColumns() []core.Column {
 		{Name: "error", Kind: core.LongText, Doc: "Why the run failed."},
 		{Name: "error_kind", Kind: core.Text, Doc: "The kind of that error."},
 		{Name: "key", Kind: core.Text, Doc: "A flow has one run of a key, such as the time of a schedule or the id of a delivery."},
-		{Name: "cause", Kind: core.Text, Required: true, Doc: "What led to the run: api, flow, import, schedule, webhook."},
-		{Name: "cause_id", Kind: core.Text, Doc: "The flow run or the import that led to the run."},
+		{Name: "cause", Kind: core.Text, Required: true, Doc: "What led to the run: api, flow, import, schedule, webhook, replay."},
+		{Name: "cause_id", Kind: core.Text, Doc: "The flow run or the import that led to the run, or the run that it replays."},
 		{Name: "depth", Kind: core.Integer, Required: true, Doc: "How many flow runs led here."},
 		{Name: "started_by", Kind: core.UUID, Required: true, Doc: "The user who started the run or changed the record."},
 	}

@@ -310,7 +310,7 @@ func (w *world) actions() []core.Action {
 	}, {
 		// Fails with an error of that kind so many times, after it has written a note that must not stay.
 		Name:  "fail",
-		Input: []core.Column{{Name: "kind", Kind: core.Text, Required: true}, {Name: "times", Kind: core.Integer}}, Output: []core.Column{text},
+		Input: []core.Column{{Name: "kind", Kind: core.Text, Required: true}, {Name: "times", Kind: core.Integer}, {Name: "wait", Kind: core.Integer, Doc: "Seconds."}}, Output: []core.Column{text},
 		Run: func(ctx context.Context, c core.Call) (core.Record, error) {
 			w.calls.mu.Lock()
 			fails[c.Key]++
@@ -327,7 +327,11 @@ func (w *world) actions() []core.Action {
 				if c.Text("kind") == "panic" {
 					panic("on purpose")
 				}
-				return nil, core.E("test.fail", core.ErrKind(c.Text("kind")), "failed on purpose", errors.New("a secret of the driver"))
+				cause := errors.New("a secret of the driver")
+				if wait := c.Int("wait", 0); wait > 0 {
+					cause = errors.Join(cause, core.Wait(time.Duration(wait)*time.Second))
+				}
+				return nil, core.E("test.fail", core.ErrKind(c.Text("kind")), "failed on purpose", cause)
 			}
 			return core.Record{"text": "at last"}, nil
 		},
