@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -100,8 +101,12 @@ type Receipt struct {
 	Output json.RawMessage // what a run that succeeded shows; nil without any
 }
 
-// secretKind is the kind of the sealed secrets of webhooks; a secret is of its flow.
-const secretKind = "webhook"
+// The kinds of the sealed secrets of webhooks, which are of their flows: the present one, and the one before it, behind the second of
+// its end since 1970 in eight bytes.
+const (
+	secretKind = "webhook"
+	beforeKind = "webhook_before"
+)
 
 // unsigned is the one answer to deliveries that nobody signed, for flows that are there and for others.
 func unsigned() error {
@@ -123,11 +128,15 @@ func (s *Service) Receive(ctx context.Context, d Delivery) (*Hook, error) {
 	if f != nil {
 		of = f.id
 	}
-	key, err := s.secrets.Get(s.db.Gorm(ctx), secretKind, of)
-	if err != nil && core.KindOf(err) != core.NotFound {
+	keys, err := s.keys(ctx, of)
+	if err != nil {
 		return nil, core.E(op, err)
 	}
-	if !d.signed(key) || f == nil || len(key) == 0 {
+	ok := false
+	for _, key := range keys {
+		ok = d.signed(key) && len(key) > 0 || ok
+	}
+	if !ok || f == nil {
 		return nil, unsigned()
 	}
 	w := f.def.trigger.webhook
@@ -135,6 +144,21 @@ func (s *Service) Receive(ctx context.Context, d Delivery) (*Hook, error) {
 		return nil, core.E(op, core.Invalid, fmt.Sprintf("the delivery was signed more than %s from now: sign it anew, and look at the clock of the sender", w.tolerance))
 	}
 	return &Hook{Flow: f.name, Rate: w.rate, MaxBody: w.maxBody, service: s, flow: f.id, delivery: d, sync: w.sync, timeout: w.timeout}, nil
+}
+
+// keys returns the secrets that deliveries to the flow may be signed with: empty ones where there are none, so that those take as long.
+func (s *Service) keys(ctx context.Context, of core.ID) (out [2][]byte, err error) {
+	for i, kind := range []string{secretKind, beforeKind} {
+		if out[i], err = s.secrets.Get(s.db.Gorm(ctx), kind, of); err != nil && core.KindOf(err) != core.NotFound {
+			return out, err
+		}
+	}
+	if before := out[1]; len(before) > 8 && s.now().Unix() < int64(binary.BigEndian.Uint64(before)) { //nolint:gosec // a time that we wrote
+		out[1] = before[8:]
+	} else {
+		out[1] = nil
+	}
+	return out, nil
 }
 
 // hooked returns the flow of that name if it has a webhook, nil otherwise. It may be disabled.
@@ -301,10 +325,17 @@ const (
 	maxSecret    = 64
 )
 
+// maxOverlap is how long two secrets of a webhook are good at most.
+const maxOverlap = 7 * 24 * time.Hour
+
 // PutSecret keeps the secret with which deliveries to the webhook of a flow are signed, in place of the one before, and returns it; it
-// makes one when secret is empty. The caller needs the right to manage flows.
-func (s *Service) PutSecret(ctx context.Context, name, secret string) (string, error) {
+// makes one when secret is empty. The one before is good for so long yet, at most for a week, and at once no more when that is zero. The
+// caller needs the right to manage flows.
+func (s *Service) PutSecret(ctx context.Context, name, secret string, before time.Duration) (string, error) {
 	const op = "flows.PutSecret"
+	if before < 0 || before > maxOverlap {
+		return "", core.E(op, core.Invalid, core.At{Column: "keep_seconds"}, fmt.Sprintf("the secret before stays good for %d seconds at most", int(maxOverlap.Seconds())))
+	}
 	if secret == "" {
 		b := make([]byte, 32)
 		_, _ = rand.Read(b)
@@ -332,9 +363,28 @@ func (s *Service) PutSecret(ctx context.Context, name, secret string) (string, e
 		if f.def.trigger.webhook == nil {
 			return core.E(op, core.Invalid, fmt.Sprintf("the flow %s has no webhook: give it trigger: {webhook: {}}", name))
 		}
+		if err := s.retire(ctx, tx.DB(), f.id, before); err != nil {
+			return err
+		}
 		return s.secrets.Put(ctx, tx.DB(), secretKind, f.id, key)
 	})
 	return secret, core.E(op, err)
+}
+
+// retire keeps the present secret of a webhook for so long yet, and forgets the one before it.
+func (s *Service) retire(ctx context.Context, tx *db.Tx, of core.ID, good time.Duration) error {
+	if good == 0 {
+		return s.secrets.Drop(ctx, tx, beforeKind, of)
+	}
+	key, err := s.secrets.Get(tx.Gorm(ctx), secretKind, of)
+	if core.KindOf(err) == core.NotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	until := uint64(s.now().Add(good).Unix()) //nolint:gosec // after 1970
+	return s.secrets.Put(ctx, tx, beforeKind, of, append(binary.BigEndian.AppendUint64(nil, until), key...))
 }
 
 // webhookActions are what people do about webhooks.
@@ -345,6 +395,7 @@ func (s *Service) webhookActions() []core.Action {
 		Input: []core.Column{
 			{Name: "flow", Kind: core.Text, Required: true, Doc: "The flow."},
 			{Name: "secret", Kind: core.Text, MaxLength: 200, Doc: "whsec_ and the base64 of 24 to 64 bytes, as the sender shows it; a new one is made when left out."},
+			{Name: "keep_seconds", Kind: core.Integer, Doc: "For how long the secret before stays good, so that the sender can change over; not at all when left out, at most 604800."},
 		},
 		Output: []core.Column{
 			{Name: "secret", Kind: core.Text, Required: true, Doc: "The secret, for the sender."},
@@ -352,7 +403,7 @@ func (s *Service) webhookActions() []core.Action {
 		},
 		Examples: []core.Example{{Doc: "needs a flow with a webhook, and a server with a key for secrets", In: core.Record{"flow": "new_order"}}},
 		Run: func(ctx context.Context, c core.Call) (core.Record, error) {
-			secret, err := s.PutSecret(ctx, c.Text("flow"), c.Text("secret"))
+			secret, err := s.PutSecret(ctx, c.Text("flow"), c.Text("secret"), time.Duration(max(-1, min(c.Int("keep_seconds", 0), 1<<32)))*time.Second)
 			return core.Record{"secret": secret, "path": HookPath + c.Text("flow")}, err
 		},
 	}}

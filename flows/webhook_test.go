@@ -40,7 +40,7 @@ func (w *world) deliver(ctx context.Context, d flows.Delivery) (flows.Receipt, e
 func (w *world) hook(definition, name string) (secret string) {
 	w.t.Helper()
 	w.put("author", definition)
-	secret, err := w.flows.PutSecret(w.as("author"), name, "")
+	secret, err := w.flows.PutSecret(w.as("author"), name, "", 0)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -150,8 +150,52 @@ func TestWebhookSecret(t *testing.T) {
 		if unknown == nil || wrong == nil || core.AsError(unknown).Public() != core.AsError(wrong).Public() {
 			t.Errorf("an unknown name is told apart: %v, %v", unknown, wrong)
 		}
-		if _, err := w.flows.PutSecret(w.as("reader"), "orders", ""); core.KindOf(err) != core.Denied {
+		if _, err := w.flows.PutSecret(w.as("reader"), "orders", "", 0); core.KindOf(err) != core.Denied {
 			t.Errorf("the reader: %v", err)
 		}
+	})
+}
+
+// TestWebhookRotation gives a webhook another secret: the one before is good until its time is over, or another takes its place.
+func TestWebhookRotation(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		first := w.hook("name: orders\ntrigger: {webhook: {tolerance: 1h}}\nsteps: [{set: {a: 1}}]\n", "orders")
+		rotate := func(keep time.Duration) string {
+			t.Helper()
+			secret, err := w.flows.PutSecret(w.as("author"), "orders", "", keep)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return secret
+		}
+		n := 0
+		good := func(secrets ...string) {
+			t.Helper()
+			for i, s := range secrets {
+				n++
+				_, err := w.deliver(t.Context(), signed(s, "orders", strconv.Itoa(n), "1"))
+				if ok := i < len(secrets)-1 || len(secrets) == 1; ok != (err == nil) || err != nil && core.KindOf(err) != core.Unknown {
+					t.Errorf("secret %d of %d: %v", i+1, len(secrets), err)
+				}
+			}
+		}
+		second := rotate(time.Minute)
+		good(first, second, "whsec_"+strings.Repeat("A", 32))
+		w.clock.set(time.Now().Add(59 * time.Second))
+		good(first, second, "whsec_")
+		w.clock.set(time.Now().Add(61 * time.Second))
+		good(second, first)
+		w.clock.set(time.Now())
+		third := rotate(time.Hour)
+		good(second, third, first)
+		fourth := rotate(0)
+		good(fourth, third)
+		good(fourth, second)
+		for _, keep := range []time.Duration{-time.Second, 8 * 24 * time.Hour} {
+			if _, err := w.flows.PutSecret(w.as("author"), "orders", "", keep); core.KindOf(err) != core.Invalid {
+				t.Errorf("%s: %v", keep, err)
+			}
+		}
+		good(fourth)
 	})
 }
