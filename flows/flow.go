@@ -146,6 +146,35 @@ func (s *Service) Put(ctx context.Context, source string) (name string, version 
 	return d.name, version, nil
 }
 
+// RestoreVersion saves the definition that a flow had in that version again, as if somebody put it now, and returns its new version. What
+// it names must be called so now. The caller needs what [Service.Put] asks for.
+func (s *Service) RestoreVersion(ctx context.Context, name string, version int64) (next int64, err error) {
+	const op = "flows.RestoreVersion"
+	err = s.store.Tx(ctx, tables.TxOptions{Define: true}, func(ctx context.Context, tx *tables.Tx) error {
+		if err := tx.Snapshot().Policy.May(core.CallerFrom(ctx), "manage_flows"); err != nil {
+			return err
+		}
+		var source string
+		b := db.New(s.db.Dialect).Write(`SELECT v.definition FROM "_flow_version" AS v JOIN "_flow" AS f ON f.id = v.flow_id WHERE f.name = `).Arg(name).Write(" AND v.version = ").Arg(version)
+		if err := tx.DB().Query(ctx, b, func(scan func(...any) error) error { return scan(&source) }); err != nil {
+			return err
+		}
+		if source == "" {
+			return core.E(op, core.NotFound, fmt.Sprintf("there is no version %d of a flow %q", version, name))
+		}
+		d, err := parse(source)
+		if err != nil {
+			return err
+		}
+		if err := d.check(s.actions); err != nil {
+			return err
+		}
+		next, err = s.put(ctx, tx, d)
+		return err
+	})
+	return next, core.E(op, err)
+}
+
 func (s *Service) put(ctx context.Context, tx *tables.Tx, d *definition) (int64, error) {
 	snap, caller := tx.Snapshot(), core.CallerFrom(ctx)
 	if err := snap.Policy.May(caller, "manage_flows"); err != nil {
@@ -458,6 +487,16 @@ func (s *Service) Actions() []core.Action {
 		Run: func(ctx context.Context, c core.Call) (core.Record, error) {
 			name, version, err := s.Put(ctx, c.Text("definition"))
 			return core.Record{"name": name, "version": version}, err
+		},
+	}, {
+		Name: "restore_flow_version", Doc: "Saves the definition that a flow had in an earlier version again, as its newest one. Runs keep the version that they began with.",
+		Privilege: "manage_flows", Define: true,
+		Input:    []core.Column{text("name", "The flow."), {Name: "version", Kind: core.Integer, Required: true, Doc: "The version; _flow_version lists those that were."}},
+		Output:   []core.Column{{Name: "version", Kind: core.Integer, Required: true, Doc: "The new version; the present one when that says the same."}},
+		Examples: []core.Example{{Doc: "needs the flow of the example of put_flow", In: core.Record{"name": "hello", "version": int64(1)}, Out: core.Record{"version": int64(1)}}},
+		Run: func(ctx context.Context, c core.Call) (core.Record, error) {
+			version, err := s.RestoreVersion(ctx, c.Text("name"), c.Int("version", 0))
+			return core.Record{"version": version}, err
 		},
 	}, {
 		Name: "run_flow", Doc: "Starts a flow by hand. The run has the rights of the flow's own user; wait_run tells when it has ended.",

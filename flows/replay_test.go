@@ -148,3 +148,40 @@ func TestRetryAfter(t *testing.T) {
 		}
 	})
 }
+
+// TestRestoreVersion goes back to an earlier definition of a flow, and not to one that names what is not there any more.
+func TestRestoreVersion(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.put("author", "name: greet\n"+manual+"steps: [{action: note, with: {text: one}}]\n")
+		w.put("author", "name: greet\n"+manual+"steps: [{action: note, with: {text: two}}]\n")
+		restore := func(name string, version, want int64) {
+			t.Helper()
+			got, err := w.flows.RestoreVersion(w.as(name), "greet", version)
+			if err != nil || got != want {
+				t.Errorf("version %d, want %d; %v", got, want, err)
+			}
+		}
+		restore("author", 1, 3)
+		restore("author", 3, 3)
+		w.run("greet", nil)
+		w.drain()
+		w.wantTexts("one")
+		for name, c := range map[string]struct {
+			flow    string
+			version int64
+			kind    core.ErrKind
+		}{"author": {"greet", 9, core.NotFound}, "other": {"gone", 1, core.NotFound}, "reader": {"greet", 1, core.Denied}} {
+			if _, err := w.flows.RestoreVersion(w.as(name), c.flow, c.version); core.KindOf(err) != c.kind {
+				t.Errorf("%s: %v, want %s", name, err, c.kind)
+			}
+		}
+		w.put("author", strings.Replace(onReview, "create]", "create], when: rating == 5", 1)+"  - {action: note, with: {text: =trigger.record.title}}\n")
+		rename := core.RenameColumns{Of: "review", To: map[string]string{"rating": "stars"}}
+		if err := w.store.Change(core.WithCaller(t.Context(), core.System("test")), rename); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.flows.RestoreVersion(w.as("author"), "f", 1); core.KindOf(err) != core.Invalid || !strings.Contains(err.Error(), "rating") {
+			t.Errorf("a version that names a column of before: %v", err)
+		}
+	})
+}
