@@ -104,7 +104,7 @@ func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error)
 	}
 	a.data = transfer.New(a.store, transfer.Options{Log: log, Version: version(), Contents: a.disk})
 	actions = append(actions, a.data.Actions()...)
-	if a.flows, err = flows.New(ctx, a.store, actions, flows.Options{Log: log, Keys: keys}); err != nil {
+	if a.flows, err = flows.New(ctx, a.store, actions, flows.Options{Log: log, Keys: keys, KeepRuns: c.Runs}); err != nil {
 		return err
 	}
 	actions = append(actions, a.flows.Actions()...)

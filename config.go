@@ -41,6 +41,7 @@ type config struct {
 	Keep        time.Duration // COLONNADE_KEEP_DROPPED: how long what was dropped can be brought back
 	Events      time.Duration // COLONNADE_KEEP_EVENTS: how long events are kept; 0 for good
 	Accesses    time.Duration // COLONNADE_KEEP_ACCESSES: how long entries of the access log are kept; 0 for good
+	Runs        time.Duration // COLONNADE_KEEP_RUNS: how long runs of flows that have ended are kept; 0 for good
 	Heads       string        // COLONNADE_HEADS: a file that signed heads of the history are added to; none when empty
 	Files       string        // COLONNADE_FILES: the folder of the contents of files; the folder files in that of the database when empty
 	MaxFile     int64         // COLONNADE_MAX_FILE: of one upload, in megabytes; 100 when 0
@@ -80,6 +81,7 @@ func (c *config) flags(name string, out io.Writer) *flag.FlagSet {
 	f.Int64Var(&c.Subscribe, "subscriptions", number("COLONNADE_SUBSCRIPTIONS", 200), "subscriptions, and connections for them, of each user, or address; 0 for any number, as with --dev (COLONNADE_SUBSCRIPTIONS)")
 	f.BoolVar(&c.Public, "public", env("COLONNADE_PUBLIC", "") == "1", "may listen beyond the loopback address (COLONNADE_PUBLIC=1)")
 	f.DurationVar(&c.Keep, "keep-dropped", duration("COLONNADE_KEEP_DROPPED", tables.KeepDropped), "how long dropped tables and columns can be brought back (COLONNADE_KEEP_DROPPED)")
+	f.DurationVar(&c.Runs, "keep-runs", duration("COLONNADE_KEEP_RUNS", 0), "how long runs of flows that have ended are kept, with their steps; 0 for good (COLONNADE_KEEP_RUNS)")
 	f.DurationVar(&c.Accesses, "keep-accesses", duration("COLONNADE_KEEP_ACCESSES", 0), "how long entries of the access log are kept; 0 for good (COLONNADE_KEEP_ACCESSES)")
 	f.StringVar(&c.Heads, "heads", env("COLONNADE_HEADS", ""), "file that a signed head of the history is added to, every hour; it needs a key for secrets (COLONNADE_HEADS)")
 	f.DurationVar(&c.Events, "keep-events", duration("COLONNADE_KEEP_EVENTS", tables.KeepEvents), "how long events are kept, and so cursors of changes are good; 0 for good (COLONNADE_KEEP_EVENTS)")
@@ -186,6 +188,9 @@ func (c *config) parse(f *flag.FlagSet, args []string) error {
 	}
 	if c.Accesses != 0 && c.Accesses < time.Hour {
 		return core.E(op, core.Invalid, "--keep-accesses and COLONNADE_KEEP_ACCESSES take a time of at least an hour, such as 8760h, or 0 to keep all")
+	}
+	if c.Runs != 0 && c.Runs < 24*time.Hour {
+		return core.E(op, core.Invalid, "--keep-runs and COLONNADE_KEEP_RUNS take a time of at least a day, such as 720h, or 0 to keep all")
 	}
 	if c.Slow < 0 {
 		return core.E(op, core.Invalid, "--slow-query and COLONNADE_SLOW_QUERY take a time such as 500ms, or 0 to keep none")

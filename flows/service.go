@@ -24,6 +24,8 @@ type Options struct {
 	Log     *slog.Logger    // slog.Default when nil
 	Keys    *sealed.Keyring // with which the secrets of webhooks are sealed; nil for none, so that no webhook can have one
 	Clock   func() time.Time
+
+	KeepRuns time.Duration // how long runs that have ended are kept; for good when 0
 }
 
 // Service keeps flows, starts their runs and works on them.
@@ -108,7 +110,7 @@ func (s *Service) Start(ctx context.Context) error {
 	if err := s.queue.Start(ctx, s.work); err != nil {
 		return core.E(op, err)
 	}
-	for _, loop := range []func(context.Context){s.dispatcher, s.clock, s.heart} {
+	for _, loop := range []func(context.Context){s.dispatcher, s.clock, s.heart, s.retaining} {
 		s.loops.Go(func() { loop(loops) })
 	}
 	s.loops.Go(func() { s.db.Listen(loops, "event", s.Wake) })

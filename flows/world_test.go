@@ -99,7 +99,7 @@ func openWorld(ctx context.Context, d *db.DB, log *slog.Logger, lease time.Durat
 	if err != nil {
 		return nil, err
 	}
-	w.flows, err = flows.New(ctx, w.store, w.actions(), flows.Options{Log: log, Keys: keys, Clock: w.clock.Now, Lease: lease, Grace: 200 * time.Millisecond})
+	w.flows, err = flows.New(ctx, w.store, w.actions(), flows.Options{Log: log, Keys: keys, Clock: w.clock.Now, Lease: lease, Grace: 200 * time.Millisecond, KeepRuns: 30 * 24 * time.Hour})
 	if err != nil {
 		return nil, err
 	}
