@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"colonnade/authz"
 	"colonnade/core"
@@ -124,6 +125,10 @@ func (s *Service) enable() core.Action {
 				if _, err := p.module(ctx, s.cache); err != nil {
 					return nil, core.E(op, err)
 				}
+				// The compiler may have taken all the time that a request has, and what it made is there.
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+				defer cancel()
 			}
 			return core.Record{"status": isEnabled}, core.E(op, s.change(ctx, p.Plugin, true))
 		},
