@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,11 @@ import (
 func (in *interpreter) action(ctx context.Context, st *step, m *mark, last bool) error {
 	if m.status == succeeded {
 		return in.remember(ctx, st, m)
+	}
+	if m.status == waiting && in.group != nil {
+		if early, err := in.early(ctx, m); early || err != nil {
+			return cmp.Or(err, errSuspended)
+		}
 	}
 	m.attempt++
 	m.started, m.finished, m.err = in.s.now(), time.Time{}, nil
@@ -61,10 +67,27 @@ func (in *interpreter) retry(ctx context.Context, m *mark, said *core.Error, cau
 		pause = max(pause, min(time.Duration(asked), maxAsked))
 	}
 	until := in.s.now().Add(pause)
+	if in.group != nil { // the run waits for nothing, and other branches go on
+		m.awaits = &expected{path: m.path, iter: m.iter, source: ofClock, due: until.UnixMicro()}
+		in.wait(m)
+		return errSuspended
+	}
 	if err := in.tx(ctx, func(tx *db.Tx) error { return in.s.park(ctx, tx, in.r, until) }, m); err != nil {
 		return err
 	}
 	return parked{until}
+}
+
+// early reports whether it is not yet time to try the action of a branch again.
+func (in *interpreter) early(ctx context.Context, m *mark) (bool, error) {
+	due, state, _, err := in.s.expected(ctx, in.r, m)
+	if err != nil || state != 0 || due == never {
+		return false, err
+	}
+	if due > in.s.now().UnixMicro() {
+		return true, nil
+	}
+	return false, in.tx(ctx, func(tx *db.Tx) error { return in.taken(ctx, tx, m) })
 }
 
 // perform calls the action and marks the step as done, in one transaction unless the action works alone.
@@ -150,7 +173,9 @@ func (in *interpreter) alone(ctx context.Context, a *core.Action, call core.Call
 	if err := in.tx(ctx, func(tx *db.Tx) error { return in.s.keep(ctx, tx, in.r) }, m); err != nil {
 		return err
 	}
-	result, err := in.s.protect(ctx, a, call)
+	var result core.Record
+	var err error
+	in.outside(func() { result, err = in.s.protect(ctx, a, call) })
 	if err != nil {
 		return err
 	}

@@ -33,6 +33,7 @@ const (
 	rowEvents = "row "   // and the physical names of table and column
 	emitted   = "event " // and the name
 	ofRun     = "run "   // and the id of the run that was called
+	ofClock   = "retry " // for the next try of a step in a branch
 )
 
 // expected is a row of _flow_wait that is about to be.
@@ -103,7 +104,9 @@ func (s *Service) writeWait(ctx context.Context, tx *db.Tx, r *run, w *expected)
 	for _, v := range []any{r.id, w.path, w.iter, w.source, w.key, r.flowID, r.version, r.owner, w.due, int64(0)} {
 		b.Write(", ").Arg(v)
 	}
-	if _, err := tx.Exec(ctx, b.Write(")")); err != nil {
+	// A step that is tried again waits again.
+	b.Write(") ON CONFLICT (run_id, path, iteration) DO UPDATE SET source = excluded.source, key = excluded.key, due = excluded.due, state = 0, event = NULL, signal_id = NULL")
+	if _, err := tx.Exec(ctx, b); err != nil {
 		return err
 	}
 	if !strings.HasPrefix(w.source, emitted) {

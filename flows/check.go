@@ -146,6 +146,8 @@ func (d *definition) checkStep(st *step, s *scope, actions map[string]*core.Acti
 		if err := d.checkSteps(st.els, s, actions); err != nil {
 			return err
 		}
+	case "parallel":
+		return d.checkBranches(st, s, actions)
 	case "for_each":
 		if contains(s.names(), st.as) || st.as == "caller" || st.as == "error" {
 			return st.at.problem(st.path, "the name %s is taken here: choose another with as", st.as)
@@ -156,6 +158,42 @@ func (d *definition) checkStep(st *step, s *scope, actions map[string]*core.Acti
 		s.items = s.items[:len(s.items)-1]
 		s.steps = s.steps[:before] // what they returned ends with the item
 		return err
+	}
+	return nil
+}
+
+// checkBranches checks the branches of a parallel step, none of which sees what another returns or sets.
+func (d *definition) checkBranches(st *step, s *scope, actions map[string]*core.Action) error {
+	steps, vars := s.steps, s.vars
+	var returned []string
+	by := map[string]string{} // the branch that sets a variable
+	for _, b := range st.branches {
+		s.steps, s.vars = slices.Clip(steps), slices.Clip(vars)
+		if err := d.checkSteps(b.steps, s, actions); err != nil {
+			return err
+		}
+		returned = append(returned, s.steps[len(steps):]...)
+		var bad error
+		eachOf(b.steps, func(inner *step) {
+			if inner.kind != "set" {
+				return
+			}
+			for _, f := range inner.values {
+				if other, ok := by[f.name]; ok && other != b.name && bad == nil {
+					bad = f.value.at.problem(inner.path, "the branch %s sets %s too, and nobody knows which comes last: choose another name", other, f.name)
+				}
+				by[f.name] = b.name
+			}
+		})
+		if bad != nil {
+			return bad
+		}
+	}
+	s.steps, s.vars = append(slices.Clip(steps), returned...), slices.Clip(vars)
+	for _, name := range slices.Sorted(maps.Keys(by)) {
+		if !contains(s.vars, name) {
+			s.vars = append(s.vars, name)
+		}
 	}
 	return nil
 }

@@ -87,6 +87,9 @@ type step struct {
 	finally    []*step
 	onError    []*step      // what is done in place of ending the run
 	undo       []*step      // what is done when the run fails after the step was done
+	branches   []branch     // parallel
+	need       int          // how many of them must end well; 0 to wait for all, however they end
+	join       *yaml.Node   // which says so
 	actionSpec *core.Action // set by check
 }
 
@@ -101,6 +104,9 @@ func (s *step) lists() [][]*step {
 	out := [][]*step{s.then}
 	for _, c := range s.cases {
 		out = append(out, c.steps)
+	}
+	for _, b := range s.branches {
+		out = append(out, b.steps)
 	}
 	return append(out, s.els, s.body, s.catch, s.finally, s.onError, s.undo)
 }

@@ -40,6 +40,9 @@
 //	  - try: [...]
 //	    catch: [{set: {why: =error.message + " in " + error.step}}]
 //	    finally: [...]
+//	  - id: both
+//	    parallel: {a: [...], b: [...]}     # branches; join: all, any, settled, or how many must end well
+//	    join: any
 //	  - action: reserve
 //	    with: {seat: =vars.seat}
 //	    on_error: [...]                    # instead of ending the run
@@ -71,7 +74,7 @@
 //
 //	trigger   kind; of an event: table, op, at, actor, record, old, or with batch: records; of cron: at; of manual: input;
 //	          of a webhook: at, id of the delivery, body, and input where inputs are declared
-//	steps     what the actions before returned, by the id of the step; of for_each: count and failed; of try: caught; of wait: timed_out and event;
+//	steps     what the actions before returned, by the id of the step; of for_each: count and failed; of try: caught; of parallel: succeeded, failed and branches; of wait: timed_out and event;
 //	          of call: the output of the run
 //	vars      what set steps set; this is also the output of the run
 //
@@ -89,6 +92,12 @@
 // would have seen right behind the step, and the variables as they are in the end. What was undone is remembered like any
 // step, and tried again like any; one that fails for good is named in the error of the run, and the others are undone all the same. A run that is cancelled, or
 // during which the server has died too often, undoes nothing.
+//
+// # Branches
+//
+// One step of a run is at work at a time, but that others are while an action which opens transactions of its own is at work in another branch of
+// a parallel step, and that a branch which waits lets the others go on. The step is decided when as many branches have ended well as join says, when too few still can, or with settled when
+// all have ended. That is written with the cancelling of what the other branches wait for; they begin no step any more.
 //
 // # Waiting
 //

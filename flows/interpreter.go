@@ -5,23 +5,32 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"colonnade/core"
 	"colonnade/core/db"
 	"colonnade/tables"
 )
 
-// interpreter walks the steps of one run.
-type interpreter struct {
+// course is one run at work, on which several branches may be. Who has the turn reads and writes it.
+type course struct {
+	turn  sync.Mutex
 	s     *Service
 	r     *run
 	flow  *definition
 	marks map[key]*mark
 	dirty []*mark // pure steps whose marks are written with the next effect
-	scope map[string]any
-	steps map[string]any
 	vars  map[string]any
 	ended bool // the last step has ended the run in its own transaction
+}
+
+// interpreter walks the steps of one run, or of a branch of it.
+type interpreter struct {
+	*course
+	scope map[string]any
+	steps map[string]any
+	group *group // of the parallel step around it; nil for none
+	leave func() // has the other branches of that begin; nil for none
 }
 
 // interpret runs what is left of the run. It returns nil when the run has ended well.
@@ -34,7 +43,9 @@ func (s *Service) interpret(ctx context.Context, r *run) error {
 	if r.crashes > maxCrashes {
 		return fatal(core.Limit, fmt.Sprintf("the server stopped %s during this run, which is given up: look for a step that needs too much memory", core.Count(r.crashes, "time")))
 	}
-	in := &interpreter{s: s, r: r, flow: d, marks: map[key]*mark{}, steps: map[string]any{}, vars: map[string]any{}}
+	in := &interpreter{course: &course{s: s, r: r, flow: d, marks: map[key]*mark{}, vars: map[string]any{}}, steps: map[string]any{}}
+	in.turn.Lock()
+	defer in.turn.Unlock()
 	if r.attempts > 1 {
 		if in.marks, err = s.marks(ctx, r, in.vars); err != nil {
 			return err
@@ -140,6 +151,9 @@ func (in *interpreter) step(ctx context.Context, st *step, it iteration, last bo
 		in.marks[key{m.path, m.iter}] = m
 	}
 	m.name, m.kind, m.step = st.name(), st.kind, st
+	if m.status == cancelled || in.over() && !m.known(st) {
+		return errGivenUp
+	}
 	err := in.do(ctx, st, m, it, last)
 	if f := catchable(err); f != nil && st.onError != nil {
 		return in.caught(ctx, f, st.onError, it)
@@ -163,6 +177,8 @@ func (in *interpreter) do(ctx context.Context, st *step, m *mark, it iteration, 
 		return in.choose(ctx, st, m, it, last)
 	case "try":
 		return in.try(ctx, st, m, it)
+	case "parallel":
+		return in.parallel(ctx, st, m, it)
 	case "terminate":
 		return in.terminate(ctx, st, m)
 	case "wait":
@@ -174,7 +190,7 @@ func (in *interpreter) do(ctx context.Context, st *step, m *mark, it iteration, 
 }
 
 // holds reports whether the step fails by a step inside: that one says how.
-func (s *step) holds() bool { return s.kind == "for_each" || s.kind == "try" }
+func (s *step) holds() bool { return s.kind == "for_each" || s.kind == "try" || s.kind == "parallel" }
 
 // caller is the identity of the run, with the rights that it has now, and without a context's for nobody else's are of use.
 func (in *interpreter) caller(snap *tables.Snapshot) (core.Caller, error) {

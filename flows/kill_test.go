@@ -133,7 +133,32 @@ steps:
 	return append(out, "child bad")
 }}
 
-// childFlow is what waits calls.
+// branches is a flow of parallel steps: one for whose branches it waits, and one that gives branches up.
+var branches = shape{manual + `
+steps:
+  - for_each: {in: 'trigger.input.list.filter(x, x < 2)', as: x}
+    steps:
+      - id: all
+        parallel:
+          a: [{wait: {for: 10ms}}, {action: note, with: {text: '=trigger.input.who + " a " + string(x)'}}]
+          b: [{action: alone}, {call: child, with: {who: =trigger.input.who, list: =x}}]
+          c: [{action: note, with: {text: '=trigger.input.who + " c " + string(x)'}}, {action: fail, with: {kind: INVALID}}]
+        join: settled
+      - parallel:
+          never: [{wait: {event: never, key: =trigger.input.who}}, {action: note, with: {text: too late}}]
+          quick: [{wait: {for: 5ms}}, {action: note, with: {text: '=trigger.input.who + " quick " + string(x)'}}]
+        join: any
+      - {action: note, with: {text: '=trigger.input.who + " " + string(steps.all.succeeded) + " of " + string(x)'}}
+`, "succeeded", func() (out []string) {
+	for i := range 2 {
+		for _, s := range []string{"a", "child", "c", "quick", "2 of"} {
+			out = append(out, fmt.Sprint(s, " ", i))
+		}
+	}
+	return out
+}}
+
+// childFlow is what waits and branches call.
 const childFlow = "name: child\nretry: {attempts: 100, backoff: 10ms}\n" + manual + `
 steps:
   - {action: note, with: {text: '=trigger.input.who + " child " + string(trigger.input.list)'}}
@@ -148,7 +173,7 @@ func TestKill(t *testing.T) {
 	if testing.Short() {
 		cycles = 3
 	}
-	for name, of := range map[string]shape{"linear": linear, "saga": saga, "waits": waits} {
+	for name, of := range map[string]shape{"linear": linear, "saga": saga, "waits": waits, "branches": branches} {
 		t.Run(name, func(t *testing.T) {
 			t.Run("sqlite", func(t *testing.T) { testKill(t, sqlite.Dialect{}, dbtest.SQLitePath(t), 1, cycles, of) })
 			if dbtest.HasPostgres() {
@@ -187,7 +212,7 @@ func checkKill(t *testing.T, w *world, runs int, of shape) {
 	if err := w.flows.Start(t.Context()); err != nil { // takes up what is left
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), 2*time.Minute) // far more than it takes
 	defer stop()
 	for _, r := range w.runs() {
 		if r["flow_name"] != "work" {

@@ -121,7 +121,7 @@ func stepColumns() []core.Column {
 		{Name: "iteration", Kind: core.Text, Required: true, Doc: "Which item of the for_each around it, from 0; 2.0 within two of them."},
 		required("name", core.Text),
 		{Name: "kind", Kind: core.Text, Required: true, Doc: "The word that names the step: action, if, for_each and so on."},
-		state(waiting, running, succeeded, failed),
+		state(waiting, running, succeeded, failed, cancelled),
 		{Name: "attempt", Kind: core.Integer, Required: true, Doc: "How often it was tried."},
 		col("input", core.JSON), col("output", core.JSON), col("error", core.LongText), col("error_kind", core.Text),
 		required("started_at", core.Timestamp), col("finished_at", core.Timestamp),

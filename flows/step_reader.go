@@ -17,6 +17,7 @@ var stepKeys = [][]string{
 	{"switch", "id", "cases", "default"},
 	{"for_each", "id", "steps"},
 	{"try", "id", "catch", "finally"},
+	{"parallel", "id", "join", "on_error"},
 	{"set", "id"},
 	{"terminate", "id"},
 	{"wait", "id", "on_error"},
@@ -95,6 +96,10 @@ func (r *reader) member(s *step, key string, v *yaml.Node, depth int) {
 		s.undo = r.steps(v, s.path+undoing, key, depth+1)
 	case "cases":
 		r.cases(s, v, depth)
+	case "parallel":
+		r.parallel(s, v, depth)
+	case "join":
+		s.join = v
 	case "for_each":
 		r.forEach(s, v)
 	case "terminate":
@@ -159,6 +164,34 @@ func (r *reader) cases(s *step, n *yaml.Node, depth int) {
 			}
 		}
 		s.cases = append(s.cases, c)
+	}
+}
+
+func (r *reader) parallel(s *step, n *yaml.Node, depth int) {
+	if n.Kind != yaml.MappingNode {
+		r.fail(n, s.path, "parallel is an object of branches, each a name and its steps, and not %s", form(n))
+		return
+	}
+	if count := len(n.Content) / 2; count < 2 || count > maxBranches {
+		r.fail(n, s.path, "parallel has from 2 to %d branches, and not %d", maxBranches, count)
+	}
+	r.entries(n, s.path, func(k, v *yaml.Node) {
+		if err := core.CheckName("branch", k.Value); err != nil {
+			r.fail(k, s.path, "%s", core.AsError(err).Msg)
+		}
+		s.branches = append(s.branches, branch{k.Value, r.steps(v, s.path+branching+k.Value, "branch "+k.Value, depth+1)})
+	})
+}
+
+// joined reads how many branches must end well, once they are known.
+func (r *reader) joined(s *step) {
+	switch {
+	case s.join == nil:
+		s.need = len(s.branches)
+	case s.join.Tag == "!!int":
+		s.need = r.integer(s.join, s.path, "join", 1, len(s.branches))
+	default:
+		s.need = map[string]int{"all": len(s.branches), "any": 1}[r.choice(s.join, s.path, "join", "all", "any", "settled", "a number of branches")]
 	}
 }
 
@@ -261,6 +294,8 @@ func (r *reader) complete(s *step, n *yaml.Node) {
 		r.fail(n, s.path, "for_each does nothing: add steps:")
 	case s.kind == "try" && s.catch == nil && s.finally == nil:
 		r.fail(n, s.path, "the step does not say what is done about errors: add catch: or finally:")
+	case s.kind == "parallel":
+		r.joined(s)
 	case s.kind == "set" && len(s.values) == 0:
 		r.fail(n, s.path, "set sets nothing: add name: value")
 	}

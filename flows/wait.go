@@ -247,11 +247,12 @@ func (in *interpreter) arrived(ctx context.Context, st *step, m *mark) error {
 
 // taken notes that the run has what it waited for: it does not get the same event again.
 func (in *interpreter) taken(ctx context.Context, tx *db.Tx, m *mark) error {
-	b := db.New(tx.Dialect).Write(`UPDATE "_flow_wait" SET state = 2, event = NULL WHERE run_id = `).Arg(in.r.id).Write(" AND path = ").Arg(m.path).Write(" AND iteration = ").Arg(m.iter)
-	if _, err := tx.Exec(ctx, b); err != nil {
+	if err := in.s.keep(ctx, tx, in.r); err != nil { // first, as by who delivers: neither waits for what the other has
 		return err
 	}
-	return in.s.keep(ctx, tx, in.r)
+	b := db.New(tx.Dialect).Write(`UPDATE "_flow_wait" SET state = 2, event = NULL WHERE run_id = `).Arg(in.r.id).Write(" AND path = ").Arg(m.path).Write(" AND iteration = ").Arg(m.iter)
+	_, err := tx.Exec(ctx, b)
+	return err
 }
 
 func remarshal(v, to any) error {
