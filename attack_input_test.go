@@ -257,7 +257,7 @@ func TestAttackA34Truncation(t *testing.T) {
 			return out.Item.Aggregate.Count
 		}
 		stored := 0
-		for _, n := range []int{0, 1, 999, 1000, 1001, 32_766, 65_535, 65_536, 100_000} {
+		for _, n := range []int{0, 1, 999, 1000, 1001, 32_767, 65_536} {
 			body := []byte(`{"query":"mutation($o: [item_insert_input!]!) { insert_item(objects: $o) { affected_rows } }","variables":{"o":[` + strings.TrimSuffix(strings.Repeat(`{"n":1},`, n), ",") + `]}}`)
 			res, out := s.request(t, "admin", http.MethodPost, "/graphql", body, []byte("Content-Type: application/json"))
 			var a struct {

@@ -83,7 +83,7 @@ func TestBackupUnderLoad(t *testing.T) {
 		}
 		folder := t.TempDir()
 		var files []string
-		for i := range 3 {
+		for i := range 2 {
 			for range 5 {
 				<-moved // they are at it
 			}

@@ -104,7 +104,7 @@ func killedCopy(ctx context.Context, args []string) error {
 func killCopies(t *testing.T, what, from, to string, look func() (whole bool)) {
 	t.Helper()
 	killed := 0
-	for after := 3; ; after += 17 {
+	for after := 3; ; after += 17 + after/2 {
 		c := exec.Command(os.Args[0], "-test.run=^TestKillCopies$")
 		c.Env = append(os.Environ(), copyKillEnv+"="+what+"\t"+from+"\t"+to)
 		out, err := c.StdoutPipe()
