@@ -40,6 +40,7 @@ type app struct {
 	files    *files.Service
 	api      *graphql.Engine
 	web      *web.Server
+	metrics  *gauges // nil for none
 
 	actions []core.Action // everything callable
 
@@ -69,6 +70,9 @@ func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error)
 	keys, err := c.secretKeys()
 	if err != nil {
 		return err
+	}
+	if c.Metrics != "" {
+		a.metrics = newMetrics(a, log)
 	}
 	a.store = tables.New(a.db, tables.Options{
 		SecondFactor: c.SecondFactor,
@@ -104,13 +108,13 @@ func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error)
 	}
 	a.data = transfer.New(a.store, transfer.Options{Log: log, Version: version(), Contents: a.disk})
 	actions = append(actions, a.data.Actions()...)
-	if a.flows, err = flows.New(ctx, a.store, actions, flows.Options{Log: log, Keys: keys, KeepRuns: c.Runs}); err != nil {
+	if a.flows, err = flows.New(ctx, a.store, actions, flows.Options{Log: log, Keys: keys, KeepRuns: c.Runs, Ended: a.metrics.ended()}); err != nil {
 		return err
 	}
 	actions = append(actions, a.flows.Actions()...)
 	slow := graphql.NewSlowLog(c.Slow)
 	actions = append(actions, slow.Actions()...)
-	a.api = graphql.New(a.store, actions, graphql.Options{Log: log, Dev: c.Dev, RequestID: web.RequestID, Slow: slow})
+	a.api = graphql.New(a.store, actions, graphql.Options{Log: log, Dev: c.Dev, RequestID: web.RequestID, Slow: slow, Answered: a.metrics.answered()})
 	a.actions = a.api.Actions()
 	if err := a.store.Load(ctx); err != nil {
 		return err
@@ -137,7 +141,7 @@ func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error)
 		Live:      web.Live{PerUser: int(c.Subscribe), PerConnection: maxOperations, Total: maxSockets},
 		Policy:    func() *authz.Policy { return a.store.Snapshot().Policy },
 		Logged:    func(err error) error { return a.store.Snapshot().Logged(err) },
-		Reload:    a.store.Load, Ping: a.db.Ping, Data: a.data, Files: a.files, Flows: a.flows,
+		Reload:    a.store.Load, Ping: a.db.Ping, Data: a.data, Files: a.files, Flows: a.flows, Served: a.metrics.served(),
 	})
 	return nil
 }
@@ -202,6 +206,9 @@ func (a *app) start(ctx context.Context, addr string) error {
 // stop ends everything in the reverse order: requests, flows, database. What runs is finished, within limits of time.
 func (a *app) stop(ctx context.Context) error {
 	err := a.web.Stop(ctx)
+	if a.metrics != nil {
+		err = errors.Join(err, a.metrics.stop(ctx))
+	}
 	if bad := a.flows.Stop(ctx); err == nil {
 		err = bad
 	}

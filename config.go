@@ -51,6 +51,7 @@ type config struct {
 	Providers   string        // COLONNADE_PROVIDERS_FILE: the file of identity providers; or the document in COLONNADE_PROVIDERS
 	Plugins     string        // COLONNADE_PLUGINS: the folder of plugins of other people, each in a folder of its own; none when empty
 	Slow        time.Duration // COLONNADE_SLOW_QUERY: from when on a query is slow; 0 to keep none
+	Metrics     string        // COLONNADE_METRICS: an address that metrics are read from; none when empty
 	LogLevel    string        // COLONNADE_LOG: debug, info, warn, error
 	Dev         bool
 	AddrFile    string
@@ -93,6 +94,7 @@ func (c *config) flags(name string, out io.Writer) *flag.FlagSet {
 	f.StringVar(&c.Plugins, "plugins", env("COLONNADE_PLUGINS", ""), "folder of plugins of other people, each in a folder of its own with a plugin.yaml; what lies there is run when somebody enables it (COLONNADE_PLUGINS)")
 	f.BoolVar(&c.SecondFactor, "second-factor", env("COLONNADE_SECOND_FACTOR", "") == "1", "everybody who signs in must have a second factor (COLONNADE_SECOND_FACTOR=1)")
 	f.DurationVar(&c.Slow, "slow-query", duration("COLONNADE_SLOW_QUERY", slowQuery), "queries that take so long are kept for slow_queries; 0 to keep none (COLONNADE_SLOW_QUERY)")
+	f.StringVar(&c.Metrics, "metrics", env("COLONNADE_METRICS", ""), "address, such as 127.0.0.1:9464, at which Prometheus reads /metrics; none when left out (COLONNADE_METRICS)")
 	f.StringVar(&c.LogLevel, "log", env("COLONNADE_LOG", "warn"), "debug, info, warn or error (COLONNADE_LOG)")
 	f.BoolVar(&c.Dev, "dev", false, "for development: make an administrator and an API key when there is no user, show internal errors")
 	f.StringVar(&c.AddrFile, "addr-file", "", "write the address to this file once the server listens")

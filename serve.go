@@ -57,6 +57,12 @@ func (a *app) serve(ctx context.Context, c *config, out io.Writer) error {
 	} else if c.Dev {
 		say(out, "There are users already: no new administrator and no new key\n")
 	}
+	if a.metrics != nil {
+		if err := a.metrics.start(c.Metrics, c.Public); err != nil {
+			return err
+		}
+		say(out, "Metrics are at http://%s/metrics\n", a.metrics.addr())
+	}
 	if err := a.start(context.WithoutCancel(ctx), c.Addr); err != nil {
 		return err
 	}

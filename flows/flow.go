@@ -428,8 +428,14 @@ func (s *Service) Cancel(ctx context.Context, id core.ID) error {
 func (s *Service) cancelRun(ctx context.Context, tx *db.Tx, id core.ID) (found bool, err error) {
 	b := db.New(tx.Dialect).Write(`UPDATE "_flow_run" SET status = 'cancelled', fence = fence + 1, lease = 0, worker = NULL, kept_input = NULL, finished_at = `).
 		Value(&moment, s.now()).Write(" WHERE status IN ('waiting', 'running') AND id = ").Arg(id)
-	n, err := tx.Exec(ctx, b)
-	if err != nil || n == 0 {
+	err = tx.Query(ctx, b.Write(" RETURNING flow_name"), func(scan func(...any) error) error {
+		var name string
+		found = true
+		err := scan(&name)
+		s.count(tx, name, cancelled)
+		return err
+	})
+	if err != nil || !found {
 		return false, err
 	}
 	tx.AfterCommit(func() { s.letGo([]core.ID{id}) })

@@ -29,6 +29,11 @@ type newRun struct {
 
 // insert writes the rows of runs, and their jobs.
 func (s *Service) insert(ctx context.Context, tx *db.Tx, runs []newRun) ([]core.ID, error) {
+	for _, n := range runs {
+		if n.refused != nil {
+			s.count(tx, n.flow.name, failed)
+		}
+	}
 	ids, rows := make([]core.ID, len(runs)), make([]core.Record, len(runs))
 	var jobs []core.ID
 	now := s.now()
@@ -213,7 +218,31 @@ func (s *Service) finish(ctx context.Context, tx *db.Tx, r *run, status string, 
 		}
 	}
 	tx.AfterCommit(s.tell)
+	if r.flow != nil {
+		s.count(tx, r.flow.name, status)
+	}
 	return s.queue.Done(ctx, tx)
+}
+
+// count tells of the end of a run, when it is written.
+func (s *Service) count(tx *db.Tx, flow, status string) {
+	if s.o.Ended != nil {
+		tx.AfterCommit(func() { s.o.Ended(flow, status) })
+	}
+}
+
+// Open returns how many runs of flows have not ended, by their status, on all instances.
+func (s *Service) Open(ctx context.Context) (map[string]int64, error) {
+	out := map[string]int64{waiting: 0, running: 0}
+	b := db.New(s.db.Dialect).Write(`SELECT status, count(*) FROM "_flow_run" WHERE status IN ('waiting', 'running') GROUP BY status`)
+	err := s.db.Query(ctx, b, func(scan func(...any) error) error {
+		var status string
+		var n int64
+		err := scan(&status, &n)
+		out[status] = n
+		return err
+	})
+	return out, core.E("flows.Open", err)
 }
 
 // forget drops what only a run that goes on needs of its steps.

@@ -26,6 +26,9 @@ type Options struct {
 	Clock   func() time.Time
 
 	KeepRuns time.Duration // how long runs that have ended are kept; for good when 0
+
+	// Ended is told of runs that this process has ended, by the name of the flow and the status. Nobody when nil.
+	Ended func(flow, status string)
 }
 
 // Service keeps flows, starts their runs and works on them.

@@ -1,6 +1,7 @@
 package graphql
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -28,6 +29,10 @@ type Options struct {
 	RequestID func(context.Context) string // names a request in the log and in the answer to an internal error; a new id when nil
 	Dev       bool                         // internal errors are shown in full
 	Slow      *SlowLog                     // of what takes long; none when nil
+
+	// Answered is told of every request but subscriptions: what it was (query, mutation, or other where that is not known) and how it ended.
+	// Nobody when nil.
+	Answered func(operation string, kind Kind, took time.Duration)
 }
 
 // Engine answers GraphQL requests.
@@ -81,6 +86,8 @@ type Response struct {
 	Repeated bool // it is the answer of an earlier time: see [Request.Key]
 	Named    bool // the request named its document and did not send it
 	MaxAge   int  // of a registered operation: for how many seconds the answer may be taken for that of a later request
+
+	operation string // query or mutation; empty before that is known
 }
 
 // Kind says how a request ended, from which the status of HTTP follows.
@@ -124,6 +131,9 @@ func (e *Engine) Start(ctx context.Context) { e.hub.Start(ctx) }
 // Stop ends what [Engine.Start] has begun. Who listens is told nothing more.
 func (e *Engine) Stop() { e.hub.Stop() }
 
+// Live returns how much there is to do for subscriptions.
+func (e *Engine) Live() live.Stats { return e.hub.Stats() }
+
 // derive returns the API of a snapshot. Snapshots of one schema, which differ in their policies, share one.
 func (e *Engine) derive(snap *tables.Snapshot) (*api, error) {
 	defined := snap.Defined()
@@ -153,6 +163,9 @@ const retries = 3
 
 // Do answers a request for the caller of ctx. With readOnly, a mutation is not executed.
 func (e *Engine) Do(ctx context.Context, r Request, readOnly bool) (res Response) {
+	if e.o.Answered != nil {
+		defer func(begin time.Time) { e.o.Answered(cmp.Or(res.operation, "other"), res.Kind, time.Since(begin)) }(time.Now())
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			err := core.E("graphql.Do", core.Internal, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
@@ -240,9 +253,12 @@ func (e *Engine) do(ctx context.Context, r Request, readOnly bool) (Response, er
 	}
 	if op.Operation == ast.Mutation {
 		defer e.o.Slow.begin(caller, op)()
-		return e.mutation(ctx, a, snap, op.OperationDefinition, vars, limits, r)
+		res, err := e.mutation(ctx, a, snap, op.OperationDefinition, vars, limits, r)
+		res.operation = "mutation"
+		return res, err
 	}
 	res := e.query(ctx, a, snap, op, vars, limits)
+	res.operation = "query"
 	if r.Explain {
 		res = e.explain(ctx, a, snap, op, vars, limits, res)
 	}

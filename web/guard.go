@@ -64,8 +64,21 @@ func (s *Server) frame(c *fiber.Ctx) (err error) {
 			err = s.answerError(c, err)
 		}
 		s.logAccess(c, begin)
+		s.tally(c, begin)
 	}()
 	return c.Next()
+}
+
+// tally tells of an answer. Paths and methods that strangers make up are one.
+func (s *Server) tally(c *fiber.Ctx, begin time.Time) {
+	if s.o.Served == nil {
+		return
+	}
+	method, route, status := c.Method(), c.Route().Path, c.Response().StatusCode()
+	if !s.known[route] || route == "/" && (status == fiber.StatusNotFound || status == fiber.StatusMethodNotAllowed) { // where no route was found, that of the middleware is left
+		method, route = "any", "other"
+	}
+	s.o.Served(method, route, status, time.Since(begin))
 }
 
 func (s *Server) logAccess(c *fiber.Ctx, begin time.Time) {

@@ -37,6 +37,9 @@ type Options struct {
 	Log      *slog.Logger                    // slog.Default when nil
 	Logged   func(err error) error           // what the log may hold of an error; all of it when nil
 
+	// Served is told of every request that was answered, by the pattern of its path: "other" for none of ours. Nobody when nil.
+	Served func(method, route string, status int, took time.Duration)
+
 	Dev    bool // the access log at level info instead of debug
 	Public bool // may listen beyond the loopback address; set it only when somebody can sign in
 
@@ -67,6 +70,7 @@ type Server struct {
 	do      func(context.Context, graphql.Request, bool) graphql.Response
 	app     *fiber.App
 	hosts   map[string]bool // nil for any
+	known   map[string]bool
 	origins map[string]bool
 	site    *site
 	base    context.Context // of every request; ends when a stop can wait no longer
@@ -124,7 +128,9 @@ func New(o Options) *Server {
 	})
 	s.app.Server().HeaderReceived = s.received
 	s.app.Use(s.frame, s.guard, s.cors)
+	s.known = map[string]bool{}
 	for _, r := range s.routes() {
+		s.known[r.path] = true
 		s.app.Add(r.method, r.path, s.admit(r))
 		if r.method == fiber.MethodGet {
 			s.app.Add(fiber.MethodHead, r.path, s.admit(r))

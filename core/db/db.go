@@ -62,6 +62,9 @@ func (db *DB) Close() error { return db.engine.Close() }
 // Ping reports whether the database answers.
 func (db *DB) Ping(ctx context.Context) error { return db.classify(db.engine.Ping(ctx)) }
 
+// Pools says how much the connections have to do.
+func (db *DB) Pools() []Pool { return db.engine.Pools() }
+
 // Engine returns the dialect's own handle, for the work queue.
 func (db *DB) Engine() Engine { return db.engine }
 

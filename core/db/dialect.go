@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io/fs"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -230,7 +231,21 @@ type Engine interface {
 	View(ctx context.Context, f func(Viewer) error) error
 
 	Ping(ctx context.Context) error
+
+	// Pools says how much the connections have to do.
+	Pools() []Pool
+
 	Close() error
+}
+
+// Pool is how much some connections to the database have to do.
+type Pool struct {
+	Name   string
+	Most   int // connections
+	Open   int
+	Busy   int           // of those
+	Waits  int64         // how often somebody had to wait for one, since the start
+	Waited time.Duration // for so long, all together
 }
 
 // Session is where statements run: the pool, or one transaction.

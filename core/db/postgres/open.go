@@ -422,6 +422,12 @@ func answer(ctx context.Context, q querier, text string, args []any, s *db.Shape
 // Ping implements db.Engine.
 func (e *engine) Ping(ctx context.Context) error { return e.stopping(e.pool.Ping(ctx)) }
 
+// Pools implements db.Engine.
+func (e *engine) Pools() []db.Pool {
+	s := e.pool.Stat()
+	return []db.Pool{{Name: "all", Most: int(s.MaxConns()), Open: int(s.TotalConns()), Busy: int(s.AcquiredConns()), Waits: s.EmptyAcquireCount(), Waited: s.EmptyAcquireWaitTime()}}
+}
+
 // Close implements db.Engine.
 func (e *engine) Close() error {
 	if e.closed.Swap(true) {

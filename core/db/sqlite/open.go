@@ -197,6 +197,11 @@ func (e *engine) Ping(ctx context.Context) error {
 	})
 }
 
+// Pools implements db.Engine. Who writes waits for others to be written with, and not for a connection.
+func (e *engine) Pools() []db.Pool {
+	return []db.Pool{{Name: "read", Most: e.n, Open: e.n, Busy: e.n - len(e.readers)}}
+}
+
 // Writer returns the pool of the one connection that writes, for the work queue.
 func (e *engine) Writer() *sql.DB { return e.write }
 
