@@ -2,6 +2,7 @@ package flows_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -167,11 +169,14 @@ steps:
   - set: {said: '="said " + string(trigger.input.list)'}
 `
 
+// killsEnv says how many workers are killed of each shape on each database: 200 are for a quiet hour.
+const killsEnv = "COLONNADE_KILLS"
+
 // TestKill kills workers at random moments: no run is lost, and nothing that a step does in our database is doubled.
 func TestKill(t *testing.T) {
-	cycles := 10
-	if testing.Short() {
-		cycles = 3
+	cycles, err := strconv.Atoi(cmp.Or(os.Getenv(killsEnv), "5"))
+	if err != nil || cycles < 1 {
+		t.Fatalf("%s is no number: %v", killsEnv, err)
 	}
 	for name, of := range map[string]shape{"linear": linear, "saga": saga, "waits": waits, "branches": branches} {
 		t.Run(name, func(t *testing.T) {

@@ -24,7 +24,9 @@ func (s *Service) Retain(ctx context.Context) (n int, err error) {
 	}
 	before := s.now().Add(-s.o.KeepRuns)
 	for {
-		gone, err := s.retainSome(ctx, before)
+		gone, err := s.deleteEnded(ctx, func(b *db.Builder) {
+			b.Write("id < ").Arg(idAt(before)).Write(" AND finished_at < ").Value(&moment, before)
+		})
 		n += gone
 		if err != nil || gone < retainPage {
 			return n, core.E("flows.Retain", err)
@@ -32,10 +34,11 @@ func (s *Service) Retain(ctx context.Context) (n int, err error) {
 	}
 }
 
-// retainSome deletes one page of the runs that ended before.
-func (s *Service) retainSome(ctx context.Context, before time.Time) (n int, err error) {
-	b := db.New(s.db.Dialect).Write(`SELECT CAST(id AS text) FROM "_flow_run" WHERE id < `).Arg(idAt(before)).Write(" AND status NOT IN ('waiting', 'running') AND finished_at < ").
-		Value(&moment, before).Write(" ORDER BY id LIMIT ").Arg(int64(retainPage))
+// deleteEnded deletes one page of the runs that have ended and for which the condition holds.
+func (s *Service) deleteEnded(ctx context.Context, where func(*db.Builder)) (n int, err error) {
+	b := db.New(s.db.Dialect).Write(`SELECT CAST(id AS text) FROM "_flow_run" WHERE status NOT IN ('waiting', 'running') AND `)
+	where(b)
+	b.Write(" ORDER BY id LIMIT ").Arg(int64(retainPage))
 	var ids []core.ID
 	err = s.db.Query(ctx, b, func(scan func(...any) error) error {
 		var id core.ID

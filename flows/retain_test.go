@@ -12,7 +12,7 @@ func TestRetain(t *testing.T) {
 		w.put("author", "name: rest\n"+manual+"steps: [{wait: {for: 90d}}, {for_each: {in: trigger.input.list, as: x}, steps: [{set: {x: =x}}]}]\n")
 		begin, day := time.Now(), 24*time.Hour
 		at := func(later time.Duration) { w.clock.set(begin.Add(later)) }
-		const old = 1200 // more than two pages
+		const old = 550 // more than a page
 		for range old {
 			w.run("greet", map[string]any{"who": "a"})
 		}

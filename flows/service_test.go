@@ -134,6 +134,7 @@ func TestActions(t *testing.T) {
 			return nil, fmt.Errorf("no action %s", name)
 		}
 		w.put("author", "name: new_order\ntrigger: {webhook: {}}\nsteps: [{set: {a: =trigger.id}}]\n") // which an example needs
+		w.put("author", "name: goodbye\ntrigger: {manual: {}}\nsteps: [{set: {a: 1}}]\n")              // and another deletes
 		for _, a := range w.flows.Actions() {
 			for _, e := range a.Examples {
 				who := "author"

@@ -42,7 +42,8 @@ func TestClash(t *testing.T) {
 			}
 			done.Wait()
 			err := errors.Join(errs...)
-			if again && (err != nil || calls[0]+calls[1] != 3) {
+			// Who is made again may take his row before the other is awake that waits for it, and they clash once more.
+			if again && (err != nil || calls[0]+calls[1] < 3) {
 				t.Errorf("made again: %v after %v calls", err, calls)
 			}
 			if !again && (core.KindOf(err) != core.Conflict || !errors.Is(err, db.ErrClash) || calls[0]+calls[1] != 2) {
