@@ -34,6 +34,16 @@ func (p *Policy) Caller(user core.ID, cause core.Cause) (core.Caller, error) {
 	return c, nil
 }
 
+// Holders returns the users who hold the role, directly, through a team or inherited, and whose accounts are not disabled, in the order of their ids.
+func (p *Policy) Holders(role string) (out []core.ID) {
+	for _, id := range slices.Sorted(maps.Keys(p.users)) {
+		if c, err := p.Caller(id, core.Cause{}); err == nil && slices.Contains(c.Roles, role) {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
 // Renew returns c with the rights that p gives his user, for somebody who was resolved by an older policy. Callers that are no
 // users, such as the machinery, stay as they are; a user who is disabled is refused.
 func (p *Policy) Renew(c core.Caller) (core.Caller, error) {

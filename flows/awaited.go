@@ -139,8 +139,10 @@ func (s *Service) expected(ctx context.Context, r *run, m *mark) (due, state int
 
 // dropWaits forgets what an ended run waited for.
 func (s *Service) dropWaits(ctx context.Context, tx *db.Tx, run core.ID) error {
-	_, err := tx.Exec(ctx, db.New(tx.Dialect).Write(`DELETE FROM "_flow_wait" WHERE run_id = `).Arg(run))
-	return err
+	if _, err := tx.Exec(ctx, db.New(tx.Dialect).Write(`DELETE FROM "_flow_wait" WHERE run_id = `).Arg(run)); err != nil {
+		return err
+	}
+	return s.closeApprovals(ctx, tx, run, nil)
 }
 
 // awaiting is a wait that is open.

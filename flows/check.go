@@ -120,7 +120,7 @@ func (d *definition) checkStep(st *step, s *scope, actions map[string]*core.Acti
 	switch st.kind {
 	case "action":
 		return d.checkAction(st, actions)
-	case "wait":
+	case "wait", "approval":
 		return checkAwait(st, s)
 	case "call":
 		if err := core.CheckName("flow", st.action); err != nil {

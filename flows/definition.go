@@ -74,7 +74,8 @@ type step struct {
 
 	action string // action; call: the flow
 	values []field
-	await  *await // wait
+	await  *await // wait, approval
+	asks   *approval
 
 	cond       *value // if; switch: what is compared; for_each: the list; terminate: the message, nil for none
 	then, els  []*step

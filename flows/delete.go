@@ -120,7 +120,11 @@ func (s *Service) deleteRows(ctx context.Context, tx *db.Tx, id core.ID) (runs i
 	if _, err := tx.Exec(ctx, steps); err != nil {
 		return 0, err
 	}
-	for _, of := range [][2]string{{"_flow_wait", "flow_id"}, {"_flow_run", "flow_id"}, {"_flow_schedule", "flow_id"}, {"_flow_version", "flow_id"}, {"_flow", "id"}} {
+	asked := db.New(s.db.Dialect).Write(`DELETE FROM "_flow_assignment" WHERE approval_id IN (SELECT id FROM "_flow_approval" WHERE flow_id = `).Arg(id).Write(")")
+	if _, err := tx.Exec(ctx, asked); err != nil {
+		return 0, err
+	}
+	for _, of := range [][2]string{{"_flow_approval", "flow_id"}, {"_flow_wait", "flow_id"}, {"_flow_run", "flow_id"}, {"_flow_schedule", "flow_id"}, {"_flow_version", "flow_id"}, {"_flow", "id"}} {
 		n, err := tx.Exec(ctx, db.New(s.db.Dialect).Write("DELETE FROM ").Name(of[0]).Write(" WHERE ").Name(of[1]).Write(" = ").Arg(id))
 		if err != nil {
 			return 0, err

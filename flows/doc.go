@@ -51,6 +51,8 @@
 //	  - id: paid
 //	    wait: {event: {table: payment, match: invoice, on: [create], when: event.record.cents > 1000}, key: =trigger.record.id, timeout: 30d}
 //	  - wait: {event: approved, key: =trigger.record.id}   # that emit_event emits
+//	  - id: asked
+//	    approval: {title: Go on, by: [ann@example.com], role: manager, quorum: 2, timeout: 3d}
 //	  - id: money
 //	    call: collect                      # another flow
 //	    with: {invoice: =trigger.record.id}
@@ -74,7 +76,7 @@
 //
 //	trigger   kind; of an event: table, op, at, actor, record, old, or with batch: records; of cron: at; of manual: input;
 //	          of a webhook: at, id of the delivery, body, and input where inputs are declared
-//	steps     what the actions before returned, by the id of the step; of for_each: count and failed; of try: caught; of parallel: succeeded, failed and branches; of wait: timed_out and event;
+//	steps     what the actions before returned, by the id of the step; of for_each: count and failed; of try: caught; of parallel: succeeded, failed and branches; of wait: timed_out and event; of approval: approved, timed_out and answers;
 //	          of call: the output of the run
 //	vars      what set steps set; this is also the output of the run
 //

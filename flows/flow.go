@@ -531,7 +531,7 @@ func (s *Service) Actions() []core.Action {
 		Run: func(ctx context.Context, c core.Call) (core.Record, error) {
 			return core.Record{"run_id": c.In["run_id"]}, s.Cancel(ctx, core.ID(c.Text("run_id")))
 		},
-	}, s.emitting(), s.deleting()}, s.replaying()...)...)
+	}, s.emitting(), s.deleting()}, append(s.replaying(), s.approvalActions()...)...)...)
 }
 
 func (s *Service) waitRun(ctx context.Context, c core.Call) (core.Record, error) {

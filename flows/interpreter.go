@@ -185,6 +185,8 @@ func (in *interpreter) do(ctx context.Context, st *step, m *mark, it iteration, 
 		return in.await(ctx, st, m, it)
 	case "call":
 		return in.call(ctx, st, m, it)
+	case "approval":
+		return in.approval(ctx, st, m, it)
 	}
 	return in.forEach(ctx, st, m, it)
 }

@@ -150,12 +150,14 @@ steps:
           never: [{wait: {event: never, key: =trigger.input.who}}, {action: note, with: {text: too late}}]
           quick: [{wait: {for: 5ms}}, {action: note, with: {text: '=trigger.input.who + " quick " + string(x)'}}]
         join: any
-      - {action: note, with: {text: '=trigger.input.who + " " + string(steps.all.succeeded) + " of " + string(x)'}}
+      - {id: ok, approval: {title: Go on, by: [admin@example.com], timeout: 10ms}}
+      - {action: note, with: {text: '=trigger.input.who + " " + string(steps.all.succeeded) + " of " + string(x) + " " + string(steps.ok.timed_out)'}}
 `, "succeeded", func() (out []string) {
 	for i := range 2 {
-		for _, s := range []string{"a", "child", "c", "quick", "2 of"} {
+		for _, s := range []string{"a", "child", "c", "quick"} {
 			out = append(out, fmt.Sprint(s, " ", i))
 		}
+		out = append(out, fmt.Sprintf("2 of %d true", i))
 	}
 	return out
 }}

@@ -280,6 +280,9 @@ func (in *interpreter) giveUp(ctx context.Context, st *step, it iteration) error
 			}
 			return err
 		})
+		if err == nil {
+			err = in.s.closeApprovals(ctx, tx, in.r.id, under)
+		}
 		for _, id := range called {
 			if err == nil {
 				_, err = in.s.cancelRun(ctx, tx, id)

@@ -90,7 +90,7 @@ func (m *mark) shown(t *trace) (err error) {
 		m.shownOutput = show(m.output, func(v map[string]any) { t.withhold(m.step.values, v) })
 	case "for_each":
 		m.shownInput = show(m.input, all)
-	case "wait", "call":
+	case "wait", "call", "approval":
 		m.shownInput, m.shownOutput = show(m.input, all), show(m.output, all)
 	case "terminate":
 		m.shownOutput = show(m.output, func(v map[string]any) {

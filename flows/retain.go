@@ -50,7 +50,17 @@ func (s *Service) deleteEnded(ctx context.Context, where func(*db.Builder)) (n i
 		return 0, err
 	}
 	err = s.db.Tx(ctx, db.TxOptions{}, func(tx *db.Tx) error {
-		for _, of := range [][2]string{{"_flow_wait", "run_id"}, {"_flow_step", "run_id"}, {"_flow_run", "id"}} {
+		asked := db.New(s.db.Dialect).Write(`DELETE FROM "_flow_assignment" WHERE approval_id IN (SELECT id FROM "_flow_approval" WHERE run_id IN (`)
+		for i, id := range ids {
+			if i > 0 {
+				asked.Write(", ")
+			}
+			asked.Arg(id)
+		}
+		if _, err := tx.Exec(ctx, asked.Write("))")); err != nil {
+			return err
+		}
+		for _, of := range [][2]string{{"_flow_approval", "run_id"}, {"_flow_wait", "run_id"}, {"_flow_step", "run_id"}, {"_flow_run", "id"}} {
 			b := db.New(s.db.Dialect).Write("DELETE FROM ").Name(of[0]).Write(" WHERE ").Name(of[1]).Write(" IN (")
 			for i, id := range ids {
 				if i > 0 {

@@ -28,6 +28,8 @@ func Tables() []core.Table {
 			id(), link("flow_id", "_flow", "schedules", "The flow."), required("next_at", core.Timestamp)),
 		table("_flow_run", "Flow run", "What flows did, and are doing. A run belongs to the user whose rights it had.", core.UserOwned, readable(runColumns())...),
 		table("_flow_step", "Flow step", "The steps of runs.", core.UserOwned, readable(stepColumns())...),
+		table("_flow_approval", "Flow approval", "What runs ask people to approve. A request belongs to the user of the run.", core.UserOwned, approvalColumns()...),
+		table("_flow_assignment", "Flow assignment", "Who is asked, and what was answered. It belongs to who is asked.", core.UserOwned, assignmentColumns()...),
 	}
 }
 
@@ -127,6 +129,34 @@ func stepColumns() []core.Column {
 		required("started_at", core.Timestamp), col("finished_at", core.Timestamp),
 		secret("kept_input", core.JSON), secret("kept_output", core.JSON), // what the run goes on with, where the others show less
 	}, owner()...)
+}
+
+func approvalColumns() []core.Column {
+	status := required("status", core.Choice)
+	for _, s := range []string{isOpen, approved, rejected, timedOut, cancelled} {
+		status.Options = append(status.Options, core.Option{Value: s})
+	}
+	return append([]core.Column{
+		id(), link("run_id", "_flow_run", "approvals", "The run that waits."), link("flow_id", "_flow", "approvals", "The flow."), required("flow_name", core.Text),
+		{Name: "path", Kind: core.Text, Required: true, Doc: "Where the step stands in the definition."}, {Name: "iteration", Kind: core.Text, Required: true, Doc: "As of the step."},
+		{Name: "title", Kind: core.Text, Required: true, Doc: "What is to be approved."}, {Name: "details", Kind: core.JSON, Doc: "More about it."},
+		{Name: "quorum", Kind: core.Integer, Required: true, Doc: "How many must approve."}, status,
+		{Name: "asked_by", Kind: core.UUID, Required: true, Doc: "The user who started the run or changed the record."},
+		required("created_at", core.Timestamp), {Name: "due_at", Kind: core.Timestamp, Doc: "When the run goes on without an answer."}, col("closed_at", core.Timestamp),
+	}, owner()...)
+}
+
+func assignmentColumns() []core.Column {
+	decision := col("decision", core.Choice)
+	for _, s := range []string{approved, rejected, delegated} {
+		decision.Options = append(decision.Options, core.Option{Value: s})
+	}
+	return []core.Column{
+		id(), link("approval_id", "_flow_approval", "assignments", "The request."), decision, col("comment", core.LongText), col("answered_at", core.Timestamp),
+		{Name: "delegated_by", Kind: core.UUID, Doc: "In whose place."}, required("created_at", core.Timestamp),
+		{Name: "owner_id", Kind: core.UUID, Required: true, System: true, Doc: "The user who is asked."},
+		{Name: "unit_id", Kind: core.UUID, Required: true, System: true, Doc: "The business unit of that user."},
+	}
 }
 
 // The columns as they are written.

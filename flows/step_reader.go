@@ -21,6 +21,7 @@ var stepKeys = [][]string{
 	{"set", "id"},
 	{"terminate", "id"},
 	{"wait", "id", "on_error"},
+	{"approval", "id", "on_error"},
 	{"call", "id", "with", "on_error", "undo"},
 }
 
@@ -106,6 +107,8 @@ func (r *reader) member(s *step, key string, v *yaml.Node, depth int) {
 		r.terminate(s, v)
 	case "wait":
 		r.await(s, v)
+	case "approval":
+		r.approval(s, v)
 	}
 }
 
@@ -242,6 +245,36 @@ func (r *reader) await(s *step, n *yaml.Node) {
 		r.fail(n, s.path, "the step waits for any event: say which with key: =trigger.record.id, or another value")
 	case (a.length != nil || a.until != nil) && (a.key != nil || a.timeout != nil):
 		r.fail(n, s.path, "key and timeout go with event")
+	}
+}
+
+func (r *reader) approval(s *step, n *yaml.Node) {
+	s.asks, s.await = &approval{quorum: 1}, &await{at: at(n)}
+	ok := r.members(n, s.path, "approval", []string{"title", "details", "by", "role", "quorum", "timeout", "not_starter"}, func(key string, v *yaml.Node) {
+		switch key {
+		case "title", "details", "by":
+			s.values = append(s.values, field{key, r.value(v, s.path)})
+		case "role":
+			s.asks.role = r.text(v, s.path, key)
+		case "quorum":
+			if s.asks.quorum = 0; v.Value != "all" {
+				s.asks.quorum = r.integer(v, s.path, "quorum (or all)", 1, maxAssignees)
+			}
+		case "timeout":
+			s.await.timeout = r.value(v, s.path)
+		case "not_starter":
+			s.asks.notStarter = r.boolean(v, s.path, key)
+		}
+	})
+	has := func(name string) bool {
+		return slices.ContainsFunc(s.values, func(f field) bool { return f.name == name })
+	}
+	switch {
+	case !ok:
+	case !has("title"):
+		r.fail(n, s.path, "approval has no title: say what is to be approved")
+	case !has("by") && s.asks.role == "":
+		r.fail(n, s.path, "approval asks nobody: add by: [ann@example.com], or role: manager")
 	}
 }
 

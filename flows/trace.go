@@ -112,6 +112,8 @@ func (w *tracing) list(steps []*step) {
 			w.await(st)
 		case "call":
 			w.call(st)
+		case "approval":
+			w.approval(st)
 		case "set":
 			for _, f := range st.values {
 				o := w.values([]field{f})
@@ -247,6 +249,12 @@ func leaving(snap *tables.Snapshot, at core.At) error {
 		fmt.Sprintf("the column carries the data class %s, which gets lost on the way to another run: give it the id of the record, and let it read the record", snap.Rules.Classes(at.Table, at.Column)[0]))
 }
 
+// shownToOthers refuses values of data classes in what people are asked to approve.
+func shownToOthers(snap *tables.Snapshot, at core.At) error {
+	return core.E("flows.refuse", core.Denied, core.At{Table: at.Table, Column: at.Column},
+		fmt.Sprintf("the column carries the data class %s, and who is asked may not be one who may read it: give the id of the record in details", snap.Rules.Classes(at.Table, at.Column)[0]))
+}
+
 // await notes what a step that waits for changes of records returns.
 func (w *tracing) await(st *step) {
 	a := st.await
@@ -284,6 +292,18 @@ func (w *tracing) call(st *step) {
 	w.secret(st, join(all, out))
 	if len(all) > 0 {
 		w.found(st).refused = leaving(w.snap, all[0])
+	}
+}
+
+// approval refuses to show people what carries a data class: who is asked may not be one who may read it.
+func (w *tracing) approval(st *step) {
+	all := w.classed(w.values(st.values).all())
+	if v := st.await.timeout; v != nil {
+		all = join(all, w.classed(w.value(v).all()))
+	}
+	w.secret(st, all)
+	if len(all) > 0 {
+		w.found(st).refused = shownToOthers(w.snap, all[0])
 	}
 }
 

@@ -192,7 +192,9 @@ func eachOf(steps []*step, f func(*step)) {
 
 // waits reports whether runs of the flow may leave rows of what they wait for.
 func (d *definition) waits() (yes bool) {
-	d.each(func(st *step) { yes = yes || st.kind == "wait" || st.kind == "call" || st.kind == "parallel" })
+	d.each(func(st *step) {
+		yes = yes || st.kind == "wait" || st.kind == "call" || st.kind == "approval" || st.kind == "parallel"
+	})
 	return yes
 }
 
