@@ -374,15 +374,17 @@ func scalarValue(t *gql.Scalar, v any) (any, error) {
 }
 
 func enumValue(t *gql.Enum, s string) (any, error) {
-	v := t.ParseValue(s)
-	if v == nil {
-		var have []string
-		for _, d := range t.Values() {
-			have = append(have, d.Name)
+	values := t.Values()
+	for _, d := range values { // t.ParseValue would make a map the first time, and requests share the type
+		if d.Name == s {
+			return d.Value, nil
 		}
-		return nil, &inputError{msg: fmt.Sprintf("%q is no %s", cut(s), t), near: suggest(s, have)}
 	}
-	return v, nil
+	have := make([]string, len(values))
+	for i, d := range values {
+		have[i] = d.Name
+	}
+	return nil, &inputError{msg: fmt.Sprintf("%q is no %s", cut(s), t), near: suggest(s, have)}
 }
 
 // complete adds defaults to an input object and asks for what is required.

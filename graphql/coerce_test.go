@@ -3,6 +3,7 @@ package graphql
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	gql "github.com/graphql-go/graphql"
@@ -228,5 +229,22 @@ func TestDecodeJSON(t *testing.T) {
 		if v, err := decodeJSON([]byte(text)); err == nil {
 			t.Errorf("%q is %v", text, v)
 		}
+	}
+}
+
+// TestEnumsAtOnce reads values of an enum that nobody has used before, in requests that come at once: the race detector watches.
+func TestEnumsAtOnce(t *testing.T) {
+	e := gql.NewEnum(gql.EnumConfig{Name: "order_by", Values: gql.EnumValueConfigMap{"asc": {Value: "ASC"}, "desc": {Value: "DESC"}}})
+	var all sync.WaitGroup
+	for name, want := range map[string]any{"asc": "ASC", "desc": "DESC", "ask": nil, "Asc": nil} {
+		all.Go(func() {
+			if got, err := enumValue(e, name); got != want || (err == nil) != (want != nil) {
+				t.Errorf("%s: %v, %v", name, got, err)
+			}
+		})
+	}
+	all.Wait()
+	if _, err := enumValue(e, "dsc"); err == nil || !strings.Contains(err.Error(), `"dsc" is no order_by`) {
+		t.Errorf("%v", err)
 	}
 }

@@ -89,6 +89,11 @@ func (s *Service) asks(ctx context.Context, p authz.Proof, cause core.Cause) (co
 	return s.of(p, cause)
 }
 
+// Who returns the user as a caller, for somebody who has just signed in as him.
+func (s *Service) Who(ctx context.Context, user core.ID) (core.Caller, error) {
+	return s.asks(ctx, authz.Proof{User: user}, core.Cause{Kind: "api"})
+}
+
 // errEnded tells who has stayed that he cannot any longer.
 var errEnded = core.E("identity.Ended", core.Unknown, "the session, the key or the token has ended: sign in again")
 

@@ -216,7 +216,7 @@ func (s *Server) entered(c *fiber.Ctx, in identity.In, asToken bool) error {
 	const op = "web.entered"
 	out := signedIn{SecondFactor: in.Pending}
 	if !in.Pending {
-		who, err := s.o.Policy().Caller(in.User, core.Cause{Kind: "api"})
+		who, err := s.o.Identity.Who(c.UserContext(), in.User)
 		if err != nil {
 			return core.E(op, err)
 		}
