@@ -40,19 +40,14 @@ provider() { # of identities, that log-ins are tested with
 }
 
 # Without a database the tests would pass by leaving PostgreSQL out, and without COLONNADE_TEST_ALL what needs a browser or
-# a provider. Those of the root package run the whole program and wait for disks much of the time: its scenarios, and then all
-# other packages, run beside the rest of it.
+# a provider. Those of the root package run the whole program and wait for disks much of the time: all other packages run beside it, and
+# both take about as long.
 tests() (
   [ -n "${COLONNADE_TEST_POSTGRES:-}" ] || { echo "no PostgreSQL: not run"; return 1; }
   export COLONNADE_TEST_ALL=1 CGO_ENABLED=1
   verdict=0 beside=$(mktemp)
-  {
-    bad=0
-    go test -race -timeout 35m -run '^TestScenarios$' . || bad=1
-    go list ./... | grep -v "^$(go list .)\$" | xargs go test -race -p 1 -timeout 35m || bad=1
-    exit "$bad"
-  } >"$beside" 2>&1 &
-  go test -race -timeout 35m -skip '^Test(Move)?Scenarios$' . || verdict=1
+  go list ./... | grep -v "^$(go list .)\$" | xargs go test -race -p 1 -timeout 45m >"$beside" 2>&1 &
+  go test -race -timeout 45m -skip '^TestMoveScenarios$' . || verdict=1
   wait "$!" || verdict=1
   cat "$beside"
   rm "$beside"
