@@ -40,7 +40,7 @@ type app struct {
 	files    *files.Service
 	api      *graphql.Engine
 	web      *web.Server
-	metrics  *gauges // nil for none
+	metrics  *instruments // nil for none
 
 	actions []core.Action // everything callable
 

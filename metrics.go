@@ -18,9 +18,8 @@ import (
 	"colonnade/graphql"
 )
 
-// gauges is what Prometheus reads of a server. They tell how much is done, and of no record, user or query. A nil *gauges counts nothing.
-type gauges struct {
-	app    *app
+// instruments is what Prometheus reads of a server. They tell how much is done, and of no record, user or query. A nil *instruments counts nothing.
+type instruments struct {
 	log    *slog.Logger
 	all    *prometheus.Registry
 	server *http.Server
@@ -34,8 +33,8 @@ type gauges struct {
 // buckets are those of the times of requests, in seconds.
 var buckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 
-func newMetrics(a *app, log *slog.Logger) *gauges {
-	m := &gauges{app: a, log: log, all: prometheus.NewRegistry()}
+func newMetrics(a *app, log *slog.Logger) *instruments {
+	m := &instruments{log: log, all: prometheus.NewRegistry()}
 	m.requests = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "colonnade_http_request_duration_seconds", Help: "How long requests took, by method, pattern of the path and status.", Buckets: buckets,
 	}, []string{"method", "route", "status"})
@@ -50,7 +49,7 @@ func newMetrics(a *app, log *slog.Logger) *gauges {
 }
 
 // served returns what counts requests; nil for nobody.
-func (m *gauges) served() func(string, string, int, time.Duration) {
+func (m *instruments) served() func(string, string, int, time.Duration) {
 	if m == nil {
 		return nil
 	}
@@ -60,7 +59,7 @@ func (m *gauges) served() func(string, string, int, time.Duration) {
 }
 
 // answered returns what counts GraphQL requests; nil for nobody.
-func (m *gauges) answered() func(string, graphql.Kind, time.Duration) {
+func (m *instruments) answered() func(string, graphql.Kind, time.Duration) {
 	if m == nil {
 		return nil
 	}
@@ -74,7 +73,7 @@ func (m *gauges) answered() func(string, graphql.Kind, time.Duration) {
 }
 
 // ended returns what counts runs of flows; nil for nobody.
-func (m *gauges) ended() func(string, string) {
+func (m *instruments) ended() func(string, string) {
 	if m == nil {
 		return nil
 	}
@@ -82,7 +81,7 @@ func (m *gauges) ended() func(string, string) {
 }
 
 // start listens on the address. There is no log-in: one beyond the loopback address is refused unless the server is public.
-func (m *gauges) start(addr string, public bool) (err error) {
+func (m *instruments) start(addr string, public bool) (err error) {
 	const op = "main.metrics"
 	if m.ln, err = net.Listen("tcp", addr); err != nil {
 		return core.E(op, core.Unavailable, fmt.Sprintf("--metrics: cannot listen on %s: choose another address, such as 127.0.0.1:9464", addr), err)
@@ -104,9 +103,9 @@ func (m *gauges) start(addr string, public bool) (err error) {
 	return nil
 }
 
-func (m *gauges) addr() string { return m.ln.Addr().String() }
+func (m *instruments) addr() string { return m.ln.Addr().String() }
 
-func (m *gauges) stop(ctx context.Context) error {
+func (m *instruments) stop(ctx context.Context) error {
 	if m.server == nil {
 		return nil
 	}

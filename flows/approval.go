@@ -40,7 +40,7 @@ const (
 )
 
 // approval asks people, in the transaction in which the run begins to wait for them.
-func (in *interpreter) approval(ctx context.Context, st *step, m *mark, it iteration) error {
+func (in *interpreter) approval(ctx context.Context, st *step, m *mark) error {
 	switch m.status {
 	case succeeded:
 		return in.remember(ctx, st, m)
@@ -52,52 +52,34 @@ func (in *interpreter) approval(ctx context.Context, st *step, m *mark, it itera
 	caller, err := in.caller(snap)
 	var q *request
 	if err == nil {
-		q, err = in.request(snap, caller, st, it)
+		q, err = in.request(snap, caller, st)
 	}
 	if err != nil {
 		return in.stop(ctx, st, m, err)
 	}
-	ctx = core.WithCaller(context.WithoutCancel(ctx), caller)
-	err = in.s.store.Tx(ctx, tables.TxOptions{Again: true}, func(ctx context.Context, tx *tables.Tx) error {
-		m.status, m.awaits = "", nil
+	return in.begins(ctx, caller, st, m, func(ctx context.Context, tx *tables.Tx) (*expected, any, error) {
 		people, err := in.s.assignees(ctx, tx, in.r, st.asks, q)
+		if err == nil {
+			err = in.s.writeRequest(ctx, tx, in.r, m, q, people)
+		}
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
-		if m.input, err = toJSON(q.shown(people)); err != nil {
-			return err
-		}
-		m.status, m.awaits = waiting, &expected{path: m.path, iter: m.iter, source: approving + string(q.id), due: q.due}
-		if err := in.s.write(ctx, tx.DB(), in.r, append(in.dirty[:len(in.dirty):len(in.dirty)], m)); err != nil {
-			return err
-		}
-		if err := in.s.writeRequest(ctx, tx, in.r, q, people); err != nil {
-			return err
-		}
-		return in.s.keep(ctx, tx.DB(), in.r)
+		return &expected{source: approving + string(q.id), due: q.due}, q.shown(people), nil
 	})
-	switch {
-	case err == nil:
-		in.clean(append(in.dirty, m))
-		return errSuspended
-	case core.KindOf(err) == core.Internal || core.KindOf(err) == core.Unavailable || core.KindOf(err) == core.Conflict:
-		m.status, m.awaits = "", nil
-		return err // the run goes on later
-	}
-	m.status, m.awaits = "", nil
-	return in.stop(ctx, st, m, err)
 }
 
 // request is what people are asked.
 type request struct {
-	id         core.ID
-	path, iter string
-	title      string
-	details    any
-	by         []string
-	due        int64 // microseconds
-	quorum     int   // once it is known who is asked
-	starter    core.ID
+	id      core.ID
+	title   string
+	details any
+	by      []string
+	due     int64 // microseconds
+
+	// Once it is known who is asked:
+	quorum  int
+	starter core.ID // who has started the run
 }
 
 // shown is the request as people read it in the recording of the run.
@@ -110,13 +92,13 @@ func (q *request) shown(people []person) map[string]any {
 }
 
 // request evaluates what the step asks.
-func (in *interpreter) request(snap *tables.Snapshot, caller core.Caller, st *step, it iteration) (*request, error) {
+func (in *interpreter) request(snap *tables.Snapshot, caller core.Caller, st *step) (*request, error) {
 	const op = "flows.approval"
 	values, err := in.arguments(snap, caller, st)
 	if err != nil {
 		return nil, err
 	}
-	q := &request{id: core.NewID(), path: st.path, iter: it.String(), due: never, details: values["details"]}
+	q := &request{id: core.NewID(), due: never, details: values["details"]}
 	if q.title, err = textOf(values["title"]); err != nil || q.title == "" {
 		return nil, core.E(op, core.Invalid, core.At{Column: "title"}, "the title is empty, or no text: say what is to be approved")
 	}
@@ -219,13 +201,13 @@ func people(n int) string {
 }
 
 // writeRequest writes what is asked, and whom.
-func (s *Service) writeRequest(ctx context.Context, tx *tables.Tx, r *run, q *request, people []person) error {
+func (s *Service) writeRequest(ctx context.Context, tx *tables.Tx, r *run, m *mark, q *request, people []person) error {
 	details, err := toJSON(q.details)
 	if err != nil {
 		return err
 	}
 	b := db.New(s.db.Dialect).Write(`INSERT INTO "_flow_approval" (id, run_id, flow_id, flow_name, path, iteration, title, quorum, status, asked_by, owner_id, unit_id, created_at, details, due_at) VALUES (`).Arg(q.id)
-	for _, v := range []any{r.id, r.flowID, r.flow.name, q.path, q.iter, q.title, int64(q.quorum), isOpen, q.starter, r.owner, r.unit} {
+	for _, v := range []any{r.id, r.flowID, r.flow.name, m.path, m.iter, q.title, int64(q.quorum), isOpen, q.starter, r.owner, r.unit} {
 		b.Write(", ").Arg(v)
 	}
 	b.Write(", ").Value(&moment, s.now()).Write(", ")

@@ -23,7 +23,7 @@ type answered struct {
 }
 
 // call starts a run of another flow, and waits for its end. Both are written in one transaction.
-func (in *interpreter) call(ctx context.Context, st *step, m *mark, it iteration) error {
+func (in *interpreter) call(ctx context.Context, st *step, m *mark) error {
 	switch m.status {
 	case succeeded:
 		return in.remember(ctx, st, m)
@@ -40,32 +40,13 @@ func (in *interpreter) call(ctx context.Context, st *step, m *mark, it iteration
 	if err != nil {
 		return in.stop(ctx, st, m, err)
 	}
-	ctx = core.WithCaller(context.WithoutCancel(ctx), caller)
-	err = in.s.store.Tx(ctx, tables.TxOptions{Again: true}, func(ctx context.Context, tx *tables.Tx) error {
-		m.status, m.awaits = "", nil
+	return in.begins(ctx, caller, st, m, func(ctx context.Context, tx *tables.Tx) (*expected, any, error) {
 		child, err := in.s.begin(ctx, tx, st.action, values, called)
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
-		if m.input, err = toJSON(map[string]any{"flow": st.action, "input": values, "run_id": string(child)}); err != nil {
-			return err
-		}
-		m.status, m.awaits = waiting, &expected{path: m.path, iter: it.String(), source: ofRun + string(child), due: never}
-		if err := in.s.write(ctx, tx.DB(), in.r, append(in.dirty[:len(in.dirty):len(in.dirty)], m)); err != nil {
-			return err
-		}
-		return in.s.keep(ctx, tx.DB(), in.r)
+		return &expected{source: ofRun + string(child), due: never}, map[string]any{"flow": st.action, "input": values, "run_id": string(child)}, nil
 	})
-	switch {
-	case err == nil:
-		in.clean(append(in.dirty, m))
-		return errSuspended
-	case core.KindOf(err) == core.Internal || core.KindOf(err) == core.Unavailable || core.KindOf(err) == core.Conflict:
-		m.status, m.awaits = "", nil
-		return err // the run goes on later
-	}
-	m.status, m.awaits = "", nil
-	return in.stop(ctx, st, m, err)
 }
 
 // enabled returns the flow of that name as it is now, if it is enabled.
@@ -76,7 +57,7 @@ func (s *Service) enabled(ctx context.Context, c db.Conn, name string) (*flow, e
 	case err != nil:
 		return nil, err
 	case f == nil:
-		return nil, core.E(op, core.NotFound, fmt.Sprintf("there is no flow %q", name))
+		return nil, core.E(op, noFlow(name))
 	case !f.enabled:
 		return nil, core.E(op, core.Invalid, fmt.Sprintf("the flow %s is disabled: save it with enabled: true", name))
 	}

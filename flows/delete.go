@@ -79,8 +79,7 @@ func (s *Service) delete(ctx context.Context, tx *tables.Tx, id core.ID, name st
 	if err := tx.Snapshot().Policy.May(core.CallerFrom(ctx), "manage_flows"); err != nil {
 		return 0, err
 	}
-	bump := db.New(s.db.Dialect).Write(`UPDATE "_meta" SET value = CAST(CAST(value AS bigint) + 1 AS text) WHERE key = 'flow_version'`)
-	if _, err := tx.DB().Exec(ctx, bump); err != nil {
+	if err := s.bump(ctx, tx); err != nil {
 		return 0, err
 	}
 	f, source, err := s.find(ctx, tx.DB(), name)

@@ -216,9 +216,7 @@ func (s *Service) put(ctx context.Context, tx *tables.Tx, d *definition) (int64,
 	if err != nil {
 		return 0, err
 	}
-	// The number of the state of all flows, which makes those who change them take turns.
-	bump := db.New(s.db.Dialect).Write(`UPDATE "_meta" SET value = CAST(CAST(value AS bigint) + 1 AS text) WHERE key = 'flow_version'`)
-	if _, err := tx.DB().Exec(ctx, bump); err != nil {
+	if err := s.bump(ctx, tx); err != nil {
 		return 0, err
 	}
 	old, source, err := s.find(ctx, tx.DB(), d.name)

@@ -68,10 +68,17 @@ func (s *Service) saved(ctx context.Context, c db.Conn) (all []*flow, sources ma
 	return all, sources, err
 }
 
+// bump counts up the number of the state of all flows, by which other processes see that something changed, and which makes those who change
+// flows take turns.
+func (s *Service) bump(ctx context.Context, tx *tables.Tx) error {
+	b := db.New(s.db.Dialect).Write(`UPDATE "_meta" SET value = CAST(CAST(value AS bigint) + 1 AS text) WHERE key = 'flow_version'`)
+	_, err := tx.DB().Exec(ctx, b)
+	return err
+}
+
 // rewrite saves definitions as the next versions of their flows. Runs that have begun go on with the versions that they have.
 func (s *Service) rewrite(ctx context.Context, tx *tables.Tx, all []*flow, next map[*flow]*definition) error {
-	bump := db.New(s.db.Dialect).Write(`UPDATE "_meta" SET value = CAST(CAST(value AS bigint) + 1 AS text) WHERE key = 'flow_version'`)
-	if _, err := tx.DB().Exec(ctx, bump); err != nil {
+	if err := s.bump(ctx, tx); err != nil {
 		return err
 	}
 	for _, old := range all {

@@ -184,9 +184,9 @@ func (in *interpreter) do(ctx context.Context, st *step, m *mark, it iteration, 
 	case "wait":
 		return in.await(ctx, st, m, it)
 	case "call":
-		return in.call(ctx, st, m, it)
+		return in.call(ctx, st, m)
 	case "approval":
-		return in.approval(ctx, st, m, it)
+		return in.approval(ctx, st, m)
 	}
 	return in.forEach(ctx, st, m, it)
 }

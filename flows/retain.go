@@ -39,7 +39,7 @@ func (s *Service) deleteEnded(ctx context.Context, where func(*db.Builder)) (n i
 	b := db.New(s.db.Dialect).Write(`SELECT CAST(id AS text) FROM "_flow_run" WHERE status NOT IN ('waiting', 'running') AND `)
 	where(b)
 	b.Write(" ORDER BY id LIMIT ").Arg(int64(retainPage))
-	var ids []core.ID
+	var ids []any
 	err = s.db.Query(ctx, b, func(scan func(...any) error) error {
 		var id core.ID
 		err := scan(&id)
@@ -50,25 +50,17 @@ func (s *Service) deleteEnded(ctx context.Context, where func(*db.Builder)) (n i
 		return 0, err
 	}
 	err = s.db.Tx(ctx, db.TxOptions{}, func(tx *db.Tx) error {
-		asked := db.New(s.db.Dialect).Write(`DELETE FROM "_flow_assignment" WHERE approval_id IN (SELECT id FROM "_flow_approval" WHERE run_id IN (`)
-		for i, id := range ids {
-			if i > 0 {
-				asked.Write(", ")
-			}
-			asked.Arg(id)
+		ended := func(b *db.Builder, column string) *db.Builder {
+			s.db.AnyOf(b, &core.Column{Kind: core.UUID}, func() { b.Name(column) }, ids)
+			return b
 		}
-		if _, err := tx.Exec(ctx, asked.Write("))")); err != nil {
+		asked := db.New(s.db.Dialect).Write(`DELETE FROM "_flow_assignment" WHERE approval_id IN (SELECT id FROM "_flow_approval" WHERE `)
+		if _, err := tx.Exec(ctx, ended(asked, "run_id").Write(")")); err != nil {
 			return err
 		}
 		for _, of := range [][2]string{{"_flow_approval", "run_id"}, {"_flow_wait", "run_id"}, {"_flow_step", "run_id"}, {"_flow_run", "id"}} {
-			b := db.New(s.db.Dialect).Write("DELETE FROM ").Name(of[0]).Write(" WHERE ").Name(of[1]).Write(" IN (")
-			for i, id := range ids {
-				if i > 0 {
-					b.Write(", ")
-				}
-				b.Arg(id)
-			}
-			if _, err := tx.Exec(ctx, b.Write(")")); err != nil {
+			b := db.New(s.db.Dialect).Write("DELETE FROM ").Name(of[0]).Write(" WHERE ")
+			if _, err := tx.Exec(ctx, ended(b, of[1])); err != nil {
 				return err
 			}
 		}

@@ -211,6 +211,37 @@ func parseLength(s string) (time.Duration, error) {
 	return 24 * d, err
 }
 
+// begins has the step wait for what f begins, in one transaction: f returns what that is, and the input as people read it.
+func (in *interpreter) begins(ctx context.Context, caller core.Caller, st *step, m *mark, f func(context.Context, *tables.Tx) (*expected, any, error)) error {
+	ctx = core.WithCaller(context.WithoutCancel(ctx), caller)
+	err := in.s.store.Tx(ctx, tables.TxOptions{Again: true}, func(ctx context.Context, tx *tables.Tx) error {
+		m.status, m.awaits = "", nil
+		w, input, err := f(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if m.input, err = toJSON(input); err != nil {
+			return err
+		}
+		w.path, w.iter = m.path, m.iter
+		m.status, m.awaits = waiting, w
+		if err := in.s.write(ctx, tx.DB(), in.r, append(in.dirty[:len(in.dirty):len(in.dirty)], m)); err != nil {
+			return err
+		}
+		return in.s.keep(ctx, tx.DB(), in.r)
+	})
+	if err == nil {
+		in.clean(append(in.dirty, m))
+		return errSuspended
+	}
+	m.status, m.awaits = "", nil
+	switch core.KindOf(err) {
+	case core.Internal, core.Unavailable, core.Conflict:
+		return err // the run goes on later
+	}
+	return in.stop(ctx, st, m, err)
+}
+
 // arrived looks whether what the step waits for has come, or its time is over, and remembers that.
 func (in *interpreter) arrived(ctx context.Context, st *step, m *mark) error {
 	due, state, event, err := in.s.expected(ctx, in.r, m)

@@ -355,7 +355,7 @@ func (s *Service) PutSecret(ctx context.Context, name, secret string, before tim
 			return err
 		}
 		if f == nil {
-			return core.E(op, core.NotFound, fmt.Sprintf("there is no flow %q", name))
+			return core.E(op, noFlow(name))
 		}
 		if f.def, err = s.definition(f.id, f.version, source); err != nil {
 			return err

@@ -70,7 +70,7 @@ type Server struct {
 	do      func(context.Context, graphql.Request, bool) graphql.Response
 	app     *fiber.App
 	hosts   map[string]bool // nil for any
-	known   map[string]bool
+	known   map[string]bool // the patterns of the routes
 	origins map[string]bool
 	site    *site
 	base    context.Context // of every request; ends when a stop can wait no longer
