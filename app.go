@@ -21,6 +21,7 @@ import (
 	"colonnade/identity"
 	"colonnade/plugins"
 	"colonnade/plugins/external"
+	"colonnade/plugins/request"
 	"colonnade/tables"
 	"colonnade/transfer"
 	"colonnade/web"
@@ -34,6 +35,7 @@ type app struct {
 	identity *identity.Service
 	egress   *egress.Guard     // of every call to another server
 	external *external.Service // plugins of other people
+	request  *request.Service  // requests to other servers
 	flows    *flows.Service
 	data     *transfer.Service
 	disk     *files.Disk
@@ -97,12 +99,17 @@ func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error)
 	a.identity = identity.New(a.store, a.logins, identity.Options{Keys: keys, Log: log, SecondFactor: c.SecondFactor, Egress: a.egress})
 
 	actions := append(a.store.Actions(), a.store.AccessActions(a.logins)...)
+	actions = append(actions, a.store.RecordActions(func(ctx context.Context, table string, where []byte) (tables.Cond, error) {
+		return a.api.Where(ctx, table, where)
+	})...)
 	actions = append(actions, a.identity.Actions()...)
 	actions = append(actions, plugins.Builtin(a.store)...)
 	if err := a.openPlugins(c, keys, log); err != nil {
 		return err
 	}
 	actions = append(actions, a.external.Actions()...)
+	a.request = request.New(a.store, request.Options{Keys: keys, Egress: a.egress, Note: a.store.NoteAccess})
+	actions = append(actions, a.request.Actions()...)
 	if err := a.openFiles(c, log); err != nil {
 		return err
 	}
@@ -230,6 +237,9 @@ func (a *app) close() (err error) {
 	}
 	if a.external != nil {
 		err = errors.Join(err, a.external.Close())
+	}
+	if a.request != nil {
+		a.request.Close()
 	}
 	if a.disk != nil {
 		err = errors.Join(err, a.disk.Close())

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -106,12 +107,15 @@ steps:
 	})
 }
 
+// fractions are those of seconds, in moments of today: they hold any digits.
+var fractions = regexp.MustCompile(`\.[0-9]+(?:z|\+00:00)`)
+
 // nothingPersonal looks for what is personal in each value of a database.
 func nothingPersonal(t *testing.T, at string) {
 	t.Helper()
 	err := place{at: at}.using(t.Context(), db.Options{ReadOnly: true}, func(ctx context.Context, c *copying) error {
 		seen := &values{look: func(where string, text []byte) {
-			text = bytes.ToLower(text)
+			text = fractions.ReplaceAll(bytes.ToLower(text), nil)
 			for _, word := range []string{"quennell", "quentin", "4715", "1971-02-28", "2024-03-01t", "pt1h17m", "4620000000", "23577.1"} {
 				if bytes.Contains(text, []byte(word)) {
 					t.Errorf("%s: %s", where, text)

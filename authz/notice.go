@@ -20,10 +20,12 @@ const (
 	NoticeProvider NoticeKind = "provider" // an identity provider was changed
 	NoticeSecrets  NoticeKind = "secrets"  // the key of secrets was changed
 	NoticePlugin   NoticeKind = "plugin"   // a plugin was enabled or disabled, or given a secret
+
+	NoticeCredential NoticeKind = "credential" // what another server knows this one by was changed
 )
 
 // NoticeKinds are all kinds.
-var NoticeKinds = []NoticeKind{NoticeSignIn, NoticeRefused, NoticeSignOut, NoticeAccount, NoticeProvider, NoticeSecrets, NoticePlugin}
+var NoticeKinds = []NoticeKind{NoticeSignIn, NoticeRefused, NoticeSignOut, NoticeAccount, NoticeProvider, NoticeSecrets, NoticePlugin, NoticeCredential}
 
 // Notice is what happened at a way in, for the access log. It holds nothing that somebody typed: people type passwords where
 // an e-mail address belongs.

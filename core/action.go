@@ -1,6 +1,10 @@
 package core
 
-import "context"
+import (
+	"context"
+	"net/url"
+	"strings"
+)
 
 // Action is one thing that can be called: by a GraphQL mutation, a flow step, an agent, the studio.
 // From this one description come the mutation, its validation, the form and the reference page.
@@ -37,6 +41,10 @@ type Action struct {
 	// [AnyTable] where no argument says so. It is empty where the output holds no values but those that the action is given.
 	Reads string
 
+	// ReadsOnly is the argument that names the columns of these tables that the output holds, all of them where it is left out; empty where
+	// no argument says so.
+	ReadsOnly string
+
 	Run func(ctx context.Context, c Call) (Record, error)
 }
 
@@ -50,6 +58,19 @@ type Sends struct {
 	Log   bool     // to the log of the process
 	Hosts []string // to these servers; [AnyHost] for those that people choose
 	Takes []Taking // the columns that its arguments name
+
+	Address string // the argument that names the server, in place of Hosts where it is known
+}
+
+// Of returns s with the hosts that are known where the arguments are: of an address that is among them, its own.
+func (s *Sends) Of(in Record) Sends {
+	out := *s
+	if text, ok := in[s.Address].(string); ok && s.Address != "" {
+		if u, err := url.Parse(text); err == nil && u.Hostname() != "" {
+			out.Hosts = []string{strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))}
+		}
+	}
+	return out
 }
 
 // AnyHost stands for any server.

@@ -201,16 +201,19 @@ func (w *tracing) secret(st *step, columns []core.At) {
 }
 
 // read returns the columns of which the action of the step returns values, as far as the user sees them: of the tables that an
-// argument names, and of all where that is not known before.
+// argument names, and those that another one does, and of all where that is not known before.
 func (w *tracing) read(st *step) (out []core.At) {
 	reads := st.actionSpec.Reads
 	if reads == "" {
 		return nil
 	}
-	var named []string
+	var named, only []string
 	for _, f := range st.values {
-		if f.name == reads {
+		switch f.name {
+		case reads:
 			named = f.value.texts()
+		case st.actionSpec.ReadsOnly:
+			only = f.value.texts()
 		}
 	}
 	for _, t := range w.snap.Schema.Tables() {
@@ -218,7 +221,9 @@ func (w *tracing) read(st *step) (out []core.At) {
 			continue
 		}
 		for _, column := range slices.Sorted(maps.Keys(w.snap.Sees(w.as, t.Name))) {
-			out = append(out, core.At{Table: t.Name, Column: column})
+			if len(only) == 0 || slices.Contains(only, column) {
+				out = append(out, core.At{Table: t.Name, Column: column})
+			}
 		}
 	}
 	return w.classed(out)
@@ -231,7 +236,7 @@ func (w *tracing) refuse(st *step, o origin, all []core.At) error {
 		return leaving(w.snap, all[0])
 	}
 	for _, at := range all {
-		if err := w.snap.MaySendColumn(a, at); err != nil {
+		if err := w.snap.MaySendColumn(a, literals(st.values), at); err != nil {
 			return err
 		}
 	}

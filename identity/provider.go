@@ -14,6 +14,7 @@ import (
 	"colonnade/authz"
 	"colonnade/core"
 	"colonnade/core/db"
+	"colonnade/core/egress"
 )
 
 // provider is another server that says who somebody is: an identity provider of OpenID Connect.
@@ -81,7 +82,7 @@ func (p *provider) check(s *Service) error {
 	if err := s.guard.CheckURL(p.Issuer); err != nil {
 		return core.E(op, at("issuer"), err)
 	}
-	if u.Scheme != "https" && !loopback(u.Hostname()) {
+	if !egress.Sealed(u) {
 		return core.E(op, core.Invalid, at("issuer"), "the issuer must begin with https://, since what it says is believed")
 	}
 	switch {
@@ -125,8 +126,6 @@ func (p *provider) checkRoles(policy *authz.Policy) error {
 	}
 	return nil
 }
-
-func loopback(host string) bool { return host == "localhost" || host == "127.0.0.1" || host == "::1" }
 
 // roles are all that the provider hands out.
 func (p *provider) roles() []string {

@@ -20,7 +20,7 @@ func (s *Store) readAccessLog() core.Action {
 	}
 	return core.Action{
 		Name: "read_access_log",
-		Doc:  "Lists who read which records of tables whose reads are audited, who exported, and who signed in, was refused, changed what people sign in with, or enabled plugins, the newest first. Who does not hold the right verify_history gets what he did, and what is about his account.",
+		Doc:  "Lists who read which records of tables whose reads are audited, who exported, and who signed in, was refused, changed what people sign in with, enabled plugins or changed credentials, the newest first. Who does not hold the right verify_history gets what he did, and what is about his account.",
 		Input: []core.Column{
 			text("kind", "Only of this kind: "+strings.Join(kinds, ", ")+"."),
 			text("table", "Only about this table."),

@@ -43,15 +43,16 @@ func (n *Snapshot) MaySend(c core.Caller, a *core.Action, in core.Record) error 
 		if may, err := n.Policy.Decide(c, at.Table, authz.Read); err != nil || !knows(may, at.Column) {
 			continue
 		}
-		if err := n.MaySendColumn(a, at); err != nil {
+		if err := n.MaySendColumn(a, in, at); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// MaySendColumn is [Snapshot.MaySend] for values of one column. Those that a model reads masked it may be given.
-func (n *Snapshot) MaySendColumn(a *core.Action, at core.At) error {
+// MaySendColumn is [Snapshot.MaySend] for values of one column, where in are the arguments as far as they are known. Those that a model
+// reads masked it may be given.
+func (n *Snapshot) MaySendColumn(a *core.Action, in core.Record, at core.At) error {
 	if a.Sends.Model {
 		if h, class := n.Handling(at.Table, at.Column, core.UseModel); h == core.Deny {
 			return ErrUse(at.Table, at.Column, class, core.UseModel)
@@ -62,9 +63,10 @@ func (n *Snapshot) MaySendColumn(a *core.Action, at core.At) error {
 			return ErrUse(at.Table, at.Column, class, core.UseLog)
 		}
 	}
+	sends := a.Sends.Of(in)
 	for _, name := range n.Rules.Classes(at.Table, at.Column) {
 		of, _ := n.Schema.DataClass(name)
-		for _, host := range a.Sends.Hosts {
+		for _, host := range sends.Hosts {
 			if of.Reaches(host) {
 				continue
 			}

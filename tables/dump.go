@@ -67,7 +67,7 @@ var notCopied = []string{"_migration", "_search"}
 
 // systemJSON are the columns of system tables that hold JSON, which SQLite does not know of a text.
 var systemJSON = map[string]bool{
-	"_table.definition": true, "_rule_version.definition": true, "_change.statements": true, "_history.data": true, "_flow_run.input": true, "_api_key.scope": true, "_provider.scopes": true, "_provider.group_roles": true, "_provider.default_roles": true, "_flow_run.output": true,
+	"_table.definition": true, "_rule_version.definition": true, "_change.statements": true, "_history.data": true, "_flow_run.input": true, "_api_key.scope": true, "_credential.settings": true, "_provider.scopes": true, "_provider.group_roles": true, "_provider.default_roles": true, "_flow_run.output": true,
 	"_flow_step.input": true, "_flow_step.output": true, "_flow_run.kept_input": true, "_flow_step.kept_input": true, "_flow_step.kept_output": true, "_flow_wait.event": true, "_flow_signal.event": true, "_flow_approval.details": true, "_model.settings": true, "_model.report": true, "_import_batch.settings": true,
 	"_import_batch.header": true, "_import_failure.cells": true,
 }

@@ -147,7 +147,7 @@ var (
 
 	// What lets somebody in, what somebody did, and what can be made again, is left out: sessions, keys, secrets, logs, recordings,
 	// seals and the audit, which begin anew, and models, which know the values that they learned from.
-	maskedEmpty = []string{"_session", "_api_key", "_secret", "_factor", "_recovery_code", "_password_reset", "_passkey", "_passkey_challenge", "_provider", "_external_login", "_provider_leave", "_attempt", "_plugin",
+	maskedEmpty = []string{"_session", "_api_key", "_secret", "_factor", "_recovery_code", "_password_reset", "_passkey", "_passkey_challenge", "_provider", "_external_login", "_provider_leave", "_attempt", "_plugin", "_credential",
 		"_access_log", "_access_record", "_audit", "_seal", "_request", "_import_batch", "_import_failure", "_flow_run", "_flow_step", "_flow_wait", "_flow_signal", "_flow_schedule", "_flow_approval", "_flow_assignment", "_model", "_duplicate", "_index_build"}
 )
 

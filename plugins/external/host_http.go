@@ -50,7 +50,7 @@ func (h *hosting) fetch(ctx context.Context, r hostRequest, once string) (*httpR
 		return nil, core.E(op, core.Invalid, "url is no address such as https://api.example.com/path", err)
 	}
 	hosts := h.plugin.Wants.Hosts
-	if host := hostOf(r.URL); !slices.Contains(hosts, core.AnyHost) && !slices.Contains(hosts, strings.TrimSuffix(host, ".")) {
+	if host := egress.Host(r.URL); !slices.Contains(hosts, core.AnyHost) && !slices.Contains(hosts, host) {
 		return nil, core.E(op, core.Denied, fmt.Sprintf("the manifest of %s does not name the host %q; it names %s", h.plugin.Name, host, strings.Join(hosts, ", ")))
 	}
 	if !slices.Contains(methods, r.Method) {
@@ -60,7 +60,7 @@ func (h *hosting) fetch(ctx context.Context, r hostRequest, once string) (*httpR
 	if err != nil {
 		return nil, core.E(op, core.Invalid, "the request is not one of HTTP: "+err.Error())
 	}
-	told, err := h.headers(ctx, req, r.Headers, u.Scheme == "https" || loopback(u.Hostname()))
+	told, err := h.headers(ctx, req, r.Headers, egress.Sealed(u))
 	if err != nil {
 		return nil, core.E(op, err)
 	}

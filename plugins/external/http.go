@@ -2,9 +2,6 @@ package external
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +12,7 @@ import (
 	"time"
 
 	"colonnade/core"
+	"colonnade/core/egress"
 )
 
 // SigningKey is the name of the secret that requests to a service are signed with.
@@ -22,21 +20,6 @@ const SigningKey = "signing_key"
 
 // minKey is how long that secret is at least, in bytes.
 const minKey = 24
-
-// Sign returns the signature of a request after Standard Webhooks (https://www.standardwebhooks.com): of its id, its time in seconds
-// since 1970 and its body, under a key that both ends know. A key that begins with whsec_ is the base64 behind that, as it has them.
-func Sign(key, id string, at int64, body []byte) string {
-	secret := []byte(key)
-	if rest, ok := strings.CutPrefix(key, "whsec_"); ok {
-		if b, err := base64.StdEncoding.DecodeString(rest); err == nil {
-			secret = b
-		}
-	}
-	h := hmac.New(sha256.New, secret)
-	_, _ = fmt.Fprintf(h, "%s.%d.", id, at) // a hash takes everything
-	_, _ = h.Write(body)
-	return "v1," + base64.StdEncoding.EncodeToString(h.Sum(nil))
-}
 
 // What a service is waited for before it is asked again within one call.
 const (
@@ -86,7 +69,7 @@ func (s *Service) postOnce(ctx context.Context, p *Plugin, key, id string, reque
 	at := s.o.Now().Unix()
 	for name, value := range map[string]string{
 		"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "Colonnade", "Idempotency-Key": id,
-		"Webhook-Id": id, "Webhook-Timestamp": strconv.FormatInt(at, 10), "Webhook-Signature": Sign(key, id, at, request),
+		"Webhook-Id": id, "Webhook-Timestamp": strconv.FormatInt(at, 10), "Webhook-Signature": egress.Sign(key, id, at, request),
 	} {
 		req.Header.Set(name, value)
 	}
@@ -103,8 +86,8 @@ func (s *Service) postOnce(ctx context.Context, p *Plugin, key, id string, reque
 		return nil, -1, fault(p, fmt.Sprintf("answered with more than %s: answer less, or raise limits.output in its manifest", bytes(p.Limits.Output)), nil)
 	case res.StatusCode == http.StatusOK:
 		return body, 0, nil
-	case res.StatusCode == http.StatusTooManyRequests || res.StatusCode == http.StatusRequestTimeout || res.StatusCode >= http.StatusInternalServerError && res.StatusCode != http.StatusNotImplemented:
-		after := waitOf(res)
+	case egress.Busy(res.StatusCode):
+		after := egress.RetryAfter(res.Header, s.o.Now())
 		var wait error
 		if after > 0 {
 			wait = core.Wait(after)
@@ -134,13 +117,4 @@ func (s *Service) unreached(ctx context.Context, p *Plugin, err error) error {
 		return late(p, "does not answer: "+told.Msg, err)
 	}
 	return late(p, "does not answer", err)
-}
-
-// waitOf is how long a service asks to be left alone.
-func waitOf(res *http.Response) time.Duration {
-	seconds, err := strconv.Atoi(res.Header.Get("Retry-After"))
-	if err != nil || seconds < 0 {
-		return 0
-	}
-	return time.Duration(min(seconds, 3600)) * time.Second
 }

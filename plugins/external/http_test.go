@@ -42,7 +42,7 @@ func TestServiceIsAsked(t *testing.T) {
 		h := r.Header
 		var at int64
 		_, err = fmt.Sscan(h.Get("Webhook-Timestamp"), &at)
-		if err != nil || h.Get("Webhook-Signature") != Sign(testKey, h.Get("Webhook-Id"), at, body) || r.URL.Path != "/run" || r.Method != http.MethodPost {
+		if err != nil || h.Get("Webhook-Signature") != egress.Sign(testKey, h.Get("Webhook-Id"), at, body) || r.URL.Path != "/run" || r.Method != http.MethodPost {
 			t.Errorf("%s %s: %v, %v", r.Method, r.URL, h, err)
 		}
 		asked = append(asked, h.Get("Idempotency-Key")+" "+string(body))
@@ -60,14 +60,6 @@ func TestServiceIsAsked(t *testing.T) {
 	const want = `k {"plugin":"far","version":"1.0.0","action":"x","key":"k","input":{"text":"é \""}}`
 	if len(asked) != 3 || asked[0] != want || asked[1] != want || asked[2] != want {
 		t.Errorf("asked %q", asked)
-	}
-}
-
-// The signature is that which the libraries of Standard Webhooks make and take.
-func TestSignature(t *testing.T) {
-	got := Sign("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, []byte(`{"test": 2432232314}`))
-	if got != "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=" {
-		t.Error(got)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"colonnade/core"
+	"colonnade/core/egress"
 )
 
 // ManifestName is the file of a manifest in the folder of its plugin.
@@ -79,7 +80,7 @@ func (w *Wants) reads() bool { return len(w.Tables) > 0 }
 // sends says where values go that the plugin is given or reads.
 func (m *Manifest) sends() core.Sends {
 	s := core.Sends{Model: m.Wants.Model, Log: m.Wants.Log, Hosts: slices.Clone(m.Wants.Hosts)}
-	if host := hostOf(m.URL); host != "" && !slices.Contains(s.Hosts, host) {
+	if host := egress.Host(m.URL); host != "" && !slices.Contains(s.Hosts, host) {
 		s.Hosts = append(s.Hosts, host)
 	}
 	return s

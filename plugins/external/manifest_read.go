@@ -16,6 +16,7 @@ import (
 
 	"colonnade/authz"
 	"colonnade/core"
+	"colonnade/core/egress"
 )
 
 const maxManifest = 256 << 10
@@ -130,21 +131,10 @@ func (r *reader) service(n *yaml.Node, m *Manifest) {
 		switch {
 		case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.Fragment != "":
 			r.fail(v, "url is an address such as https://plugins.example.com/run, without a user and without #")
-		case u.Scheme == "http" && !loopback(u.Hostname()):
+		case !egress.Sealed(u):
 			r.fail(v, "url begins with https://, or names this machine: what is sent is signed, and not sealed")
 		}
 	})
-}
-
-func loopback(host string) bool { return host == "localhost" || host == "127.0.0.1" || host == "::1" }
-
-// hostOf returns the name of the server of an address, "" where there is none.
-func hostOf(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return ""
-	}
-	return strings.ToLower(u.Hostname())
 }
 
 func (r *reader) wants(n *yaml.Node, w *Wants) {
