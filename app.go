@@ -21,6 +21,7 @@ import (
 	"colonnade/identity"
 	"colonnade/plugins"
 	"colonnade/plugins/external"
+	"colonnade/plugins/mail"
 	"colonnade/plugins/request"
 	"colonnade/tables"
 	"colonnade/transfer"
@@ -110,6 +111,11 @@ func (a *app) wire(ctx context.Context, c *config, log *slog.Logger) (err error)
 	actions = append(actions, a.external.Actions()...)
 	a.request = request.New(a.store, request.Options{Keys: keys, Egress: a.egress, Note: a.store.NoteAccess})
 	actions = append(actions, a.request.Actions()...)
+	mails, err := mail.New(mail.Options{Server: cmp.Or(c.SMTP, env("COLONNADE_SMTP", "")), From: c.MailFrom})
+	if err != nil {
+		return err
+	}
+	actions = append(actions, mails.Actions()...)
 	if err := a.openFiles(c, log); err != nil {
 		return err
 	}

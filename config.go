@@ -50,6 +50,8 @@ type config struct {
 	SecretsKey  string        // COLONNADE_SECRETS_KEY_FILE: the file of the keys that secrets are sealed with; or the keys in COLONNADE_SECRETS_KEYS
 	Providers   string        // COLONNADE_PROVIDERS_FILE: the file of identity providers; or the document in COLONNADE_PROVIDERS
 	Plugins     string        // COLONNADE_PLUGINS: the folder of plugins of other people, each in a folder of its own; none when empty
+	SMTP        string        // COLONNADE_SMTP: the address of the mail server; none when empty
+	MailFrom    string        // COLONNADE_MAIL_FROM: whom mails are from
 	Slow        time.Duration // COLONNADE_SLOW_QUERY: from when on a query is slow; 0 to keep none
 	Metrics     string        // COLONNADE_METRICS: an address that metrics are read from; none when empty
 	LogLevel    string        // COLONNADE_LOG: debug, info, warn, error
@@ -92,6 +94,8 @@ func (c *config) flags(name string, out io.Writer) *flag.FlagSet {
 	f.StringVar(&c.SecretsKey, "secrets-key", env("COLONNADE_SECRETS_KEY_FILE", ""), secretsKeyUsage)
 	f.StringVar(&c.Providers, "providers", env("COLONNADE_PROVIDERS_FILE", ""), "file of identity providers to set up (COLONNADE_PROVIDERS_FILE); or what it would hold, in COLONNADE_PROVIDERS")
 	f.StringVar(&c.Plugins, "plugins", env("COLONNADE_PLUGINS", ""), "folder of plugins of other people, each in a folder of its own with a plugin.yaml; what lies there is run when somebody enables it (COLONNADE_PLUGINS)")
+	f.StringVar(&c.SMTP, "smtp", "", "mail server of send_mail, such as smtp://user:password@mail.example.com:587 or smtps://mail.example.com; better given in COLONNADE_SMTP, which other users of the machine do not see")
+	f.StringVar(&c.MailFrom, "mail-from", env("COLONNADE_MAIL_FROM", ""), "whom mails are from, such as 'Shop <shop@example.com>' (COLONNADE_MAIL_FROM)")
 	f.BoolVar(&c.SecondFactor, "second-factor", env("COLONNADE_SECOND_FACTOR", "") == "1", "everybody who signs in must have a second factor (COLONNADE_SECOND_FACTOR=1)")
 	f.DurationVar(&c.Slow, "slow-query", duration("COLONNADE_SLOW_QUERY", slowQuery), "queries that take so long are kept for slow_queries; 0 to keep none (COLONNADE_SLOW_QUERY)")
 	f.StringVar(&c.Metrics, "metrics", env("COLONNADE_METRICS", ""), "address, such as 127.0.0.1:9464, at which Prometheus reads /metrics; none when left out (COLONNADE_METRICS)")

@@ -31,6 +31,7 @@ var arrows = map[string]string{
 	"identity":                 "core core/db core/egress core/secret authz tables",
 	"flows":                    "core core/db core/secret rules tables",
 	"plugins/external":         "authz core core/db core/egress core/secret tables",
+	"plugins/mail":             "core",
 	"plugins/request":          "authz core core/db core/egress core/secret tables",
 	"plugins/*":                "core core/db core/normal rules tables",
 	"plugins":                  "core tables plugins/*",
@@ -143,7 +144,7 @@ func box(dir string) string {
 	switch {
 	case dir == ".":
 		return "main"
-	case dir == "plugins/external" || dir == "plugins/request":
+	case dir == "plugins/external" || dir == "plugins/request" || dir == "plugins/mail":
 		return dir
 	case strings.HasPrefix(dir, "examples/plugins/"):
 		return "examples/plugins"

@@ -67,6 +67,7 @@ var Actions = []ActionPrivilege{
 	{"manage_plugins", "Enable plugins, give them secrets, and see what they may do."},
 	{"use_plugins", "Call the actions of plugins of other people, by hand or in flows."},
 	{"call_servers", "Send requests to other servers, by hand or in flows."},
+	{"send_mails", "Send mails, by hand or in flows."},
 	{"manage_credentials", "Keep what other servers know this one by, and say who may use it where."},
 	{"manage_currencies", "Set the base currency and exchange rates, and compute base amounts anew."},
 	{"purge_records", "Delete records for good that are in the recycle bin."},
