@@ -83,6 +83,7 @@ type step struct {
 	as         string  // for_each
 	body       []*step // for_each, try
 	keepGoing  bool
+	atOnce     int    // for_each: items that are worked on at once; 0 for one
 	status     string // terminate
 	catch      []*step
 	finally    []*step

@@ -29,7 +29,7 @@
 //	  - if: steps.model.accuracy > 0.8
 //	    then: [...]
 //	    else: [...]
-//	  - for_each: {in: trigger.records, as: item, on_error: continue}
+//	  - for_each: {in: trigger.records, as: item, on_error: continue, at_once: 5}
 //	    steps: [...]
 //	  - set: {total: =vars.total + 1}
 //	  - switch: trigger.record.state
@@ -100,6 +100,9 @@
 // One step of a run is at work at a time, but that others are while an action which opens transactions of its own is at work in another branch of
 // a parallel step, and that a branch which waits lets the others go on. The step is decided when as many branches have ended well as join says, when too few still can, or with settled when
 // all have ended. That is written with the cancelling of what the other branches wait for; they begin no step any more.
+//
+// With at_once, so many items of a for_each are at work in the same way. None begins before the one is done that comes as many before it; items that fail
+// count in their order. The first that fails without on_error: continue, in the order of the list, is why the step fails: the others begin no step any more, as in branches.
 //
 // # Waiting
 //

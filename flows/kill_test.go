@@ -79,7 +79,7 @@ var linear = shape{manual + `
 steps:
   - {id: first, action: note, with: {text: '=trigger.input.who + " first"'}}
   - set: {sum: 0}
-  - for_each: {in: trigger.input.list, as: x}
+  - for_each: {in: trigger.input.list, as: x, at_once: 3}
     steps:
       - {action: note, with: {text: '=trigger.input.who + " " + string(x)'}}
       - set: {sum: =vars.sum + x}
@@ -122,7 +122,7 @@ steps:
   - {action: emit_event, with: {name: go, key: =trigger.input.who}}
   - {id: gone, wait: {event: go, key: =trigger.input.who}}
   - {action: note, with: {text: '=trigger.input.who + " gone " + string(steps.gone.timed_out)'}}
-  - for_each: {in: 'trigger.input.list.filter(x, x < 5)', as: x}
+  - for_each: {in: 'trigger.input.list.filter(x, x < 5)', as: x, at_once: 2}
     steps:
       - {id: c, call: child, with: {who: =trigger.input.who, list: =x}, undo: [{action: note, with: {text: '=trigger.input.who + " not " + steps.c.said'}}]}
       - {action: note, with: {text: '=trigger.input.who + " " + steps.c.said'}}

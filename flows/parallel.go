@@ -198,20 +198,13 @@ func (in *interpreter) branches(ctx context.Context, st *step, it iteration, g *
 	var work sync.WaitGroup
 	open := 0
 	for i, b := range st.branches {
-		away := make(chan struct{})
-		one := &interpreter{course: in.course, scope: maps.Clone(in.scope), steps: maps.Clone(in.steps), group: g, leave: sync.OnceFunc(func() { close(away) })}
-		one.scope["steps"] = one.steps
-		inner[i] = one
 		open++
-		work.Go(func() { // it takes the turn over from us
-			errs[i] = one.guarded(ctx, b.steps, it)
-			g.ended(errs[i])
+		work.Add(1)
+		inner[i] = in.beside(g, func(one *interpreter) error { return one.guarded(ctx, b.steps, it) }, func(err error) {
+			errs[i] = err
 			open--
-			one.leave()
-			in.turn.Unlock()
+			work.Done()
 		})
-		<-away
-		in.turn.Lock()
 	}
 	if open > 0 {
 		in.outside(work.Wait)
@@ -220,6 +213,24 @@ func (in *interpreter) branches(ctx context.Context, st *step, it iteration, g *
 		maps.Copy(in.steps, one.steps)
 	}
 	return errs
+}
+
+// beside has f run by an interpreter of its own, and returns when f has ended or waits for an action that opens transactions of its own. Who
+// calls it has the turn, and so have f and ended.
+func (in *interpreter) beside(g *group, f func(*interpreter) error, ended func(error)) *interpreter {
+	away := make(chan struct{})
+	one := &interpreter{course: in.course, scope: maps.Clone(in.scope), steps: maps.Clone(in.steps), group: g, leave: sync.OnceFunc(func() { close(away) })}
+	one.scope["steps"] = one.steps
+	go func() { // it takes the turn over from us
+		err := f(one)
+		g.ended(err)
+		ended(err)
+		one.leave()
+		in.turn.Unlock()
+	}()
+	<-away
+	in.turn.Lock()
+	return one
 }
 
 // guarded runs the steps of a branch. A panic is the run's, and not the process's.
@@ -258,7 +269,7 @@ func (in *interpreter) giveUp(ctx context.Context, st *step, it iteration) error
 			return err
 		}
 		under := func(b *db.Builder) *db.Builder {
-			prefix := st.path + branching
+			prefix := st.inside()
 			b.Write(" AND substr(path, 1, ").Arg(int64(len(prefix))).Write(") = ").Arg(prefix)
 			if at != "" {
 				b.Write(" AND (iteration = ").Arg(at).Write(" OR substr(iteration, 1, ").Arg(int64(len(at) + 1)).Write(") = ").Arg(at + ".").Write(")")
@@ -294,7 +305,15 @@ func (in *interpreter) giveUp(ctx context.Context, st *step, it iteration) error
 
 // within reports whether a mark is of a step in a branch of st, in the iteration at.
 func within(k key, st *step, at string) bool {
-	return strings.HasPrefix(k.path, st.path+branching) && (at == "" || k.iter == at || strings.HasPrefix(k.iter, at+"."))
+	return strings.HasPrefix(k.path, st.inside()) && (at == "" || k.iter == at || strings.HasPrefix(k.iter, at+"."))
+}
+
+// inside is how the paths of the steps in branches or items of the step begin.
+func (s *step) inside() string {
+	if s.kind == "for_each" {
+		return s.path + ".steps."
+	}
+	return s.path + branching
 }
 
 // branching is in the path of a step of a branch, in front of the name of that.

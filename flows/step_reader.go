@@ -119,7 +119,7 @@ func (r *reader) expression(n *yaml.Node, path, what string) *value {
 
 func (r *reader) forEach(s *step, n *yaml.Node) {
 	s.as = "item"
-	r.members(n, s.path, "for_each", []string{"in", "as", "on_error"}, func(key string, v *yaml.Node) {
+	r.members(n, s.path, "for_each", []string{"in", "as", "on_error", "at_once"}, func(key string, v *yaml.Node) {
 		switch key {
 		case "in":
 			s.cond = r.expression(v, s.path, key)
@@ -130,6 +130,8 @@ func (r *reader) forEach(s *step, n *yaml.Node) {
 			}
 		case "on_error":
 			s.keepGoing = r.choice(v, s.path, key, "stop", "continue") == "continue"
+		case "at_once":
+			s.atOnce = r.integer(v, s.path, key, 1, maxBranches)
 		}
 	})
 }

@@ -193,7 +193,7 @@ func eachOf(steps []*step, f func(*step)) {
 // waits reports whether runs of the flow may leave rows of what they wait for.
 func (d *definition) waits() (yes bool) {
 	d.each(func(st *step) {
-		yes = yes || st.kind == "wait" || st.kind == "call" || st.kind == "approval" || st.kind == "parallel"
+		yes = yes || st.kind == "wait" || st.kind == "call" || st.kind == "approval" || st.kind == "parallel" || st.atOnce > 1
 	})
 	return yes
 }
