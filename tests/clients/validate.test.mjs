@@ -34,12 +34,14 @@ const rootless = (schema, document) => document.definitions
   .filter((d) => d.kind === Kind.OPERATION_DEFINITION && !schema.getRootType(d.operation))
   .map((d) => ({ message: `there is no ${d.operation}` }));
 
-// judged is validate, and nothing for a document over which it throws: a subscription whose root fields depend on a variable, which has no value yet.
+// judged is validate, which throws over some subscriptions: nothing for one whose root fields depend on a variable, which has no value yet, and the
+// mistake where a directive of a root field has an argument that it cannot have.
 function judged(schema, document) {
   try {
     return validate(schema, document, undefined, { maxErrors: 3 });
   } catch (err) {
     if (err instanceof GraphQLError && /runtime value/.test(err.message)) return undefined;
+    if (err instanceof GraphQLError && /has invalid value/.test(err.message)) return [err];
     throw err;
   }
 }
