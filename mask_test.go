@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -62,8 +61,8 @@ func TestMask(t *testing.T) {
   insert_gone_one(object: {text: "quennell in a dropped table"}) { id }
   insert_person(objects: [
     {id: "01900000-0000-7000-8000-000000000011", name: "Ann Quennell", mail: "ann@quennell.test", page: "https://quennell.test/ann", phone: "+4715471547", born: "1971-02-28", met: "2024-03-01T10:20:30Z", calls_at: "2024-03-01T08:15:00",
-     took: "PT1H17M", salary: "47154.71", debt: "47154.20", debt_currency: "USD", size: 171, weight: 47.154715, member: true, token: "47154715-4715-4715-8715-471547154715", sex: "f", likes: ["tea"], more: {name: "Quennell", list: [4715471.5, true, null, "quennell"]}, note: "Quennell met us, of the Quennells", colour: "red", former: "Quennell in a dropped column", town_id: "01900000-0000-7000-8000-000000000001"}
-    {id: "01900000-0000-7000-8000-000000000012", name: "Bob Quennell", mail: "bob@quennell.test", salary: "-4715.00", size: 100, colour: "blue", town_id: "01900000-0000-7000-8000-000000000001"}
+     took: "PT1H17M15.471547S", salary: "4715471547.71", debt: "4715471547.20", debt_currency: "USD", size: 171, weight: 47.154715, member: true, token: "47154715-4715-4715-8715-471547154715", sex: "f", likes: ["tea"], more: {name: "Quennell", list: [4715471547.5, true, null, "quennell"]}, note: "Quennell met us, of the Quennells", colour: "red", former: "Quennell in a dropped column", town_id: "01900000-0000-7000-8000-000000000001"}
+    {id: "01900000-0000-7000-8000-000000000012", name: "Bob Quennell", mail: "bob@quennell.test", born: "1984-11-05", salary: "-4715471547.00", size: 100, colour: "blue", town_id: "01900000-0000-7000-8000-000000000001"}
     {id: "01900000-0000-7000-8000-000000000013", name: "Cleo Quennell", mail: "cleo@quennell.test", salary: "0.00", colour: "green"}
   ]) { affected_rows }
   update_person_by_pk(pk_columns: {id: "01900000-0000-7000-8000-000000000012"}, _set: {name: "Robert Quennell", colour: "white"}) { id }
@@ -107,18 +106,22 @@ steps:
 	})
 }
 
-// fractions are those of seconds, in moments of today: they hold any digits.
-var fractions = regexp.MustCompile(`\.[0-9]+(?:z|\+00:00)`)
-
-// nothingPersonal looks for what is personal in each value of a database.
+// nothingPersonal looks for what is personal in each value of a database: for words that are too long to stand in a random id by
+// chance, and for dates of birth, one of which may be its own pseudonym, but not both.
 func nothingPersonal(t *testing.T, at string) {
 	t.Helper()
+	born := map[string]bool{}
 	err := place{at: at}.using(t.Context(), db.Options{ReadOnly: true}, func(ctx context.Context, c *copying) error {
 		seen := &values{look: func(where string, text []byte) {
-			text = fractions.ReplaceAll(bytes.ToLower(text), nil)
-			for _, word := range []string{"quennell", "quentin", "4715", "1971-02-28", "2024-03-01t", "pt1h17m", "4620000000", "23577.1"} {
+			text = bytes.ToLower(text)
+			for _, word := range []string{"quennell", "quentin", "4715471547", "47.15471547", "t10:20:30", "t08:15:00", "pt1h17m15.471547s", "4635471547", "2357735773.6"} {
 				if bytes.Contains(text, []byte(word)) {
 					t.Errorf("%s: %s", where, text)
+				}
+			}
+			for _, day := range []string{"1971-02-28", "1984-11-05"} {
+				if bytes.Contains(text, []byte(day)) {
+					born[day] = true
 				}
 			}
 		}}
@@ -135,6 +138,9 @@ func nothingPersonal(t *testing.T, at string) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if len(born) == 2 {
+		t.Errorf("the copy holds both dates of birth: %v", born)
 	}
 }
 
@@ -168,7 +174,7 @@ func (s *scenario) useMasked(t *testing.T, c *config) {
 		{`{ _flow { name enabled } }`, []string{`"enabled":false`}},
 		{`mutation { record_shares(table: "person", id: "01900000-0000-7000-8000-000000000011") { shares { reason } } }`, []string{`"reason":null`}},
 		{`mutation { update_person(where: {colour: {_eq: "white"}}, _set: {colour: "black"}) { returning { line } } }`, []string{`, black"`}},
-		{`mutation { insert_person_one(object: {name: "New", mail: "new@example.com", salary: "99999999.99", town_id: "01900000-0000-7000-8000-000000000001"}) { town { best } } }`, []string{`"best":99999999.99`}},
+		{`mutation { insert_person_one(object: {name: "New", mail: "new@example.com", salary: "9999999999.99", town_id: "01900000-0000-7000-8000-000000000001"}) { town { best } } }`, []string{`"best":9999999999.99`}},
 	} {
 		if out := string(of.send(t, "kept", q.query, nil)); !containsAll(out, q.words...) {
 			t.Errorf("%s\nanswers %s", q.query, out)
